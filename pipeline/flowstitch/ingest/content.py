@@ -1,0 +1,246 @@
+"""The content of a file, whatever it is packed in: blocks of whole lines, or one document, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import zstandard
+from isal import igzip_lib, isal_zlib
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from flowstitch.ingest.model import Account
+
+BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES = 1 << 20
+MAX_DOCUMENT_BYTES = 1 << 28
+HEAD_BYTES = 1 << 16
+LONG_LINE = "long line"
+LONG_DOCUMENT = "document too large"
+_PLAIN_BYTES = 1 << 18
+
+
+class _Decoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+class _Packing(NamedTuple):
+    """A compressed form: its magic bytes, and how many bytes to unpack at a time.
+
+    ``chunk`` bounds memory: deflate unpacks a byte to 1,032 at most, a zstd block of 4 bytes to 128 KiB.
+    """
+
+    name: str
+    magic: tuple[bytes, ...]
+    chunk: int
+    decoder: Callable[[], _Decoder]
+
+
+def _zstd_decoder() -> _Decoder:
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+
+
+# a zstd stream may begin with a skippable frame (RFC 8878, 3.1.2)
+_ZSTD_MAGIC = (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60)))
+_PACKINGS = (
+    _Packing("gzip", (b"\x1f\x8b",), 1 << 15, lambda: isal_zlib.decompressobj(31)),
+    _Packing("zstd", _ZSTD_MAGIC, 1 << 11, _zstd_decoder),
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of a source.
+
+    Attributes
+    ----------
+    data : the lines with their ends, at most ``MAX_LINE_BYTES`` and one newline.
+    byte_offset : offset of ``data`` in the uncompressed source.
+    first_line : number of its first line, from 1.
+    terminated : the last line ends with a newline; False only for the last block of a source.
+    """
+
+    data: bytes
+    byte_offset: int
+    first_line: int
+    terminated: bool
+
+
+def read_head(path: Path) -> bytes:
+    """First ``HEAD_BYTES`` of the uncompressed content, without a byte order mark; what can be read of a torn one.
+
+    Raises
+    ------
+    OSError : the file cannot be read.
+    """
+    head = b""
+    for piece in _pieces(path, lambda _: None):
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return head[:HEAD_BYTES].removeprefix(BOM)
+
+
+def read_blocks(path: Path, account: Account) -> Iterator[Block]:
+    """Blocks of whole lines of a plain, gzip or zstd file, told apart by its magic bytes.
+
+    Parameters
+    ----------
+    path : the file.
+    account : gets a reject for each line of more than ``MAX_LINE_BYTES``, which is in no block, and a warning
+        and ``incomplete`` when the file cannot be read, is torn, or has something else behind its end.
+
+    Returns
+    -------
+    Blocks in order; a byte order mark is in none of them.
+    """
+    lines = _Lines(account)
+    for piece in _read(path, account):
+        yield from lines.feed(piece)
+    yield from lines.finish()
+
+
+def read_document(path: Path, account: Account, limit: int = MAX_DOCUMENT_BYTES) -> bytes | None:
+    """Read a whole file, for formats that are one document.
+
+    Parameters
+    ----------
+    path : the file.
+    account : as for ``read_blocks``; the document is its line 1.
+    limit : most bytes that it may have uncompressed.
+
+    Returns
+    -------
+    Content without a byte order mark; None, and a reject, when it is larger than ``limit``.
+    """
+    content = bytearray()
+    for piece in _read(path, account):
+        content += piece
+        if len(content) > limit:
+            account.reject(1, 0, LONG_DOCUMENT, bytes(content[:HEAD_BYTES]))
+            return None
+    return bytes(content).removeprefix(BOM)
+
+
+def _read(path: Path, account: Account) -> Iterator[bytes]:
+    def warn(sentence: str) -> None:
+        account.incomplete = True
+        account.warnings.append(sentence)
+
+    try:
+        yield from _pieces(path, warn)
+    except OSError as error:
+        warn(f"the file cannot be read: {error.strerror or error}.")
+
+
+def _pieces(path: Path, warn: Callable[[str], None]) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        for packing in _PACKINGS:
+            if start.startswith(packing.magic):
+                yield from _unpack(file, packing, warn)
+                return
+        while piece := file.read(_PLAIN_BYTES):
+            yield piece
+
+
+def _unpack(file: BinaryIO, packing: _Packing, warn: Callable[[str], None]) -> Iterator[bytes]:
+    """Text of the members of a compressed file, one after the other."""
+    decoder = packing.decoder()
+    total = 0
+    while chunk := file.read(packing.chunk):
+        while chunk:
+            if decoder.eof:
+                # padding with zeros is common on tapes and block devices, and harmless
+                chunk = chunk.lstrip(b"\0") if packing.name == "gzip" else chunk
+                if not chunk:
+                    break
+                if not _begins(chunk, packing):
+                    warn(
+                        f"something that is not {packing.name} follows the {packing.name} stream; it was left out."
+                    )
+                    return
+                decoder = packing.decoder()
+            try:
+                piece = decoder.decompress(chunk)
+            except (igzip_lib.IsalError, zstandard.ZstdError) as error:
+                warn(
+                    f"the {packing.name} stream is damaged after {total} bytes of content ({error}); the rest is missing."
+                )
+                return
+            chunk = decoder.unused_data if decoder.eof else b""
+            total += len(piece)
+            if piece:
+                yield piece
+    if not decoder.eof:
+        warn(f"the {packing.name} stream is torn after {total} bytes of content; the rest is missing.")
+
+
+def _begins(chunk: bytes, packing: _Packing) -> bool:
+    """Whether a member can begin so; a chunk can be shorter than the magic bytes."""
+    return any(chunk.startswith(magic[: len(chunk)]) for magic in packing.magic)
+
+
+class _Lines:
+    """Cuts pieces of content into blocks of whole lines."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._pending = bytearray()
+        self._offset = 0
+        self._line = 1
+        self._dropping = False
+        self._at_start = True
+
+    def feed(self, piece: bytes) -> Iterator[Block]:
+        self._pending += piece
+        while len(self._pending) > MAX_LINE_BYTES:
+            self._skip_mark()
+            if self._dropping:
+                self._drop()
+                continue
+            end = self._pending.rfind(b"\n", 0, MAX_LINE_BYTES + 1) + 1
+            if end:
+                yield self._take(end, terminated=True)
+            elif len(self._pending) > MAX_LINE_BYTES:
+                self._account.reject(self._line, self._offset, LONG_LINE, bytes(self._pending[:HEAD_BYTES]))
+                self._dropping = True
+
+    def finish(self) -> Iterator[Block]:
+        self._skip_mark()
+        if self._dropping:
+            self._drop()
+        if self._pending:
+            yield self._take(len(self._pending), terminated=self._pending.endswith(b"\n"))
+
+    def _skip_mark(self) -> None:
+        if self._at_start and self._pending.startswith(BOM):
+            del self._pending[: len(BOM)]
+            self._offset = len(BOM)
+        self._at_start = False
+
+    def _take(self, end: int, *, terminated: bool) -> Block:
+        data = bytes(self._pending[:end])
+        block = Block(data, self._offset, self._line, terminated)
+        del self._pending[:end]
+        self._offset += end
+        self._line += data.count(b"\n")
+        return block
+
+    def _drop(self) -> None:
+        end = self._pending.find(b"\n") + 1
+        self._dropping = end == 0
+        self._line += end > 0
+        self._offset += end or len(self._pending)
+        del self._pending[: end or len(self._pending)]

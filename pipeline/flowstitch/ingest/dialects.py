@@ -1,0 +1,44 @@
+"""Dialects of JSON sources, from ``schemas/dialects``."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.catalog.load import load_toml, schema_root
+from flowstitch.errors import unknown_name
+
+if TYPE_CHECKING:
+    from flowstitch.ingest.model import Source
+
+
+@cache
+def dialects(form: str) -> dict[str, dict[str, Any]]:
+    """Dialects of one physical form by name, in sorted order.
+
+    Parameters
+    ----------
+    form : ``json-lines`` or ``json``.
+    """
+    names = sorted(path.stem for path in (schema_root() / "dialects").glob("*.toml"))
+    found = {name: load_toml(f"dialects/{name}") for name in names}
+    return {name: dialect for name, dialect in found.items() if dialect.get("form") == form}
+
+
+def dialect_of(source: Source, form: str) -> dict[str, Any]:
+    """Dialect of a source, or the only one of its kind when it names none.
+
+    Raises
+    ------
+    UsageError : there is no such dialect of that form and kind.
+    """
+    known = {name: dialect for name, dialect in dialects(form).items() if dialect["kind"] == source.kind}
+    name = source.dialect or (next(iter(known)) if len(known) == 1 else "")
+    if name not in known:
+        raise unknown_name(f"{source.kind} dialect", name, known)
+    return known[name]
+
+
+def normal_key(key: str) -> str:
+    """Key as it is compared between exporters: without case, ``-`` and ``_``."""
+    return key.replace("-", "").replace("_", "").casefold()

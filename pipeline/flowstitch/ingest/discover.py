@@ -1,0 +1,290 @@
+"""Which files an export has, and what is known of each before its rows are read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from flowstitch.errors import UsageError
+from flowstitch.ingest.content import read_head
+from flowstitch.ingest.model import Source
+from flowstitch.ingest.overrides import EXPORT_TOML, read_overrides
+from flowstitch.ingest.sniff import Sniffed, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from flowstitch.ingest.overrides import Override
+
+# Two nodes can well have the same rules or settings; the same log twice is a copy.
+_PER_NODE = frozenset({"ipvs-rules", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl"})
+_EPOCH = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{9})(?:\.(\d{1,6}))?(?![0-9A-Za-z])")
+_ISO = re.compile(
+    r"(?<!\d)(\d{4})-?([01]\d)-?([0-3]\d)[T_ -]([0-2]\d)[:-]?([0-5]\d)[:-]?([0-5]\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)?(?!\d)"
+)
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass
+class Discovery:
+    """The files of an export.
+
+    Attributes
+    ----------
+    sources : in order of their names, which are unique.
+    duplicates : (name of a dropped file, name of the file that has the same content).
+    notes : by name of a source, what the reader should know of it.
+    unreadable : names of the sources that could not be opened.
+    """
+
+    sources: list[Source] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file, the directory that its name counts from, and its override."""
+
+    path: Path
+    root: Path
+    override: Override
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(self.root).as_posix()
+
+
+def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discovery:
+    """Find and classify the files of exports.
+
+    Parameters
+    ----------
+    exports : directories (searched recursively), files and globs. Passed over within them: symbolic links, hidden
+        files, ``export.toml``, and results of earlier runs.
+    exclude : a directory to pass over, the output.
+
+    Returns
+    -------
+    Discovery. The node of a file is the last ``nodes/<node>/`` or ``node=<node>`` of its path, its time the only
+    epoch or ISO stamp of its name; ``export.toml`` overrides both, and kind and dialect. Of files of the same
+    content one counts, first of all one that names its node.
+
+    Raises
+    ------
+    UsageError : there is no such file or directory, no file in it, none of a known kind, or ``export.toml`` is wrong.
+    """
+    found = list(_unique(item for export in exports for item in _expand(export, exclude)))
+    discovery = Discovery()
+    sources = [_source(item, name, discovery) for item, name in zip(found, _names(found), strict=True)]
+    sources.sort(key=lambda source: source.name)
+    _drop_duplicates(sources, discovery)
+    if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
+        names = [source.name for source in discovery.sources]
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        message = f"{_listed(exports)}: got {len(names)} files, none of a known kind ({shown}); name the kind in export.toml."
+        raise UsageError(message)
+    return discovery
+
+
+def node_of(path: PurePath) -> str:
+    """Node that a file's path names: the last directory ``node=<node>`` or below ``nodes``; '' when there is none."""
+    node = ""
+    folders = path.parts[:-1]
+    for parent, folder in zip(("", *folders), folders, strict=False):
+        if folder.startswith("node=") and folder != "node=":
+            node = folder.removeprefix("node=")
+        elif parent == "nodes":
+            node = folder
+    return node
+
+
+def taken_at_of(name: str, zone: str = "") -> int | None:
+    """Time in a file's name, in microseconds since the epoch; None when it has none, or two that differ.
+
+    Parameters
+    ----------
+    name : for example ``conntrack-list.1795394843.871.txt.gz`` or ``pods-20261123T004723Z.json``.
+    zone : IANA zone for an ISO stamp that names none; without it such a stamp does not count.
+    """
+    found = {_micros(match[1], match[2]) for match in _EPOCH.finditer(name)}
+    for match in _ISO.finditer(name):
+        stamp = _iso_micros(match, zone)
+        if stamp is not None:
+            found.add(stamp)
+    return found.pop() if len(found) == 1 else None
+
+
+def _micros(seconds: str | int, fraction: str | None) -> int:
+    return int(seconds) * 1_000_000 + int((fraction or "0").ljust(6, "0"))
+
+
+def _iso_micros(match: re.Match[str], zone: str) -> int | None:
+    *parts, fraction, offset = match.groups()
+    if not offset and not zone:
+        return None
+    try:
+        local = datetime.strptime("".join(parts) + (offset or "+0000"), "%Y%m%d%H%M%S%z")
+        if not offset:
+            local = local.replace(tzinfo=ZoneInfo(zone))
+    except ValueError:
+        return None
+    epoch = local - datetime(1970, 1, 1, tzinfo=UTC)
+    return _micros(epoch.days * 86400 + epoch.seconds, fraction)
+
+
+def _expand(export: str, exclude: Path | None) -> Iterator[_Found]:
+    if export.startswith(("s3://", "oss://")):
+        message = (
+            f"{export}: object stores cannot be read yet; copy the objects to a directory and name that."
+        )
+        raise UsageError(message)
+    path = Path(export)
+    if path.is_dir():
+        yield from _walk(path, exclude)
+    elif path.exists():
+        yield _Found(path, path.parent, read_overrides(None).of(path.name))
+    elif _GLOB.search(export):
+        yield from _matches(path, exclude)
+    else:
+        message = f"there is no file or directory {export!r}."
+        raise UsageError(message)
+
+
+def _matches(pattern: Path, exclude: Path | None) -> Iterator[_Found]:
+    fixed = next(index for index, part in enumerate(pattern.parts) if _GLOB.search(part))
+    root = Path(*pattern.parts[:fixed])
+    any_match = False
+    for match in sorted(root.glob(str(Path(*pattern.parts[fixed:])))):
+        if match.is_symlink() or _hidden(match.relative_to(root)):
+            continue
+        any_match = True
+        if match.is_dir():
+            yield from (replace(item, root=root) for item in _walk(match, exclude))
+        else:
+            yield _Found(match, root, read_overrides(None).of(match.name))
+    if not any_match:
+        message = f"no file matches {str(pattern)!r}."
+        raise UsageError(message)
+
+
+def _hidden(path: PurePath) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _walk(root: Path, exclude: Path | None) -> Iterator[_Found]:
+    overrides = read_overrides(root / EXPORT_TOML)
+    out = None if exclude is None else exclude.resolve()
+    any_file = False
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _is_result(here / name, out)
+        )
+        for name in sorted(files):
+            path = here / name
+            if name.startswith(".") or path.is_symlink() or not path.is_file() or path == root / EXPORT_TOML:
+                continue
+            any_file = True
+            yield _Found(path, root, overrides.of(path.relative_to(root).as_posix()))
+    if not any_file:
+        message = f"{root}: got a directory without any file to read, expected exports in it."
+        raise UsageError(message)
+
+
+def _is_result(path: Path, out: Path | None) -> bool:
+    return path.resolve() == out or ((path / "run.json").is_file() and (path / "datapaths").is_dir())
+
+
+def _unique(found: Iterable[_Found]) -> Iterator[_Found]:
+    seen = set()
+    for item in found:
+        path = item.path.resolve()
+        if path not in seen:
+            seen.add(path)
+            yield item
+
+
+def _names(found: Sequence[_Found]) -> list[str]:
+    """Names relative to the EXPORTs; where two files would have the same, both are told apart by the folders above."""
+    names = [item.name for item in found]
+    more = 1
+    while True:
+        taken = Counter(names)
+        if len(taken) == len(names):
+            return names
+        for place, item in enumerate(found):
+            if taken[names[place]] > 1:
+                parts = item.path.resolve().parts
+                names[place] = "/".join(parts[-len(PurePath(item.name).parts) - more :]).lstrip("/")
+        more += 1
+
+
+def _source(item: _Found, name: str, discovery: Discovery) -> Source:
+    override = item.override
+    try:
+        size = item.path.stat().st_size
+        sniffed = sniff(read_head(item.path))
+    except OSError as error:
+        size, sniffed = 0, Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}.")
+        discovery.unreadable.add(name)
+    if sniffed.note:
+        discovery.notes[name] = sniffed.note
+    kind, dialect = sniffed.kind, sniffed.dialect
+    if override.kind is not None:
+        dialect = dialect if override.kind == kind else override.default_dialect
+        kind = override.kind
+    return Source(
+        path=item.path,
+        name=name,
+        size_bytes=size,
+        kind=kind,
+        dialect=dialect if override.dialect is None else override.dialect,
+        node=node_of(PurePath(name)) or node_of(item.path) if override.node is None else override.node,
+        taken_at=taken_at_of(item.path.name, override.timezone)
+        if override.taken_at is None
+        else override.taken_at,
+        timezone=override.timezone,
+    )
+
+
+def _drop_duplicates(sources: Sequence[Source], discovery: Discovery) -> None:
+    same_size = defaultdict(list)
+    for source in sources:
+        if source.size_bytes:
+            same_size[source.size_bytes].append(source)
+    first: dict[tuple[str, str], Source] = {}
+    dropped: dict[str, str] = {}
+    for alike in same_size.values():
+        # a copy that names its node says more
+        for source in sorted(alike, key=lambda source: source.node == "") if len(alike) > 1 else []:
+            key = (_digest(source.path), source.node if source.kind in _PER_NODE else "")
+            original = first.setdefault(key, source)
+            if original is not source:
+                dropped[source.name] = original.name
+    discovery.sources = [source for source in sources if source.name not in dropped]
+    discovery.duplicates = sorted(dropped.items())
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=32)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError:
+        # no content, no twin
+        return str(path)
+    return digest.hexdigest()
+
+
+def _listed(exports: Sequence[str]) -> str:
+    return ", ".join(map(str, exports))

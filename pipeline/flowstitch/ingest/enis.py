@@ -1,0 +1,72 @@
+"""Elastic network interfaces as a cloud's API lists them, to inventory rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.ingest.items import BadValue, Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowstitch.ingest.model import Account, Inventory
+
+
+_UNKNOWN_TYPE = "some interfaces are of a type that is not known; their role stays null."
+_PREFIXES = "some interfaces own whole prefixes; who uses their addresses is not said, so these are left out."
+
+
+def interfaces(document: object, dialect: dict[str, Any]) -> Iterator[object]:
+    """Interfaces of a page, or of a JSON list of pages."""
+    for page in document if isinstance(document, list) else [document]:
+        try:
+            found = Item(page).values(dialect["items"])
+        except BadValue:
+            found = [page]
+        yield from found
+
+
+def take_interface(
+    item: Item, inventory: Inventory, account: Account, dialect: dict[str, Any], *, undated: bool
+) -> str:
+    """Add the row of one interface to the inventory.
+
+    Parameters
+    ----------
+    item : the interface.
+    account : gets a warning for what the row cannot say.
+    dialect : a parsed file of ``schemas/dialects`` for the table ``enis``.
+    undated : the document has no capture time.
+
+    Returns
+    -------
+    '', the interface was taken. Raises ``BadValue`` when it is not what the dialect says.
+    """
+    paths = dialect["columns"]
+    texts = {
+        name: item.text(*paths[name]) for name in ("role", "instance_id", "vpc_id", "vswitch_id", "zone_id")
+    }
+    eni = item.need(*paths["eni"])
+    role = dialect["roles"].get(texts["role"])
+    row = {
+        "eni": eni,
+        **texts,
+        "role": role,
+        "node": None,
+        "primary_ip": item.address(*paths["primary_ip"]),
+        "ips": item.addresses(*paths["ips"]),
+        "valid_from": item.time(*paths["valid_from"]),
+        "valid_to": None,
+        "undated": undated,
+    }
+    if role is None:
+        _warn_once(account, _UNKNOWN_TYPE)
+    if item.texts(*dialect["prefixes"]["paths"]):
+        _warn_once(account, _PREFIXES)
+    inventory.tables["enis"].append(row)
+    return ""
+
+
+def _warn_once(account: Account, sentence: str) -> None:
+    if sentence not in account.warnings:
+        account.warnings.append(sentence)

@@ -1,0 +1,188 @@
+"""Inventory files, whatever wrote them, into one description of the cluster."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from flowstitch.catalog.load import table
+from flowstitch.ingest.content import read_blocks, read_document
+from flowstitch.ingest.dialects import dialect_of
+from flowstitch.ingest.enis import interfaces, take_interface
+from flowstitch.ingest.iproute import entries, take_entry
+from flowstitch.ingest.ipvs import read_ipvs
+from flowstitch.ingest.items import BadValue, Item
+from flowstitch.ingest.kubernetes import objects, take_object
+from flowstitch.ingest.sysctl import read_sysctl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
+
+MAX_DOCUMENT_BYTES = 1 << 30
+TORN_DOCUMENT = "torn document"
+INVENTORY_KINDS = ("enis", "ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "kubernetes", "sysctl")
+_NODE_KINDS = {"ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl"}
+_T = TypeVar("_T")
+_DECODER = json.JSONDecoder()
+_BLANK = re.compile(r"[ \t\r\n\ufeff]*")
+
+
+class _Reader(NamedTuple):
+    """How a document of one kind is read: what its items are, and what takes one (the reason if it carries nothing)."""
+
+    items: Callable[[object], Iterator[object]]
+    take: Callable[[Item], str]
+
+
+def read_inventory(source: Source, account: Account, inventory: Inventory) -> None:
+    """Read one inventory file.
+
+    Parameters
+    ----------
+    source : a file of one of ``INVENTORY_KINDS``.
+    account : gets every item (of a document, by its ordinal) or line.
+    inventory : gets table rows and node facts; ``finish_inventory`` puts them in order when all files are read.
+        Files are to be read in sorted order: of two descriptions of one object the later one counts.
+    """
+    if source.kind in _NODE_KINDS and not source.node:
+        account.warnings.append(
+            "the file does not say of which node it is; put it under nodes/<node>/ or set node in export.toml."
+        )
+    if source.kind == "ipvs-rules":
+        read_ipvs(read_blocks(source.path, account), account, inventory.of_node(source.node))
+    elif source.kind == "sysctl":
+        read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
+    else:
+        document = read_document(source.path, account, MAX_DOCUMENT_BYTES)
+        if document is not None:
+            _read_items(document, _reader(source, account, inventory), account)
+
+
+def finish_inventory(inventory: Inventory) -> None:
+    """Put the inventory in order when all files are read.
+
+    Of rows that describe one object (equal key and ``valid_from``) the last one read stays; tables are sorted by
+    key. ENIs get the node whose instance they are attached to; without a list of nodes they have none.
+    """
+    for name, rows in inventory.tables.items():
+        identity = _identity(name)
+        latest = {tuple(map(_sortable, (row[part] for part in identity))): row for row in rows}
+        rows[:] = [latest[key] for key in sorted(latest)]
+    _place_enis(inventory)
+    for facts in inventory.facts.values():
+        _order_facts(facts)
+    for row in inventory.tables["nodes"]:
+        known = inventory.facts.get(row["name"])
+        row["proxy_mode"] = "ipvs" if known and known.ipvs else None
+
+
+def _reader(source: Source, account: Account, inventory: Inventory) -> _Reader:
+    undated = source.taken_at is None
+    if source.kind == "kubernetes":
+        return _Reader(objects, partial(take_object, inventory=inventory, undated=undated))
+    if source.kind == "enis":
+        dialect = dialect_of(source, "json")
+        take = partial(take_interface, inventory=inventory, account=account, dialect=dialect, undated=undated)
+        return _Reader(partial(interfaces, dialect=dialect), take)
+    return _Reader(entries, partial(take_entry, kind=source.kind, facts=inventory.of_node(source.node)))
+
+
+def _read_items(document: bytes, reader: _Reader, account: Account) -> None:
+    ordinal = 0
+    try:
+        for byte_offset, value in _values(document):
+            for item in reader.items(value):
+                ordinal += 1
+                _read_item(item, ordinal, byte_offset, reader, account)
+    except _Torn as error:
+        account.incomplete = True
+        account.reject(ordinal + 1, error.byte_offset, TORN_DOCUMENT, document[error.byte_offset :])
+
+
+def _read_item(item: object, ordinal: int, byte_offset: int, reader: _Reader, account: Account) -> None:
+    try:
+        skipped = reader.take(Item(item))
+    except BadValue as error:
+        account.reject(ordinal, byte_offset, str(error), _raw(item))
+        return
+    if skipped:
+        account.skipped[skipped] += 1
+    else:
+        account.accept(ordinal)
+
+
+class _Torn(ValueError):  # noqa: N818 - caught where it is raised from
+    """A document that does not parse from some place on."""
+
+    def __init__(self, byte_offset: int) -> None:
+        super().__init__(TORN_DOCUMENT)
+        self.byte_offset = byte_offset
+
+
+def _values(document: bytes) -> Iterator[tuple[int, Any]]:
+    """JSON values of a document with their offsets: one, or several behind each other (pages, JSON lines)."""
+    try:
+        text = document.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _Torn(0) from error
+    place = offset = 0
+    while True:
+        start = _end_of_blank(text, place)
+        offset += len(text[place:start].encode())
+        if start == len(text):
+            return
+        try:
+            value, place = _DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError) as error:
+            raise _Torn(offset) from error
+        yield offset, value
+        offset += len(text[start:place].encode())
+
+
+def _end_of_blank(text: str, place: int) -> int:
+    match = _BLANK.match(text, place)
+    return match.end() if match else place
+
+
+def _raw(item: object) -> bytes:
+    try:
+        return json.dumps(item, ensure_ascii=False).encode("utf-8", "replace")
+    except RecursionError:
+        return b""
+
+
+def _identity(name: str) -> tuple[str, ...]:
+    """Fields that say which object a row describes, in the order of the table; ports of one number can have two names."""
+    more = {"endpoints": ("port_name", "valid_from")}.get(name, ("valid_from",))
+    return tuple(dict.fromkeys((*table(name).key, *more)))
+
+
+def _sortable(value: str | int | None) -> tuple[bool, str | int]:
+    return (False, 0) if value is None else (True, value)
+
+
+def _place_enis(inventory: Inventory) -> None:
+    nodes: dict[str, set[str]] = {}
+    for row in inventory.tables["nodes"]:
+        if row["instance_id"]:
+            nodes.setdefault(row["instance_id"], set()).add(row["name"])
+    for row in inventory.tables["enis"]:
+        names = nodes.get(row["instance_id"], set())
+        row["node"] = next(iter(names)) if len(names) == 1 else None
+
+
+def _order_facts(facts: NodeFacts) -> None:
+    facts.addresses = _distinct(facts.addresses)
+    facts.links = _distinct(facts.links)
+    facts.routes = _distinct(facts.routes)
+    if facts.rules is not None:
+        facts.rules = sorted(_distinct(facts.rules), key=lambda rule: rule.priority)
+
+
+def _distinct(values: Iterable[_T]) -> list[_T]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,31 @@
+"""The lines of a block, each with its place in the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from flowstitch.ingest.content import BOM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowstitch.ingest.content import Block
+
+BLANK = "blank"
+TORN_LINE = "torn line"
+
+
+class Line(NamedTuple):
+    """A line: its number from 1, its offset in the uncompressed source, its bytes without white space around them."""
+
+    number: int
+    byte_offset: int
+    text: bytes
+
+
+def split_lines(block: Block) -> Iterator[Line]:
+    """Every line of a block, blank ones too; a byte order mark (of a file put behind another) is taken off."""
+    offset = block.byte_offset
+    for number, raw in enumerate(block.data.removesuffix(b"\n").split(b"\n"), block.first_line):
+        yield Line(number, offset, raw.removeprefix(BOM).strip(b" \t\r"))
+        offset += len(raw) + 1

@@ -1,0 +1,149 @@
+"""What a source is, and the account that is kept of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_REJECT_BYTES = 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the export and what is known of it before its rows are read.
+
+    Attributes
+    ----------
+    path : where it is.
+    name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
+    size_bytes : size as stored.
+    kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``ipvs-rules``, ``kubernetes``,
+        ``enis``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl`` or ``unknown``.
+    dialect : name of the file in ``schemas/dialects``, empty when the kind has none.
+    node : node of the file, empty when it has none.
+    taken_at : microseconds since the epoch at which a snapshot was taken, None when its name does not say.
+    timezone : IANA zone of the dumping host from ``export.toml``, empty when not given.
+    """
+
+    path: Path
+    name: str
+    size_bytes: int
+    kind: str
+    dialect: str = ""
+    node: str = ""
+    taken_at: int | None = None
+    timezone: str = ""
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that could not be understood: where it was, why, and its raw bytes (cut at ``MAX_REJECT_BYTES``)."""
+
+    line: int
+    byte_offset: int
+    reason: str
+    raw: bytes
+
+
+@dataclass
+class Account:
+    """Every row of a source: rows = parsed + skipped + rejected.
+
+    Attributes
+    ----------
+    skipped, rejected : rows by reason.
+    rejects : the rejected rows themselves.
+    lines : for inventory sources the line or ordinal of each parsed row (canonical tables carry theirs).
+    warnings : sentences for the user.
+    incomplete : the file is torn or unreadable, or says that events were lost; the run ends with exit code 1.
+    """
+
+    parsed: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+    rejects: list[Reject] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    incomplete: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows of the source."""
+        return self.parsed + self.skipped.total() + self.rejected.total()
+
+    def reject(self, line: int, byte_offset: int, reason: str, raw: bytes) -> None:
+        """Count a rejected row and keep it."""
+        self.rejected[reason] += 1
+        self.rejects.append(Reject(line, byte_offset, reason, raw[:MAX_REJECT_BYTES]))
+
+    def accept(self, line: int) -> None:
+        """Count a parsed row of an inventory source."""
+        self.parsed += 1
+        self.lines.append(line)
+
+
+@dataclass(frozen=True)
+class IpRule:
+    """One rule of ``ip rule``: priority, source and destination prefix ('' is all), incoming interface, table."""
+
+    priority: int
+    src: str
+    dst: str
+    iif: str
+    table: str
+
+
+@dataclass(frozen=True)
+class IpvsService:
+    """One virtual service of a node's IPVS table with its real servers as (address, port, weight)."""
+
+    protocol: str
+    ip: str
+    port: int
+    servers: tuple[tuple[str, int, int], ...]
+
+
+@dataclass
+class NodeFacts:
+    """What the files of one node say about it.
+
+    Attributes
+    ----------
+    sysctls : key to value.
+    rules : its ``ip rule`` list, None when not in the export.
+    ipvs : its IPVS table, None when not in the export, empty when the dump was empty.
+    addresses : addresses of its interfaces, (interface, address text, prefix length).
+    links : its interfaces, (index, name, MAC).
+    routes : its routes, (destination, device, gateway, table).
+    """
+
+    sysctls: dict[str, str] = field(default_factory=dict)
+    rules: list[IpRule] | None = None
+    ipvs: list[IpvsService] | None = None
+    addresses: list[tuple[str, str, int]] = field(default_factory=list)
+    links: list[tuple[int, str, str]] = field(default_factory=list)
+    routes: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Inventory:
+    """The cluster as the export describes it.
+
+    ``tables`` has rows for ``nodes``, ``enis``, ``pods``, ``services`` and ``endpoints``: dictionaries with
+    exactly the fields of that table in ``schemas/tables``. Addresses are canonical text, lists are sorted
+    lists of text, times are microseconds since the epoch or None, everything unknown is None. ``facts`` is
+    by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``.
+    """
+
+    tables: dict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: {name: [] for name in ("nodes", "enis", "pods", "services", "endpoints")}
+    )
+    facts: dict[str, NodeFacts] = field(default_factory=dict)
+
+    def of_node(self, node: str) -> NodeFacts:
+        """Facts of a node, empty when it is new."""
+        return self.facts.setdefault(node, NodeFacts())

@@ -1,0 +1,134 @@
+"""``export.toml``: what the user knows better about the files of a directory."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flowstitch.catalog.load import schema_root
+from flowstitch.errors import UsageError, unknown_name
+from flowstitch.ingest.sniff import KINDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXPORT_TOML = "export.toml"
+_KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone")
+
+
+@dataclass(frozen=True)
+class Override:
+    """What ``export.toml`` says of one file; None (``timezone``: '') where it says nothing.
+
+    Attributes
+    ----------
+    taken_at : microseconds since the epoch.
+    """
+
+    kind: str | None = None
+    dialect: str | None = None
+    node: str | None = None
+    taken_at: int | None = None
+    timezone: str = ""
+
+    @property
+    def default_dialect(self) -> str:
+        """Dialect of ``kind`` when only one has it, else ''."""
+        return "conntrack" if (self.kind or "").startswith("conntrack-") else ""
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """The ``[[source]]`` tables in order, each with its glob."""
+
+    rules: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, name: str) -> Override:
+        """Override of the file of that name; of several that match the later ones win, key by key."""
+        override = Override()
+        for match, values in self.rules:
+            if fnmatchcase(name, match):
+                override = replace(override, **values)
+        return override
+
+
+def read_overrides(path: Path | None) -> Overrides:
+    """Read an ``export.toml``.
+
+    Parameters
+    ----------
+    path : the file; there need not be one.
+
+    Raises
+    ------
+    UsageError : it is not TOML, or has a key or value that is not known, with the nearest name.
+    """
+    if path is None or not path.is_file():
+        return Overrides()
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{path}: got what is no TOML: {error}."
+        raise UsageError(message) from error
+    for key in raw:
+        if key != "source":
+            raise _at(path, unknown_name("key", key, ["source"]))
+    tables = raw.get("source", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        message = f"{path}: 'source': got {type(tables).__name__}, expected tables [[source]]."
+        raise UsageError(message)
+    return Overrides([(_text(path, table, "match"), _values(path, table)) for table in tables])
+
+
+def _values(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    for key in table:
+        if key not in _KEYS:
+            raise _at(path, unknown_name("key of [[source]]", key, _KEYS))
+    values: dict[str, Any] = {
+        key: _text(path, table, key) for key in ("kind", "dialect", "node", "timezone") if key in table
+    }
+    if "kind" in values and values["kind"] not in KINDS:
+        raise _at(path, unknown_name("kind", values["kind"], KINDS))
+    dialects = [file.stem for file in (schema_root() / "dialects").glob("*.toml")]
+    if "dialect" in values and values["dialect"] not in dialects:
+        raise _at(path, unknown_name("dialect", values["dialect"], dialects))
+    if "timezone" in values:
+        try:
+            ZoneInfo(values["timezone"])
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            message = f"{path}: 'timezone': got {values['timezone']!r}, expected an IANA zone such as 'Asia/Hong_Kong'."
+            raise UsageError(message) from error
+    if "taken_at" in table:
+        values["taken_at"] = _time(path, table["taken_at"])
+    return values
+
+
+def _text(path: Path, table: dict[str, Any], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        message = f"{path}: {key!r} of [[source]]: got {value!r}, expected text."
+        raise UsageError(message)
+    return value
+
+
+def _time(path: Path, value: object) -> int:
+    stamp = value
+    if isinstance(value, str):
+        try:
+            stamp = datetime.fromisoformat(value)
+        except ValueError:
+            stamp = None
+    if isinstance(stamp, datetime) and stamp.tzinfo is not None:
+        return round(stamp.timestamp() * 1_000_000)
+    if isinstance(stamp, (int, float)) and not isinstance(stamp, bool) and 0 <= stamp < 1 << 36:
+        return round(stamp * 1_000_000)
+    message = f"{path}: 'taken_at': got {str(value)!r}, expected epoch seconds or a time with its offset, 2026-11-23T00:47:23Z."
+    raise UsageError(message)
+
+
+def _at(path: Path, error: UsageError) -> UsageError:
+    return UsageError(f"{path}: {error}")

@@ -1,0 +1,68 @@
+"""What a file is, by the head of its content; names and suffixes lie."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import NamedTuple
+
+from flowstitch.catalog.load import load_toml
+from flowstitch.ingest.sniff_json import sniff_json
+
+KINDS = (
+    "conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "kubernetes", "enis", "ip-addr", "ip-rule",
+    "ip-route", "ip-link", "sysctl", "unknown",
+)  # fmt: skip
+_MAX_LINES = 2000
+
+
+class Sniffed(NamedTuple):
+    """Kind and dialect ('' where the kind has none), and a note for the user ('' where there is nothing to say)."""
+
+    kind: str
+    dialect: str = ""
+    note: str = ""
+
+
+def sniff(head: bytes) -> Sniffed:
+    """Kind and dialect by the first line that is of a known kind.
+
+    Parameters
+    ----------
+    head : the first bytes of the file, uncompressed, without a byte order mark, cut anywhere.
+
+    Returns
+    -------
+    Sniffed; prompts, messages and other noise before the first such line do not count.
+    """
+    if not head.strip():
+        return Sniffed("unknown", "", "empty file" if not head else "nothing but blanks")
+    for line in head.splitlines()[:_MAX_LINES]:
+        for kind, dialect, pattern in _patterns():
+            if pattern.match(line):
+                return Sniffed(kind, dialect)
+    found = sniff_json(head)
+    return Sniffed(*found) if found else Sniffed("unknown")
+
+
+@cache
+def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
+    conntrack = load_toml("dialects/conntrack")
+    families = "|".join(conntrack["families"])
+    protocols = "|".join([*load_toml("protocols"), conntrack["unnamed"]])
+    events = "|".join(conntrack["events"])
+    entry = rf"(?:(?:{families})\s+\d+\s+)?(?:{protocols})\s+\d+\s(?:.*\s)?src=\S+\s+dst=\S"
+    patterns = {
+        (
+            "conntrack-events",
+            "conntrack",
+        ): rf"\s*(?:\[\d+\.\d+ *\]\s+(?:\[(?:{events})\]\s+)?|\[(?:{events})\]\s+){entry}",
+        ("conntrack-list", "conntrack"): rf"\s*{entry}",
+        # the lines of `conntrack -o save` begin alike, with a timeout in the place of the service
+        (
+            "ipvs-rules",
+            "",
+        ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)",
+        ("sysctl", ""): r"(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm)(?:\.[\w/-]+)+\s*=",
+    }
+    return tuple((*key, re.compile(text.encode())) for key, text in patterns.items())

@@ -1,0 +1,77 @@
+"""Segments chained into paths over the entries that translate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.join.keys import run_pointers
+from flowstitch.kernels.chain import link_edges, walk_chains
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Ints
+    from flowstitch.join.segments import Sides
+
+
+# More translations than any data plane makes; what is longer is kept and not classified.
+MAX_TRANSLATIONS = 4
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Paths as chains of segments.
+
+    Attributes
+    ----------
+    path, position : shape (segments,), path of each segment and its place there, from 0 at the client.
+    next_segment, next_entry : shape (segments,), the segment that follows and the entry that leads there, -1 at the end.
+    root, tail : shape (paths,), first and last segment.
+    left_out : translated entries that could not be linked because another one was already there.
+    """
+
+    path: Ints
+    position: Ints
+    next_segment: Ints
+    next_entry: Ints
+    root: Ints
+    tail: Ints
+    left_out: int
+
+    def __len__(self) -> int:
+        return int(self.root.shape[0])
+
+    def by_path(self) -> tuple[Ints, Ints]:
+        """Segments by (path, position), and where each path begins, shape (paths + 1,)."""
+        order = np.lexsort((self.position, self.path))
+        return order, run_pointers(self.path[order], len(self))
+
+
+def build_chains(sides: Sides, segments: int) -> Chains:
+    """Paths from the segments that nobody feeds to the last ones."""
+    reply = np.flatnonzero(sides.reply)
+    entry = sides.entry[reply]
+    source, target = sides.segment[entry], sides.segment[reply]
+    next_segment, fed = np.full(segments, -1, np.int64), np.zeros(segments, np.bool_)
+    left_out = link_edges(source, target, next_segment, fed)
+    linked = next_segment[source] == target
+    next_entry = np.full(segments, -1, np.int64)
+    next_entry[source[linked]] = entry[linked]
+    path, position = np.full(segments, -1, np.int64), np.zeros(segments, np.int64)
+    count = walk_chains(next_segment, fed, path, position)
+    root, tail = np.empty(count, np.int64), np.empty(count, np.int64)
+    order = np.argsort(-position, kind="stable")
+    root[path[order]] = order
+    tail[path[order[::-1]]] = order[::-1]
+    return Chains(path, position, next_segment, next_entry, root, tail, left_out)
+
+
+def first_of_each(keys: Ints, count: int, *ranks: Ints) -> Ints:
+    """Row with the least ranks (the first rank counts most) of each key, shape (count,), -1 where there is none."""
+    order = np.lexsort((*ranks[::-1], keys))
+    ordered = keys[order]
+    heads = np.flatnonzero(np.diff(ordered, prepend=-1))
+    out = np.full(count, -1, np.int64)
+    out[ordered[heads]] = order[heads]
+    return out

@@ -1,0 +1,192 @@
+"""Scenario of each path, and where the observation breaks what the data plane lets one expect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+from flowstitch.join.chains import MAX_TRANSLATIONS
+from flowstitch.join.dataplane import FEATURES, UNCLASSIFIED
+from flowstitch.kernels.group import group
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Flags, Ints
+    from flowstitch.ingest.model import Inventory, IpRule
+    from flowstitch.join.chains import Chains
+    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.entries import Entries
+    from flowstitch.join.legs import Legs
+    from flowstitch.join.segments import Segments
+    from flowstitch.join.services import Services
+    from flowstitch.join.verdicts import Verdicts
+    from flowstitch.normalize.columns import Pools
+
+
+@dataclass(frozen=True)
+class Translations:
+    """NAT over the whole chain; arrays of shape (paths,).
+
+    Attributes
+    ----------
+    dnat, snat : bool, some entry of the chain translates destination or source, address or port.
+    hidden : bool, the server saw another source than the client's own.
+    snat_ip, snat_port : what it saw, 0 and -1 where it saw the client's own.
+    """
+
+    dnat: Flags
+    snat: Flags
+    hidden: Flags
+    snat_ip: Ints
+    snat_port: Ints
+
+
+def find_translations(entries: Entries, segments: Segments, chains: Chains, ends: Endpoints) -> Translations:
+    """Translations of all paths."""
+    linked = np.flatnonzero(chains.next_entry >= 0)
+    entry, path = chains.next_entry[linked], chains.path[linked]
+    orig, reply = entries.orig.take(entry), entries.reply.take(entry)
+    dnat, snat = np.zeros(len(chains), np.bool_), np.zeros(len(chains), np.bool_)
+    dnat[path[(orig.dst != reply.dst) | (orig.dst_port != reply.dst_port)]] = True
+    snat[path[(orig.src != reply.src) | (orig.src_port != reply.src_port)]] = True
+    last = segments.tuples.take(chains.tail)
+    numbered = ends.seen_port >= 0
+    known = ends.client.ip > 0
+    hidden = known & ((last.src != ends.client.ip) | (numbered & (last.src_port != ends.client.port)))
+    port = np.where(hidden & numbered, last.src_port, -1)
+    return Translations(dnat, snat, hidden, np.where(hidden, last.src, 0), port)
+
+
+def classify(
+    dataplane: Dataplane,
+    services: Services,
+    chains: Chains,
+    ends: Endpoints,
+    nat: Translations,
+    verdicts: Verdicts,
+) -> tuple[Ints, list[str | None]]:
+    """Scenario number of each path, and why it is unclassified where it is."""
+    pod = field("server_kind").code("pod")
+    both = (ends.client.node > 0) & (ends.server.node > 0)
+    known = ends.client.ip > 0
+    hairpin = (
+        known
+        & (ends.client.ip == ends.server.ip)
+        & (ends.dialled_ip != ends.server.ip)
+        & (ends.server.kind == pod)
+    )
+    features = {
+        "client_kind": ends.client.kind,
+        "dialled_kind": ends.dialled_kind,
+        "traffic_policy": ends.policy,
+        "server_kind": ends.server.kind,
+        "server_place": np.where(both, _place(ends.client.node == ends.server.node), 0),
+        "entered_place": _entered_place(services, ends),
+        "snat": np.where(known, 1 + nat.hidden, 0),
+        "hairpin": 1 + hairpin,
+        "behind_lb": 1 + (ends.behind_lb > 0),
+        "payload": verdicts.payload,
+    }
+    scenario = dataplane.classify(features)
+    last = len(dataplane.scenarios) - 1
+    too_long = chains.position[chains.tail] > MAX_TRANSLATIONS
+    scenario[too_long] = last
+    reasons: list[str | None] = [None] * len(chains)
+    for path in np.flatnonzero(scenario == last).tolist():
+        reasons[path] = _reason(features, path, long=bool(too_long[path]))
+    return scenario, reasons
+
+
+def _place(same: Flags) -> Ints:
+    return np.where(same, 1, 2)
+
+
+def _entered_place(services: Services, ends: Endpoints) -> Ints:
+    """Whether the backend is on the node whose port was dialled; by its endpoints where no backend was seen."""
+    node_port = ends.dialled_kind == field("dialled_kind").code("node_port")
+    unseen = ends.server.ip == ends.dialled_ip
+    by_endpoints = _place(services.has_local_endpoint(ends.service, ends.target_node))
+    by_server = np.where(ends.server.node > 0, _place(ends.server.node == ends.target_node), 0)
+    return np.where(node_port, np.where(unseen, by_endpoints, by_server), 0)
+
+
+def _reason(features: dict[str, Ints], path: int, *, long: bool) -> str:
+    if long:
+        return f"more than {MAX_TRANSLATIONS} translations"
+    words = {
+        name: FEATURES[name][code - 1] if (code := int(values[path])) else None
+        for name, values in features.items()
+    }
+    for name in ("client_kind", "dialled_kind"):
+        if words[name] is None:
+            return f"{name} is not known"
+    place = f", server {words['server_place']}" if words["server_place"] else ""
+    return f"{UNCLASSIFIED}: {words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
+
+
+def expected_forward_out(
+    dataplane: Dataplane,
+    inventory: Inventory,
+    chains: Chains,
+    entries: Entries,
+    ends: Endpoints,
+    pools: Pools,
+) -> Ints:
+    """Enum code of the ENI role by which each request should leave its node, 0 where the export does not tell.
+
+    What IPVS sends does not match a pod's rule that names an incoming interface (kernel 6.1, measured), so it leaves
+    by the main table.
+    """
+    role, kinds = field("role"), field("client_kind")
+    codes = {
+        name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
+    }
+    entry = chains.next_entry[chains.root]
+    translated = entry >= 0
+    translated[translated] = entries.node[entry[translated]] == ends.client.node[translated]
+    cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
+    by_case = np.zeros((heads.shape[0], 2), np.int64)
+    for case, path in enumerate(heads.tolist()):
+        facts = inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
+        rule = _pod_rule(
+            facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
+        )
+        if facts is not None and rule is not None:
+            proxy = (
+                "other_proxy" if facts.ipvs is None else "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
+            )
+            by_case[case] = codes["direct"], codes[proxy]
+    of_pod = by_case[cases, translated.astype(np.int64)]
+    of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
+    return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
+
+
+def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) -> IpRule | None:
+    priority = dataplane.forward_out["pod_rule_priority"]
+    return next((rule for rule in rules or () if rule.priority == priority and rule.src == ip), None)
+
+
+def find_drift(
+    dataplane: Dataplane, scenario: Ints, forward_out: Ints, legs: Legs, verdicts: Verdicts
+) -> list[list[str]]:  # fmt: skip
+    """Broken expectations of each path, 'column: expected x, observed y'."""
+    observed = {
+        "return_lands_on": np.where(
+            verdicts.return_evidence == field("return_evidence").code("observed"), verdicts.lands_on, 0
+        ),
+        "forward_out_eni_role": legs.role["forward_out"],
+        "forward_in_eni_role": legs.role["forward_in"],
+        "return_out_eni_role": legs.role["return_out"],
+    }
+    drift: list[list[str]] = [[] for _ in range(scenario.shape[0])]
+    for column, seen in sorted(observed.items()):
+        wanted = forward_out if column == "forward_out_eni_role" else dataplane.expected(column, scenario)
+        values = field(column).values
+        for path in np.flatnonzero((wanted > 0) & (seen > 0) & (wanted != seen)).tolist():
+            drift[path].append(
+                f"{column}: expected {values[wanted[path] - 1]}, observed {values[seen[path] - 1]}"
+            )
+    return drift

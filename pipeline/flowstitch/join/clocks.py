@@ -1,0 +1,85 @@
+"""How far the clocks of the nodes are apart, from connections that two of them saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.kernels.group import group
+from flowstitch.kernels.lifetimes import SECOND
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Flags, Ints
+
+
+def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[int, int]:
+    """Offset of each node's clock against a common one, µs.
+
+    Only wire keys count that exactly two nodes saw, once each, both from the NEW on: those two lifetimes are one,
+    and the difference of their starts is the clocks' (a reader stamps within some 0.1 s). The median per pair of
+    nodes is carried over the pairs with most samples first.
+
+    Parameters
+    ----------
+    wire, node : shape (sides,), wire key and node of each side.
+    start : shape (sides,), start of the side's lifetime by its node's clock, µs.
+    exact : shape (sides,), bool, the start is that of a NEW.
+
+    Returns
+    -------
+    Node to offset; what has to be taken from that node's times. A node without a pair has 0.
+    """
+    offsets = dict.fromkeys(np.unique(node).tolist(), 0)
+    order = np.lexsort((node, wire))
+    sizes = np.bincount(wire, minlength=1)
+    twice = sizes[wire[order]] == 2
+    pairs = order[twice].reshape(-1, 2)
+    usable = exact[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
+    pairs = pairs[usable]
+    if pairs.shape[0] == 0:
+        return offsets
+    numbers, first = group(node[pairs].astype(np.uint64))
+    gap = start[pairs[:, 1]] - start[pairs[:, 0]]
+    edges = []
+    for number, row in enumerate(first.tolist()):
+        of_pair = gap[numbers == number]
+        left, right = node[pairs[row]].tolist()
+        edges.append((-of_pair.shape[0], left, right, int(np.median(of_pair))))
+    tree = _Forest(offsets)
+    for _, left, right, median in sorted(edges):
+        tree.join(left, right, median)
+    return offsets
+
+
+def flow_log_offset(window_start: Ints, first: Ints) -> int:
+    """Offset of the flow logs' clock against the nodes', µs, 0 where fewer than 8 connections tell.
+
+    Parameters
+    ----------
+    window_start, first : shape (n,), µs; start of the window that has the first packet of a connection, cut to the
+        second, and the start of that connection by the nodes' clock.
+    """
+    if window_start.shape[0] < 8:
+        return 0
+    median = int(np.median(window_start + SECOND // 2 - first))
+    return median if abs(median) > SECOND else 0
+
+
+class _Forest:
+    """Offsets within each connected part, joined from the best-proven pair on."""
+
+    def __init__(self, offsets: dict[int, int]) -> None:
+        self._offsets = offsets
+        self._part = {node: node for node in offsets}
+
+    def join(self, left: int, right: int, gap: int) -> None:
+        """Let ``right``'s clock be ``gap`` ahead of ``left``'s, unless that is known already."""
+        if self._part[left] == self._part[right]:
+            return
+        shift = self._offsets[left] + gap - self._offsets[right]
+        old, new = self._part[right], self._part[left]
+        for node, part in self._part.items():
+            if part == old:
+                self._part[node] = new
+                self._offsets[node] += shift

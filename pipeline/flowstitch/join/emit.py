@@ -1,0 +1,179 @@
+"""Paths as rows of ``datapaths`` and ``segments``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from flowstitch.catalog import field
+from flowstitch.catalog.protocols import protocol_names, protocols_with
+from flowstitch.join.identity import hash_columns, name_hashes, unique_ids, wire_hashes
+from flowstitch.join.keys import run_pointers
+from flowstitch.join.legs import LEGS
+from flowstitch.kernels.group import group
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.join.chains import Chains
+    from flowstitch.join.classify import Translations
+    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.entries import Entries
+    from flowstitch.join.legs import Legs
+    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.verdicts import Verdicts
+    from flowstitch.join.windows import Windows
+    from flowstitch.normalize.columns import Pools
+
+
+def path_ids(
+    entries: Entries, segments: Segments, chains: Chains, ends: Endpoints, verdicts: Verdicts, pools: Pools
+) -> tuple[Words, Words, Words]:
+    """``path_id``, ``flow_key`` and the hash of the first wire key of each path, shape (paths,), uint64 each."""
+    names = name_hashes(pools)
+    hi, lo = pools.addresses.hi, pools.addresses.lo
+    client = np.where(ends.client.ip > 0, ends.client.ip, ends.seen_ip)
+    port = np.maximum(np.where(ends.client.ip > 0, ends.client.port, ends.seen_port), ends.icmp_id)
+    flow_key = hash_columns(
+        ends.protocol,
+        hi[client],
+        lo[client],
+        port + 1,
+        hi[ends.dialled_ip],
+        lo[ends.dialled_ip],
+        ends.dialled_port + 1,
+    )
+    observer = np.where(ends.lead >= 0, entries.node[ends.lead] if len(entries) else 0, 0)
+    wire = wire_hashes(segments.tuples.take(chains.root), names, pools)
+    ids = hash_columns(flow_key, names[observer], verdicts.first)
+    return unique_ids(ids, wire), flow_key, wire
+
+
+def datapath_columns(
+    dataplane: Dataplane, scenario: Ints, reasons: Sequence[str | None], drift: Sequence[list[str]], flow_key: Words,
+    ids: Words, chains: Chains, ends: Endpoints, legs: Legs, nat: Translations, verdicts: Verdicts, pools: Pools,
+) -> Columns:  # fmt: skip
+    """Columns of the table ``datapaths``, one row per path in the paths' own order."""
+    names = pools.names
+    slugs = names.codes(raw["slug"] for raw in dataplane.scenarios)
+    numbers = {
+        key: np.array([raw.get(key, -1) for raw in dataplane.scenarios], np.int32)[scenario] for key in ("sop", "kernel_stacks")
+    }  # fmt: skip
+    out, back = legs.eni["forward_out"], legs.eni["return_in"]
+    seen_other = (ends.seen_ip != ends.client.ip) | (ends.seen_port != ends.client.port)
+    ports = protocols_with("ports")[ends.protocol]
+    columns: dict[str, object] = {
+        "path_id": ids,
+        "flow_key": flow_key,
+        "protocol": names.codes(protocol_names())[ends.protocol],
+        "first_seen": verdicts.first,
+        "last_seen": verdicts.last,
+        "time_quality": verdicts.quality.astype(np.uint8),
+        "client_ip": ends.client.ip.astype(np.uint32),
+        "client_port": ends.client.port.astype(np.int32),
+        "icmp_id": ends.icmp_id.astype(np.int32),
+        "client_kind": ends.client.kind.astype(np.uint8),
+        "client_name": ends.client.name.astype(np.uint32),
+        "client_node": ends.client.node.astype(np.uint32),
+        "dialled_ip": ends.dialled_ip.astype(np.uint32),
+        "dialled_port": np.where(ports, ends.dialled_port, -1).astype(np.int32),
+        "dialled_kind": ends.dialled_kind.astype(np.uint8),
+        "service": ends.service.astype(np.uint32),
+        "traffic_policy": ends.policy.astype(np.uint8),
+        "nat": (1 + nat.dnat + 2 * nat.snat).astype(np.uint8),
+        "snat_ip": nat.snat_ip.astype(np.uint32),
+        "snat_port": nat.snat_port.astype(np.int32),
+        "server_ip": ends.server.ip.astype(np.uint32),
+        "server_port": ends.server.port.astype(np.int32),
+        "server_kind": ends.server.kind.astype(np.uint8),
+        "server_name": ends.server.name.astype(np.uint32),
+        "server_node": ends.server.node.astype(np.uint32),
+        "dataplane": np.full(len(chains), names.code(dataplane.name), np.uint32),
+        "scenario": slugs[scenario],
+        "scenario_reason": names.codes(reasons),
+        "sop": numbers["sop"],
+        "kernel_stacks": numbers["kernel_stacks"],
+        "outcome": verdicts.outcome.astype(np.uint8),
+        "return_lands_on": verdicts.lands_on.astype(np.uint8),
+        "return_evidence": verdicts.return_evidence.astype(np.uint8),
+        "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
+        "drift": pa.array(drift, pa.list_(pa.string())),
+        "counted_by": verdicts.counted_by.astype(np.uint32),
+        "evidence": _evidence(chains, ends, legs),
+        "match": verdicts.match.astype(np.uint8),
+        "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
+        "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
+        "seen_port": np.where(seen_other, ends.seen_port, -1).astype(np.int32),
+    }
+    for leg in LEGS:
+        columns[f"{leg}_eni"] = legs.eni[leg].astype(np.uint32)
+        columns[f"{leg}_eni_role"] = legs.role[leg].astype(np.uint8)
+    for column, name in enumerate(("forward_packets", "forward_bytes", "return_packets", "return_bytes")):
+        columns[name] = verdicts.counters[:, column]
+    return columns  # type: ignore[return-value]
+
+
+def _evidence(chains: Chains, ends: Endpoints, legs: Legs) -> pa.Array:
+    logged = np.zeros(len(chains), np.int64)
+    logged[legs.pair_path] = 1
+    kinds = pa.array([["conntrack"], ["conntrack", "flow"], ["flow"]], pa.list_(pa.string()))
+    return kinds.take(pa.array(np.where(ends.lead >= 0, logged, 2)))
+
+
+def segment_columns(
+    flows: Columns, windows: Windows, entries: Entries, sides: Sides, segments: Segments, chains: Chains, ids: Words,
+    pools: Pools,
+) -> Columns:  # fmt: skip
+    """Columns of the table ``segments``, one row per segment in the segments' own order."""
+    tuples = segments.tuples
+    ports = protocols_with("ports")[tuples.protocol]
+    conntrack = np.zeros(len(segments), np.bool_)
+    conntrack[sides.segment] = True
+    echo = protocols_with("echo")[tuples.protocol] & conntrack
+    words = pools.names.words()
+    directions, ways = field("direction").values, ("return", "forward")
+    eni = flows["eni"][windows.row].astype(np.int64)
+    crossing = [windows.forward.astype(np.int64), flows["direction"][windows.row].astype(np.int64), eni]
+    columns: dict[str, object] = {
+        "path_id": ids[chains.path],
+        "position": chains.position.astype(np.int32),
+        "protocol": pools.names.codes(protocol_names())[tuples.protocol],
+        "src_ip": tuples.src.astype(np.uint32),
+        "src_port": np.where(ports, tuples.src_port, -1).astype(np.int32),
+        "dst_ip": tuples.dst.astype(np.uint32),
+        "dst_port": np.where(ports, tuples.dst_port, -1).astype(np.int32),
+        "icmp_id": np.where(echo, tuples.src_port, -1).astype(np.int32),
+        "node": np.maximum(tuples.scope - 1, 0).astype(np.uint32),
+        "first_seen": segments.first,
+        "last_seen": segments.last,
+        "observers": _lists(sides.segment, [entries.node[sides.entry]], len(segments), lambda code: words[code] or ""),
+        "crossings": _lists(
+            windows.segment, crossing, len(segments),
+            lambda way, direction, code: f"{ways[way]} {directions[direction - 1]} {words[code]}",
+        ),
+    }  # fmt: skip
+    return columns  # type: ignore[return-value]
+
+
+def _lists(keys: Ints, parts: Sequence[Ints], count: int, word: object) -> pa.Array:
+    """Sorted distinct words of each key as an Arrow list array; ``word`` makes one from the parts of a row."""
+    cases, heads = group(np.stack([keys, *parts], axis=1).astype(np.uint64))
+    del cases
+    distinct, which = np.unique(
+        np.stack([part[heads] for part in parts], axis=1), axis=0, return_inverse=True
+    )
+    texts = [word(*row) for row in distinct.tolist()]  # type: ignore[operator]
+    rank = (
+        np.argsort(np.argsort(np.array(texts, dtype=object), kind="stable"))
+        if texts
+        else np.zeros(0, np.int64)
+    )
+    which = which.reshape(-1)
+    order = np.lexsort((rank[which], keys[heads]))
+    values = pa.array(texts, pa.string()).take(pa.array(which[order]))
+    offsets = run_pointers(keys[heads][order], count).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -1,0 +1,190 @@
+"""Who opened each path, what was dialled, and who answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.chains import first_of_each
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Flags, Ints
+    from flowstitch.ingest.model import Inventory
+    from flowstitch.join.chains import Chains
+    from flowstitch.join.entries import Entries
+    from flowstitch.join.owners import Owned, Owners
+    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.services import Services
+    from flowstitch.normalize.columns import Pools
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One end of each path: address number, port (-1 if none), enum code of its kind, name and node codes; shape (paths,)."""
+
+    ip: Ints
+    port: Ints
+    kind: Ints
+    name: Ints
+    node: Ints
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Ends of each path; arrays of shape (paths,).
+
+    Attributes
+    ----------
+    protocol : IANA number. icmp_id : echo identifier, -1 if none.
+    lead : the first observer's entry, -1 where only flow logs saw the path.
+    client, server : the ends; the client's address is 0 where only a stand-in was seen.
+    seen_ip, seen_port : the original source as first seen.
+    dialled_ip, dialled_port, dialled_kind, service, policy : what was dialled, codes as in the table ``datapaths``.
+    target_ip, target_owner : the address first dialled on the wire and who owned it.
+    behind_lb : LoadBalancer services that have the server as endpoint, counted where the client is outside.
+    """
+
+    protocol: Ints
+    icmp_id: Ints
+    lead: Ints
+    client: Endpoint
+    server: Endpoint
+    seen_ip: Ints
+    seen_port: Ints
+    dialled_ip: Ints
+    dialled_port: Ints
+    dialled_kind: Ints
+    service: Ints
+    policy: Ints
+    target_node: Ints
+    behind_lb: Ints
+
+
+def find_endpoints(
+    entries: Entries, sides: Sides, segments: Segments, chains: Chains, owners: Owners, services: Services,
+    inventory: Inventory, local: Flags, lb_source: Flags, pools: Pools,
+) -> Endpoints:  # fmt: skip
+    """Ends of all paths.
+
+    Parameters
+    ----------
+    local : by address number, bool, addresses that never are a source on a wire.
+    lb_source : by address number, bool, addresses that load balancers send from.
+    """
+    root, tail = chains.root, chains.tail
+    at = segments.first[root]
+    tuples, last = segments.tuples.take(root), segments.tuples.take(tail)
+    source = owners.at(tuples.src, at)
+    lead = _first_observers(entries, sides, chains, source, pools)
+    ports = protocols_with("ports")[tuples.protocol]
+    src_port, dst_port = np.where(ports, tuples.src_port, -1), np.where(ports, tuples.dst_port, -1)
+    directed = segments.directed[root]
+    client = _client(
+        entries, lead, tuples.src, src_port, source, inventory, local, lb_source, directed, pools
+    )
+    target, end = owners.at(tuples.dst, at), owners.at(last.dst, at)
+    dialled = services.dialled(tuples.protocol, tuples.dst, dst_port, at)
+    kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind"))
+    ip, port, service, policy = tuples.dst.copy(), dst_port, dialled.service, dialled.policy
+    passed_on = (
+        (client.kind == field("client_kind").code("outside")) & (end.of("pod")) & (tuples.dst == last.dst)
+    )
+    lb_count, lb_service, lb_ip, lb_port, lb_policy = services.behind_lb(
+        last.protocol, last.dst, last.dst_port, at
+    )
+    explained = passed_on & (lb_count == 1) & (lb_ip > 0) & (lb_port >= 0)
+    ip, port = np.where(explained, lb_ip, ip), np.where(explained, lb_port, port)
+    kind = np.where(explained, field("dialled_kind").code("lb_ip"), kind)
+    service, policy = np.where(explained, lb_service, service), np.where(explained, lb_policy, policy)
+    server_kind = np.where(
+        end.of("cluster_ip", "lb_ip", "external_ip"), field("server_kind").code("service"), 0
+    )
+    server_kind = np.where(server_kind > 0, server_kind, _kinds(end, "server_kind"))
+    server_port = np.where(ports, last.dst_port, -1)
+    echo = protocols_with("echo")[tuples.protocol] & (lead >= 0)
+    return Endpoints(
+        protocol=tuples.protocol, icmp_id=np.where(echo, tuples.src_port, -1), lead=lead, client=client,
+        server=_known(directed, Endpoint(last.dst, server_port, server_kind, *_named(end))),
+        seen_ip=tuples.src, seen_port=src_port,
+        dialled_ip=np.where(directed, ip, 0), dialled_port=np.where(directed, port, -1),
+        dialled_kind=np.where(directed, kind, 0), service=np.where(directed, service, 0),
+        policy=np.where(directed, policy, 0),
+        target_node=np.where(target.of("pod", "node"), target.node, 0), behind_lb=np.where(passed_on, lb_count, 0),
+    )  # fmt: skip
+
+
+def _first_observers(entries: Entries, sides: Sides, chains: Chains, source: Owned, pools: Pools) -> Ints:
+    """Entry of the node that owns the source, else the earliest; -1 where no conntrack saw the root."""
+    path = chains.path[sides.segment]
+    at_root = np.flatnonzero((chains.position[sides.segment] == 0) & ~sides.reply)
+    entry, path = sides.entry[at_root], path[at_root]
+    foreign = entries.node[entry] != source.node[path]
+    rank = pools.names.ranks()[entries.node[entry]]
+    chosen = first_of_each(
+        path, len(chains), foreign.astype(np.int64), entries.start_hi[entry], rank, entries.zone[entry]
+    )
+    return np.where(chosen >= 0, entry[chosen], -1) if entry.shape[0] else chosen
+
+
+def _client(
+    entries: Entries, lead: Ints, ip: Ints, port: Ints, owner: Owned, inventory: Inventory, local: Flags,
+    lb_source: Flags, directed: Flags, pools: Pools,
+) -> Endpoint:  # fmt: skip
+    kinds = field("client_kind")
+    lead_node = np.where(lead >= 0, entries.node[lead] if len(entries) else 0, 0)
+    pod = owner.of("pod")
+    own_node = owner.of("node") & (lead_node == owner.node) & (lead_node > 0)
+    stand_in = local[ip] & ~pod & ~owner.of("node") & (lead_node > 0)
+    node_ip = _node_address(lead_node, ip, inventory, pools)
+    outside = ~pod & ~owner.of("node") & ~local[ip] & ~owner.lapsed
+    kind = np.select(
+        [pod, own_node | stand_in, outside & lb_source[ip], outside],
+        [kinds.code("pod"), kinds.code("node"), kinds.code("lb"), kinds.code("outside")],
+        0,
+    )
+    known = directed & (pod | own_node | (stand_in & (node_ip > 0)) | outside | (owner.lapsed & ~local[ip]))
+    on_node = own_node | stand_in
+    found = Endpoint(
+        np.where(stand_in, node_ip, ip), port, kind,
+        np.where(pod, owner.name, np.where(on_node, lead_node, 0)),
+        np.where(pod, owner.node, np.where(on_node, lead_node, 0)),
+    )  # fmt: skip
+    return _known(known, found)
+
+
+def _known(known: Flags, end: Endpoint) -> Endpoint:
+    return Endpoint(
+        np.where(known, end.ip, 0), np.where(known, end.port, -1), np.where(known, end.kind, 0),
+        np.where(known, end.name, 0), np.where(known, end.node, 0),
+    )  # fmt: skip
+
+
+def _node_address(node: Ints, like: Ints, inventory: Inventory, pools: Pools) -> Ints:
+    """Address of a node in the family of another address, 0 where it has none."""
+    by_family = np.zeros((2, len(pools.names)), np.int64)
+    for row in inventory.tables["nodes"]:
+        code = pools.names.code(row["name"])
+        for ip in row["internal_ips"] or ():
+            family = int(":" in ip)
+            if code < by_family.shape[1] and by_family[family, code] == 0:
+                by_family[family, code] = pools.addresses.number(ip)
+    v6 = (pools.addresses.hi[like] != 0) | (pools.addresses.lo[like] >> np.uint64(32) != np.uint64(0xFFFF))
+    found: Ints = by_family[v6.astype(np.int64), node]
+    return found
+
+
+def _kinds(owner: Owned, column: str) -> Ints:
+    """Owner kinds as codes of another column; 'outside' for what nobody ever owned."""
+    item, kinds = field(column), field("owner_kind").values
+    codes = [0] + [item.code(kind) if kind in item.values else item.code("outside") for kind in kinds]
+    found = np.array(codes, np.int64)[owner.kind]
+    return np.where(owner.lapsed, 0, np.where(owner.kind == 0, item.code("outside"), found))
+
+
+def _named(owner: Owned) -> tuple[Ints, Ints]:
+    workload = owner.of("pod", "node")
+    return np.where(workload, owner.name, 0), np.where(workload, owner.node, 0)

@@ -1,0 +1,193 @@
+"""conntrack rows to entries: one per (node, zone, tuples, lifetime)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field, load_toml
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.keys import Tuples, run_pointers
+from flowstitch.kernels.group import group
+from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.ingest.model import NodeFacts
+    from flowstitch.normalize.columns import Pools
+
+
+SLACK = SECOND
+
+
+@dataclass(frozen=True)
+class Entries:
+    """conntrack entries over their lifetimes; arrays of shape (entries,) unless said.
+
+    Attributes
+    ----------
+    row_entry : shape (rows,), entry of each conntrack row.
+    node : name code. zone : conntrack zone.
+    orig, reply : the tuples; ``reply`` is turned round, so that both go from client to server.
+    start_lo, start_hi : bounds of the start in µs, equal where a NEW was seen.
+    last : last packet in µs. ends : time of the DESTROY in µs. The smallest int64 where unknown.
+    state : last state, an enum code. states : states seen as bits.
+    replied, assured, translated : bool.
+    seen : kinds of row as bits (1 << event).
+    counters : shape (entries, 4), packets and bytes forward, packets and bytes back; -1 if not counted.
+    """
+
+    row_entry: Ints
+    node: Ints
+    zone: Ints
+    orig: Tuples
+    reply: Tuples
+    start_lo: Ints
+    start_hi: Ints
+    last: Ints
+    ends: Ints
+    state: Ints
+    states: Ints
+    replied: Flags
+    assured: Flags
+    translated: Flags
+    seen: Ints
+    counters: Ints
+
+    def __len__(self) -> int:
+        return self.node.shape[0]
+
+
+def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools) -> Entries:
+    """Entries of all conntrack rows.
+
+    Parameters
+    ----------
+    rows : columns of the table ``conntrack``.
+    facts : what is known of each node, for its timeouts.
+    local : by address number, bool, addresses that never are a source on a wire (services, loopback, link-local).
+    """
+    orig, reply = _tuples(rows, local)
+    number, _ = group(_entry_words(rows, orig, reply))
+    lo, hi = _start_bounds(rows)
+    order = np.lexsort((rows["seen_at"], number))
+    count = rows["node"].shape[0]
+    entry, start_lo, start_hi, ends = (np.empty(count, np.int64) for _ in range(4))
+    ids = np.empty(count, np.uint64)
+    event, seen, conntrack_id, lived = (
+        rows[name][order] for name in ("event", "seen_at", "conntrack_id", "delta_time_s")
+    )
+    found = split_lifetimes(
+        number[order], event, seen, conntrack_id, lived, lo[order], hi[order], entry, start_lo, start_hi, ids, ends
+    )  # fmt: skip
+    row_entry = np.empty(count, np.int64)
+    row_entry[order] = entry
+    by_entry = order[np.argsort(entry, kind="stable")]
+    facts_out = np.empty((found, 6), np.int64)
+    counters = np.empty((found, 4), np.int64)
+    start_lo, start_hi, ends = start_lo[:found], start_hi[:found], ends[:found]
+    summarize_entries(
+        by_entry, row_entry, rows["event"], rows["seen_at"], rows["state"], rows["replied"], rows["assured"],
+        rows["timeout_s"], full_timeouts(rows, facts, pools), rows["delta_time_s"],
+        rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
+        np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,
+    )  # fmt: skip
+    first = by_entry[run_pointers(row_entry[by_entry], found)[:-1]]
+    last = np.maximum(facts_out[:, 0], np.where(start_lo == UNKNOWN, UNKNOWN, start_lo))
+    orig, reply = orig.take(first), reply.take(first)
+    return Entries(
+        row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
+        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, ends=ends,
+        state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
+        translated=orig.differs(reply),
+        seen=facts_out[:, 5], counters=counters,
+    )  # fmt: skip
+
+
+def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:
+    protocol = rows["protocol_number"].astype(np.int64)
+    echo = protocols_with("echo")[protocol]
+    node = rows["node"].astype(np.int64)
+
+    def one(src: str, dst: str, src_port: str, dst_port: str, echo_id: str) -> Tuples:
+        ports = [
+            np.where(echo, rows[echo_id], rows[name]).clip(0).astype(np.int64)
+            for name in (src_port, dst_port)
+        ]
+        source, target = rows[src].astype(np.int64), rows[dst].astype(np.int64)
+        stays = local[source] | (source == target)
+        return Tuples(protocol, source, ports[0], target, ports[1], np.where(stays, node + 1, 0))
+
+    return (
+        one("orig_src_ip", "orig_dst_ip", "orig_src_port", "orig_dst_port", "icmp_id"),
+        one("reply_dst_ip", "reply_src_ip", "reply_dst_port", "reply_src_port", "reply_icmp_id"),
+    )
+
+
+def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
+    place: Words = rows["node"].astype(np.uint64) << np.uint64(24) | orig.protocol.astype(np.uint64) << np.uint64(16)
+    words: list[Words] = [place | rows["zone"].clip(0).astype(np.uint64)]
+    for tuples in (orig, reply):
+        words.append(tuples.src.astype(np.uint64) << np.uint64(32) | tuples.dst.astype(np.uint64))
+        words.append(tuples.src_port.astype(np.uint64) << np.uint64(16) | tuples.dst_port.astype(np.uint64))
+    return np.stack(words, axis=1)
+
+
+def _start_bounds(rows: Columns) -> tuple[Ints, Ints]:
+    """Bounds of the start that each row tells by itself, µs.
+
+    ``[start=]`` is cut to the second. delta-time is cut to the second too and counts to the row's time, in a
+    DESTROY to the expiry, which can be long before the row.
+    """
+    seen, lived, start = rows["seen_at"], rows["delta_time_s"], rows["start_at"]
+    event = rows["event"]
+    destroy = event == field("event").code("destroy")
+    lo = np.full(seen.shape[0], UNKNOWN, np.int64)
+    hi = lo.copy()
+    stamped = start != UNKNOWN
+    aged = (seen != UNKNOWN) & (lived >= 0)
+    lo[aged & ~destroy] = (seen - (lived + 1) * SECOND - SLACK)[aged & ~destroy]
+    hi[aged] = (seen - lived * SECOND + SLACK)[aged]
+    lo[stamped] = np.maximum(lo, start)[stamped]
+    hi[stamped] = np.where(hi == UNKNOWN, start + SECOND, np.minimum(hi, start + SECOND))[stamped]
+    return np.minimum(lo, hi), hi
+
+
+def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -> Ints:
+    """Timeout in seconds that the kernel gives each row's state, shape (rows,), -1 where not known.
+
+    From the node's own sysctls where they are in the export, else the kernel's defaults
+    (https://docs.kernel.org/networking/nf_conntrack-sysctl.html), both named in ``schemas/dialects/conntrack.toml``.
+    """
+    dialect = load_toml("dialects/conntrack")
+    states = field("state").values
+    protocol, state = rows["protocol_number"], rows["state"]
+    out = np.full(protocol.shape[0], -1, np.int64)
+    named = np.isin(protocol, [int(number) for number in dialect["timeouts"]])
+    for node in np.unique(rows["node"]).tolist():
+        mine = rows["node"] == node
+        known = facts.get(pools.names.word(node) or "")
+        sysctls = known.sysctls if known else {}
+        out[mine & ~named] = _seconds(sysctls, *dialect["other_timeout"])
+        for number, rules in dialect["timeouts"].items():
+            of_protocol = mine & (protocol == int(number))
+            if not of_protocol.any():
+                continue
+            for name, rule in rules.items():
+                if name == "any":
+                    chosen = of_protocol & (rows["assured"] != 1)
+                elif name == "assured":
+                    chosen = of_protocol & (rows["assured"] == 1)
+                else:
+                    chosen = of_protocol & (state == states.index(name) + 1)
+                out[chosen] = _seconds(sysctls, *rule)
+    return out
+
+
+def _seconds(sysctls: Mapping[str, str], key: str, default: int) -> int:
+    text = sysctls.get(key, "")
+    return int(text) if text.isdigit() else default

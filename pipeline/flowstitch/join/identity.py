@@ -1,0 +1,59 @@
+"""Ids of paths and the order of rows: from contents alone, so that no thread or file order decides them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.kernels.hashing import hash_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Words
+    from flowstitch.join.keys import Tuples
+    from flowstitch.normalize.columns import Pools
+
+
+def hash_columns(*columns: NDArray[np.generic]) -> Words:
+    """Hash of each row of columns of shape (n,), taken as uint64 words; shape (n,), uint64."""
+    words = np.stack([column.astype(np.uint64) for column in columns], axis=1)
+    out = np.empty(words.shape[0], np.uint64)
+    hash_rows(np.ascontiguousarray(words), out)
+    return out
+
+
+def name_hashes(pools: Pools) -> Words:
+    """Stable hash of each name, by code, uint64; 0 for null."""
+    digests = [hashlib.blake2b((word or "").encode(), digest_size=8).digest() for word in pools.names.words()]
+    hashes = np.frombuffer(b"".join(digests), np.uint64).copy()
+    hashes[0] = 0
+    return hashes
+
+
+def wire_hashes(tuples: Tuples, names: Words, pools: Pools) -> Words:
+    """Hash of each tuple's wire key by contents, equal for both directions, shape (n,), uint64."""
+    hi, lo = pools.addresses.hi, pools.addresses.lo
+    ends = [
+        (hi[ip], lo[ip], port) for ip, port in ((tuples.src, tuples.src_port), (tuples.dst, tuples.dst_port))
+    ]
+    (a_hi, a_lo, a_port), (b_hi, b_lo, b_port) = ends
+    swap = (a_hi > b_hi) | ((a_hi == b_hi) & ((a_lo > b_lo) | ((a_lo == b_lo) & (a_port > b_port))))
+    low = [np.where(swap, b, a) for a, b in zip(*ends, strict=True)]
+    high = [np.where(swap, a, b) for a, b in zip(*ends, strict=True)]
+    scope = np.where(tuples.scope > 0, names[np.maximum(tuples.scope - 1, 0)], 0)
+    return hash_columns(tuples.protocol, *low, *high, scope)
+
+
+def unique_ids(hashes: Words, tie: Words) -> Words:
+    """Ids that are unique and never 0: rows of equal hash are told apart by their place in the order of ``tie``."""
+    ids = np.where(hashes == 0, np.uint64(1), hashes)
+    while True:
+        order = np.lexsort((tie, ids))
+        same = np.flatnonzero(ids[order][1:] == ids[order][:-1]) + 1
+        if same.shape[0] == 0:
+            return ids
+        rows = order[same]
+        ids[rows] = hash_columns(ids[rows], tie[rows], same.astype(np.uint64))

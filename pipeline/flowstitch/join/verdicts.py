@@ -1,0 +1,286 @@
+"""What became of each path: outcome, where the return landed, counters, how sure all that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.chains import first_of_each
+from flowstitch.kernels.group import group
+from flowstitch.kernels.lifetimes import DESTROY, NEW, SECOND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.join.chains import Chains
+    from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.entries import Entries
+    from flowstitch.join.legs import Enis, Legs
+    from flowstitch.join.owners import Owners
+    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.windows import Windows
+    from flowstitch.normalize.columns import Pools
+
+
+TCP = 6
+# tcp_flags of a flow-log row.
+FIN, SYN, RST = 1, 2, 4
+# A start known to within this is the kernel's own stamp, not an estimate.
+STAMPED = 5 * SECOND
+# IPv4 header and the longest TCP options that a handshake carries (RFC 9293: SYN with MSS, SACK, timestamp and window
+# scale is 60 bytes); IPv6 has 20 more. What needs no more per packet has no payload.
+BARE_PACKET_BYTES = (60, 80)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Arrays of shape (paths,); codes as in the table ``datapaths``.
+
+    Attributes
+    ----------
+    outcome, lands_on, return_evidence, quality, match : enum codes, 0 is null.
+    candidates : lifetimes that fitted at the worst joint.
+    counters : shape (paths, 4), packets and bytes forward, packets and bytes back, -1 if nobody counted.
+    counted_by : name code of the node or ENI that counted.
+    first, last : µs, by the clock of the lead's node.
+    payload : feature code, 1 none, 2 some, 0 not known.
+    local : bool, the path stays on one node.
+    """
+
+    outcome: Ints
+    lands_on: Ints
+    return_evidence: Ints
+    quality: Ints
+    match: Ints
+    candidates: Ints
+    counters: Ints
+    counted_by: Ints
+    first: Ints
+    last: Ints
+    payload: Ints
+    local: Flags
+
+
+def judge(
+    flows: Columns, windows: Windows, shared: Ints, entries: Entries, sides: Sides, segments: Segments, chains: Chains,
+    ends: Endpoints, legs: Legs, owners: Owners, enis: Enis, pools: Pools,
+) -> Verdicts:  # fmt: skip
+    """Verdicts on all paths.
+
+    Parameters
+    ----------
+    shared : shape (flow rows,), how many paths each flow-log row belongs to.
+    """
+    path = chains.path[sides.segment]
+    lead = ends.lead
+    led = lead >= 0
+    of_lead = _Lead(entries, lead)
+    elsewhere = np.zeros(len(chains), np.bool_)
+    elsewhere[path[entries.replied[sides.entry]]] = True
+    outcome = _outcomes(
+        ends.protocol, of_lead, elsewhere, legs, _flags_back(flows, windows, legs, len(chains))
+    )
+    local = _stays_local(entries, sides, path, chains, ends, legs)
+    lands_on, evidence = _landing(outcome, of_lead, segments, ends, legs, local, owners, enis)
+    counters, counted_by = _counters(flows, windows, shared, entries, sides, chains, ends, legs, pools)
+    candidates = np.ones(len(chains), np.int64)
+    np.maximum.at(candidates, path, sides.candidates)
+    first = np.where(led, of_lead.take(entries.start_hi), segments.first[chains.root])
+    last = np.where(led, of_lead.take(entries.last), segments.last[chains.root])
+    return Verdicts(
+        outcome, lands_on, evidence, _quality(of_lead), _match(entries, sides, path, chains, ends, candidates),
+        candidates, counters, counted_by, first, np.maximum(first, last),
+        _payload(ends, of_lead, counters, pools), local,
+    )  # fmt: skip
+
+
+class _Lead:
+    """Facts of the lead's entry by path; neutral where no conntrack saw the path."""
+
+    def __init__(self, entries: Entries, lead: Ints) -> None:
+        self.led = lead >= 0
+        self._lead = np.where(self.led, lead, 0)
+        self._entries = entries
+        self.replied = self.led & (self.take(entries.replied) == 1)
+        self.assured = self.led & (self.take(entries.assured) == 1)
+        self.node = self.take(entries.node)
+        self.states = self.take(entries.states)
+        self.state = self.take(entries.state)
+        self.seen = self.take(entries.seen)
+        self.start_width = self.take(entries.start_hi) - np.maximum(self.take(entries.start_lo), -(2**62))
+        self.back = np.where(self.led, self.take(entries.counters[:, 2]), -1)
+
+    def take(self, values: NDArray[np.generic]) -> Ints:
+        """Values of the lead's entry, 0 where there is none."""
+        if len(self._entries) == 0:
+            return np.zeros(self.led.shape[0], np.int64)
+        return np.where(self.led, values[self._lead].astype(np.int64), 0)
+
+    def was(self, *states: str) -> Flags:
+        """Whether the entry ever was in one of these states."""
+        bits = sum(1 << field("state").code(state) for state in states)
+        return (self.states & bits) != 0
+
+    def is_in(self, *states: str) -> Flags:
+        """Whether the entry's last state is one of these."""
+        return np.isin(self.state, [field("state").code(state) for state in states])
+
+    @property
+    def destroyed(self) -> Flags:
+        """Whether a DESTROY was seen."""
+        return (self.seen & (1 << DESTROY)) != 0
+
+
+def _outcomes(protocol: Ints, lead: _Lead, elsewhere: Flags, legs: Legs, flags_back: Ints) -> Ints:
+    code = field("outcome").code
+    tcp = protocol == TCP
+    opened = lead.was("ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT") | lead.assured
+    reset = tcp & ~opened & ~lead.was("SYN_RECV") & lead.is_in("CLOSE") & ((lead.back > 0) | (lead.back < 0))
+    half_open = tcp & lead.replied & ~opened & lead.was("SYN_RECV")
+    ended = lead.destroyed | lead.is_in("LAST_ACK", "TIME_WAIT", "CLOSE")
+    silent = np.select(
+        [legs.rejected, elsewhere | legs.answered], [code("rejected"), code("one_way")], code("unanswered")
+    )  # fmt: skip
+    with_entry = np.select(
+        [reset, half_open & ended, lead.replied & ended, lead.replied | (lead.back > 0)],
+        [code("refused"), code("one_way"), code("closed"), code("established")],
+        silent,
+    )
+    reset_back = tcp & (flags_back & RST > 0) & (flags_back & SYN == 0)
+    without = np.select(
+        [legs.answered & reset_back, legs.answered & (flags_back & FIN > 0), legs.answered, legs.rejected],
+        [code("refused"), code("closed"), code("established"), code("rejected")],
+        code("unanswered"),
+    )
+    return np.where(lead.led, with_entry, without)
+
+
+def _flags_back(flows: Columns, windows: Windows, legs: Legs, count: int) -> Ints:
+    flags = np.zeros(count, np.int64)
+    back = ~windows.forward
+    np.bitwise_or.at(
+        flags, legs.pair_path[back], flows["tcp_flags"][windows.row[back]].clip(0).astype(np.int64)
+    )
+    return flags
+
+
+def _stays_local(
+    entries: Entries, sides: Sides, path: Ints, chains: Chains, ends: Endpoints, legs: Legs
+) -> Flags:
+    """Client and server on one node, and neither another node nor an ENI saw the path."""
+    same = (ends.client.node > 0) & (ends.client.node == ends.server.node)
+    away = np.zeros(len(chains), np.bool_)
+    away[path[entries.node[sides.entry] != ends.client.node[path]]] = True
+    away[legs.pair_path] = True
+    return same & ~away
+
+
+def _landing(
+    outcome: Ints, lead: _Lead, segments: Segments, ends: Endpoints, legs: Legs, local: Flags, owners: Owners, enis: Enis,
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Where the return landed, and whether that was observed.
+
+    Silence is known for protocols whose refusals conntrack counts. A refused UDP datagram comes back as an ICMP error
+    that leaves no mark in the entry (nf_conntrack_proto_icmp.c, RELATED): on one node it can only come back locally.
+    """
+    lands, evidence = field("return_lands_on"), field("return_evidence")
+    answered = ~np.isin(
+        outcome, [field("outcome").code(name) for name in ("unanswered", "one_way", "rejected")]
+    )
+    near = ~lead.led | (lead.node == ends.client.node) | lead.assured | (ends.client.node == 0)
+    came_back = answered & near
+    unseen_error = local & protocols_with("silent_errors")[ends.protocol] & ~answered
+    away = np.isin(ends.client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
+    observed = legs.role["return_in"]
+    at_client = segments.tuples.take(legs.client_segment)
+    holder = owners.at(at_client.src, segments.first[legs.client_segment])
+    held = enis.role[holder.eni]
+    on_node = ends.client.node > 0
+    code = np.select(
+        [(came_back | unseen_error) & local, came_back & away, observed > 0, came_back & on_node],
+        [lands.code("local"), lands.code("outside"), observed, held],
+        0,
+    )
+    by_log = (observed > 0) & ~local & ~(came_back & away)
+    return code, np.where(
+        code == 0, 0, np.where(by_log, evidence.code("observed"), evidence.code("inferred"))
+    )
+
+
+def _counters(
+    flows: Columns, windows: Windows, shared: Ints, entries: Entries, sides: Sides, chains: Chains, ends: Endpoints,
+    legs: Legs, pools: Pools,
+) -> tuple[Ints, Ints]:  # fmt: skip
+    """Counters of the observer nearest to the client: an entry of the path, else an ENI that no other path shares."""
+    count = len(chains)
+    path, position = chains.path[sides.segment], chains.position[sides.segment]
+    ranks = pools.names.ranks()
+    usable = np.flatnonzero((entries.counters[sides.entry, 0] >= 0) & ~sides.reply)
+    entry = sides.entry[usable]
+    far = (entry != ends.lead[path[usable]]).astype(np.int64)
+    best = first_of_each(path[usable], count, far, position[usable], ranks[entries.node[entry]])
+    counters, counted_by = np.full((count, 4), -1, np.int64), np.zeros(count, np.int64)
+    by_entry = best >= 0
+    counters[by_entry] = entries.counters[entry[best[by_entry]]]
+    counted_by[by_entry] = entries.node[entry[best[by_entry]]]
+    own = np.flatnonzero((shared[windows.row] == 1) & ~by_entry[legs.pair_path])
+    if own.shape[0]:
+        _count_by_eni(flows, windows, own, legs.pair_path, chains, ranks, counters, counted_by)
+    return counters, counted_by
+
+
+def _count_by_eni(
+    flows: Columns, windows: Windows, own: Ints, pair_path: Ints, chains: Chains, ranks: Ints, counters: Ints,
+    counted_by: Ints,
+) -> None:  # fmt: skip
+    row, back = windows.row[own], ~windows.forward[own]
+    eni = flows["eni"][row].astype(np.int64)
+    path, position = pair_path[own], chains.position[windows.segment[own]]
+    cases, heads = group(np.stack([path, position, eni], axis=1).astype(np.uint64))
+    sums = np.zeros((heads.shape[0], 4), np.int64)
+    for column, name in enumerate(("packets", "bytes")):
+        np.add.at(sums, (cases, column + 2 * back.astype(np.int64)), flows[name][row].clip(0))
+    inward = flows["direction"][row[heads]] == field("direction").code("in")
+    toward = (inward != back[heads]).astype(np.int64)
+    best = first_of_each(path[heads], len(chains), position[heads], toward, ranks[eni[heads]])
+    found = best >= 0
+    counters[found] = sums[best[found]]
+    counted_by[found] = eni[heads[best[found]]]
+
+
+def _quality(lead: _Lead) -> Ints:
+    code = field("time_quality").code
+    begun = np.select(
+        [(lead.seen & (1 << NEW)) != 0, lead.start_width <= STAMPED],
+        [code("events"), code("stamped")],
+        code("inferred"),
+    )
+    ended = np.where(lead.destroyed, code("events"), code("inferred"))
+    return np.where(lead.led, np.maximum(begun, ended), code("window"))
+
+
+def _match(
+    entries: Entries, sides: Sides, path: Ints, chains: Chains, ends: Endpoints, candidates: Ints
+) -> Ints:
+    code = field("match").code
+    node = entries.node[sides.entry]
+    there = np.zeros((2, len(chains)), np.bool_)
+    for number, end in enumerate((ends.client, ends.server)):
+        there[number, path[node == end.node[path]]] = True
+        there[number] |= end.node == 0
+    partial = ~there.all(axis=0) | (ends.client.ip == 0) | (ends.lead < 0)
+    return np.select([partial, candidates > 1], [code("one_sided"), code("ambiguous")], code("exact"))
+
+
+def _payload(ends: Endpoints, lead: _Lead, counters: Ints, pools: Pools) -> Ints:
+    """Whether a connection that was opened carried payload either way; 0 where nobody counted or it was not opened."""
+    v6 = pools.addresses.hi[ends.server.ip] != 0
+    bare = np.where(v6, BARE_PACKET_BYTES[1], BARE_PACKET_BYTES[0])
+    opened = (ends.protocol == TCP) & (lead.assured | lead.was("ESTABLISHED")) & (counters[:, 0] >= 0)
+    empty = (counters[:, 1] <= bare * counters[:, 0]) & (counters[:, 3] <= bare * counters[:, 2])
+    return np.where(opened, np.where(empty, 1, 2), 0)

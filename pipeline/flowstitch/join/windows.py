@@ -1,0 +1,208 @@
+"""Flow-log rows to the segments they cover; what no conntrack saw becomes segments of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.clocks import flow_log_offset
+from flowstitch.join.keys import Tuples, concat_tuples, number_wires, run_pointers
+from flowstitch.join.segments import Segments
+from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
+from flowstitch.kernels.windows import cover_windows, running_maximum
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Columns, Flags, Ints
+
+
+# Flow logs and nodes have clocks of their own, and flow logs count in whole seconds.
+SLACK = 2 * SECOND
+# A row without SYN that comes after the entry ended belongs to it: late FIN, RST and retransmissions.
+LINGER = 120 * SECOND
+# Rows of one wire key that are further apart are different connections.
+GAP = 300 * SECOND
+SYN, ACK = 2, 16
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Flow-log rows on segments, many to many.
+
+    Attributes
+    ----------
+    offsets : shape (rows + 1,), where the pairs of each row begin.
+    segment : shape (pairs,), segment of each pair.
+    row : shape (pairs,), flow-log row of each pair.
+    forward : shape (pairs,), bool, the row goes the way of the segment's tuple.
+    reason : shape (rows,), why a row has no segment, an index into ``REASONS``; 0 where it has.
+    """
+
+    offsets: Ints
+    segment: Ints
+    row: Ints
+    forward: Flags
+    reason: Ints
+
+
+REASONS = (
+    "",
+    "no traffic in the window",
+    "records of the window are missing",
+    "ICMP one way: an error, not a connection",
+)
+
+
+def flow_tuples(flows: Columns) -> Tuples:
+    """Tuples of flow-log rows as they go over the wire."""
+    ports = [flows[name].clip(0).astype(np.int64) for name in ("src_port", "dst_port")]
+    source, target = flows["src_ip"].astype(np.int64), flows["dst_ip"].astype(np.int64)
+    protocol = flows["protocol_number"].clip(0).astype(np.int64)
+    return Tuples(protocol, source, ports[0], target, ports[1], np.zeros_like(source))
+
+
+def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> tuple[Windows, Segments]:
+    """Segments with those that only flow logs saw, and the flow-log rows on all of them.
+
+    Parameters
+    ----------
+    flows : columns of the table ``flows``.
+    segments : what conntrack saw.
+    service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
+        where no SYN does.
+    """
+    tuples = flow_tuples(flows)
+    known = len(segments)
+    key, _ = number_wires(concat_tuples(segments.tuples, tuples), logged=True)
+    usable = flows["log_status"] == field("log_status").code("OK")
+    reason = _coverage_reasons(flows)
+    flags = flows["tcp_flags"]
+    opens = (tuples.protocol == 6) & (flags > 0) & (flags & SYN > 0)
+    begins = opens & (flags & ACK == 0)
+    flows = _common_clock(flows, key, begins, segments)
+    offsets, segment = _cover(flows, np.where(usable, key[known:], -1), key[:known], segments, opens)
+    lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
+    errors = _one_way_echo(tuples.take(lonely), key[known:][lonely])
+    reason[lonely[errors]] = 3
+    lonely = lonely[~errors]
+    extra, extra_segment = _flow_segments(flows, tuples, lonely, key[known:], begins, service_ports)
+    row = np.concatenate([np.repeat(np.arange(tuples.src.shape[0]), np.diff(offsets)), lonely])
+    segment = np.concatenate([segment, extra_segment + known])
+    order = np.lexsort((segment, row))
+    row, segment = row[order], segment[order]
+    joined = Segments(
+        concat_tuples(segments.tuples, extra.tuples),
+        *(
+            np.concatenate([getattr(segments, name), getattr(extra, name)])
+            for name in ("first", "last", "directed")
+        ),
+    )
+    forward = tuples.src[row] == joined.tuples.src[segment]
+    same_host = tuples.src[row] == tuples.dst[row]
+    forward = np.where(same_host, tuples.src_port[row] == joined.tuples.src_port[segment], forward)
+    return Windows(run_pointers(row, tuples.src.shape[0]), segment, row, forward, reason), joined
+
+
+def _common_clock(flows: Columns, key: Ints, begins: Flags, segments: Segments) -> Columns:
+    """Windows by the clock of the segments, from connections that are alone on their wire key."""
+    known = len(segments)
+    segment_of = np.full(int(key.max(initial=-1)) + 1, -1, np.int64)
+    segment_of[key[:known]] = np.arange(known)
+    lone = np.bincount(key[:known], minlength=segment_of.shape[0]) == 1
+    rows = np.flatnonzero(begins & lone[key[known:]])
+    segment = segment_of[key[known:][rows]]
+    dated = segments.first[segment] != UNKNOWN
+    offset = flow_log_offset(flows["window_start"][rows[dated]], segments.first[segment[dated]])
+    return flows | {name: flows[name] - offset for name in ("window_start", "window_end")}
+
+
+def _coverage_reasons(flows: Columns) -> Ints:
+    status = field("log_status")
+    reason = np.zeros(flows["log_status"].shape[0], np.int64)
+    reason[flows["log_status"] == status.code("NODATA")] = 1
+    reason[flows["log_status"] == status.code("SKIPDATA")] = 2
+    return reason
+
+
+def _cover(
+    flows: Columns, key: Ints, segment_key: Ints, segments: Segments, opens: Flags
+) -> tuple[Ints, Ints]:
+    order = np.lexsort((segments.first, segment_key))
+    count = int(max(key.max(initial=-1), segment_key.max(initial=-1))) + 1
+    pointer = run_pointers(segment_key[order], count)
+    first, last = segments.first[order], segments.last[order]
+    reach = np.empty_like(last)
+    running_maximum(pointer, last, reach)
+    offsets = np.empty(key.shape[0] + 1, np.int64)
+    arguments = (
+        key,
+        flows["window_start"],
+        flows["window_end"],
+        opens,
+        pointer,
+        first,
+        last,
+        reach,
+        SLACK,
+        LINGER,
+    )
+    total = cover_windows(*arguments, offsets, np.empty(0, np.int64))
+    pairs = np.empty(total, np.int64)
+    if total:
+        cover_windows(*arguments, offsets, pairs)
+    return offsets, order[pairs]
+
+
+def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
+    """ICMP rows whose wire key has no row the other way: errors have no answer, and the log has no ICMP type."""
+    echo = protocols_with("echo")[tuples.protocol]
+    if not echo.any():
+        return echo
+    ways = np.zeros(int(key.max(initial=0)) + 1, np.int64)
+    np.bitwise_or.at(ways, key, np.where(tuples.forward(), 1, 2))
+    one_way: Flags = echo & (ways[key] != 3)
+    return one_way
+
+
+def _flow_segments(
+    flows: Columns, tuples: Tuples, rows: Ints, key: Ints, begins: Flags, service_ports: Ints
+) -> tuple[Segments, Ints]:  # fmt: skip
+    """Segments of rows that conntrack did not see, and the segment of each row."""
+    order = np.lexsort((flows["window_start"][rows], key[rows]))
+    mine = rows[order]
+    start, end = flows["window_start"][mine], flows["window_end"][mine]
+    keys = key[mine]
+    cut = np.ones(mine.shape[0], np.bool_)
+    reach = np.empty_like(end)
+    runs = np.flatnonzero(np.diff(keys, prepend=-1))
+    running_maximum(np.append(runs, mine.shape[0]), end, reach)
+    cut[1:] = (keys[1:] != keys[:-1]) | (start[1:] > reach[:-1] + GAP)
+    number = np.cumsum(cut) - 1
+    segment = np.empty(rows.shape[0], np.int64)
+    segment[order] = number
+    heads = np.flatnonzero(cut)
+    count = heads.shape[0]
+    said = np.zeros((count, 2), np.int64)
+    forward = tuples.take(mine).forward().astype(np.int64)
+    np.add.at(said, (number, 1 - forward), begins[mine])
+    serving = [np.isin(ports[mine[heads]], service_ports) for ports in (tuples.dst_port, tuples.src_port)]
+    head_forward = forward[heads] == 1
+    by_syn = said[:, 0] != said[:, 1]
+    by_port = ~by_syn & (serving[0] != serving[1])
+    lead_forward = np.where(
+        by_syn, said[:, 0] > said[:, 1], np.where(by_port, head_forward == serving[0], head_forward)
+    )
+    lead = _turned(tuples.take(mine[heads]), lead_forward != head_forward)
+    last = reach[np.append(heads[1:], mine.shape[0]) - 1] + SECOND if count else reach
+    return Segments(lead, start[heads], last, by_syn | by_port), segment
+
+
+def _turned(tuples: Tuples, turn: Flags) -> Tuples:
+    return Tuples(
+        tuples.protocol,
+        np.where(turn, tuples.dst, tuples.src), np.where(turn, tuples.dst_port, tuples.src_port),
+        np.where(turn, tuples.src, tuples.dst), np.where(turn, tuples.src_port, tuples.dst_port), tuples.scope,
+    )  # fmt: skip

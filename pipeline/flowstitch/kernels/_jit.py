@@ -1,0 +1,59 @@
+"""The one place that knows numba's options, and where compiled kernels are kept.
+
+Compiled kernels are cached under a directory named by a digest of every kernel source: numba does not
+see an edit in another module than the one it compiled, a new directory does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numba
+import numba.core.config
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def bounds_checked() -> bool:
+    """Whether kernels check array bounds: ``FLOWSTITCH_BOUNDSCHECK`` is 1 (0 or unset: no)."""
+    value = os.environ.get("FLOWSTITCH_BOUNDSCHECK", "0")
+    if value not in {"0", "1"}:
+        msg = f"FLOWSTITCH_BOUNDSCHECK: got {value!r}, expected 0 or 1."
+        raise ValueError(msg)
+    return value == "1"
+
+
+def cache_directory() -> Path | None:
+    """Directory for compiled kernels, made if need be; None when no directory can be written."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in (numba.__version__, platform.python_version(), platform.machine(), str(bounds_checked())):
+        digest.update(part.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    for root in (Path(base), Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"):
+        path = root / "flowstitch" / f"kernels-{digest.hexdigest()}"
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        if os.access(path, os.W_OK) and path.stat().st_uid == os.getuid():
+            return path
+    return None
+
+
+_CACHE = cache_directory()
+if _CACHE is not None:
+    setattr(numba.core.config, "CACHE_DIR", str(_CACHE))  # noqa: B010
+
+
+def kernel(function: F) -> F:
+    """Compile a kernel: no Python objects, the GIL released, cached on disk."""
+    compiled: F = numba.njit(nogil=True, cache=_CACHE is not None, boundscheck=bounds_checked())(function)
+    return compiled

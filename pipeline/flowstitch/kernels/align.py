@@ -1,0 +1,179 @@
+"""Lifetimes of one wire key as several observers saw them, matched into segments."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowstitch.kernels._jit import kernel
+from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
+
+# Alignment by dynamic programming is quadratic; past this many cells a wire key is aligned greedily.
+MAX_CELLS = 1 << 22
+
+
+@kernel
+def _overlap(first, last, other_first, other_last, slack):
+    if first == UNKNOWN or other_first == UNKNOWN:
+        return True
+    return first <= other_last + slack and other_first <= last + slack
+
+
+@kernel
+def _cost(lo, hi, last, side, other, alone, near, far):
+    """Cost of matching two lifetimes, -1 if they cannot be the same.
+
+    Starts must agree within ``near``; a lone lifetime on each side need only overlap, within ``far``, because
+    then nothing else could be meant and the clocks may be off.
+    """
+    gap = start_gap(lo[side], hi[side], lo[other], hi[other])
+    if gap > near and not (alone and gap <= far):
+        return -1
+    if not _overlap(hi[side], last[side], hi[other], last[other], near):
+        return -1
+    return min(gap, near)
+
+
+@kernel
+def _match_greedy(left, right, lo, hi, last, alone, near, far, partner):
+    place = 0
+    for item in range(left.shape[0]):
+        at = place
+        while at < right.shape[0]:
+            if _cost(lo, hi, last, left[item], right[at], alone, near, far) >= 0:
+                partner[item] = at
+                place = at + 1
+                break
+            if hi[right[at]] > hi[left[item]] + far:
+                break
+            at += 1
+
+
+@kernel
+def _match(left, right, lo, hi, last, near, far, partner):
+    """Order-preserving alignment of two sequences of lifetimes with the least total difference of starts.
+
+    Leaving a lifetime alone costs ``near``, so a pair is taken apart only where both find a nearer partner.
+    """
+    n, m = left.shape[0], right.shape[0]
+    alone = n == 1 and m == 1
+    if n * m > MAX_CELLS:
+        _match_greedy(left, right, lo, hi, last, alone, near, far, partner)
+        return
+    total = np.empty((n + 1, m + 1), np.int64)
+    for i in range(n + 1):
+        total[i, 0] = i * near
+    for j in range(m + 1):
+        total[0, j] = j * near
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            best = min(total[i - 1, j], total[i, j - 1]) + near
+            cost = _cost(lo, hi, last, left[i - 1], right[j - 1], alone, near, far)
+            if cost >= 0:
+                best = min(best, total[i - 1, j - 1] + cost)
+            total[i, j] = best
+    i, j = n, m
+    while i > 0 and j > 0:
+        cost = _cost(lo, hi, last, left[i - 1], right[j - 1], alone, near, far)
+        if cost >= 0 and total[i, j] == total[i - 1, j - 1] + cost:
+            partner[i - 1] = j - 1
+            i -= 1
+            j -= 1
+        elif total[i, j] == total[i - 1, j] + near:
+            i -= 1
+        else:
+            j -= 1
+
+
+@kernel
+def _count_fitting(side, others, lo, hi, last, jitter):
+    count = 0
+    for other in others:
+        close = start_gap(lo[side], hi[side], lo[other], hi[other]) <= jitter
+        if close and _overlap(hi[side], last[side], hi[other], last[other], jitter):
+            count += 1
+    return count
+
+
+@kernel
+def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, candidates):
+    """Number the segments of each wire key and give each side the number of its own.
+
+    The observer with the most lifetimes comes first; each next one is aligned to the segments found so far;
+    what finds no partner is a segment of its own.
+
+    Parameters
+    ----------
+    group : shape (n,), int64, sides of one wire key together, ascending.
+    observer : shape (n,), int64, ascending within a group; one observer sees each segment once.
+    lo, hi, last : shape (n,), int64, bounds of the start and last packet of each side, µs, by a common clock;
+        ascending by hi within an observer; the smallest int64 if unknown.
+    near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
+        side, and how near another start must be to count as a candidate.
+    segment : shape (n,), int64, receives the segment of each side.
+    candidates : shape (n,), int64, receives how many lifetimes of the joined observer would have fitted.
+
+    Returns
+    -------
+    How many segments there are; the segments of a group are numbered together.
+    """
+    count = 0
+    first = 0
+    rows = group.shape[0]
+    while first < rows:
+        end = first
+        runs = 0
+        while end < rows and group[end] == group[first]:
+            if end == first or observer[end] != observer[end - 1]:
+                runs += 1
+            end += 1
+        if runs == 1:
+            for row in range(first, end):
+                segment[row] = count
+                candidates[row] = 1
+                count += 1
+            first = end
+            continue
+        starts = np.empty(runs + 1, np.int64)
+        run = 0
+        for row in range(first, end):
+            candidates[row] = 1
+            if row == first or observer[row] != observer[row - 1]:
+                starts[run] = row
+                run += 1
+        starts[runs] = end
+        order = np.argsort(starts[:-1] - starts[1:], kind="mergesort")
+        lead = order[0]
+        head = np.arange(starts[lead], starts[lead + 1])
+        for row in head:
+            segment[row] = count
+            count += 1
+        for place in range(1, runs):
+            run = order[place]
+            right = np.arange(starts[run], starts[run + 1])
+            partner = np.full(head.shape[0], -1, np.int64)
+            _match(head, right, lo, hi, last, near, far, partner)
+            taken = np.zeros(right.shape[0], np.bool_)
+            for item in range(head.shape[0]):
+                if partner[item] >= 0:
+                    row = right[partner[item]]
+                    taken[partner[item]] = True
+                    segment[row] = segment[head[item]]
+                    candidates[row] = max(
+                        _count_fitting(head[item], right, lo, hi, last, jitter),
+                        _count_fitting(row, head, lo, hi, last, jitter),
+                        1,
+                    )
+            extra = np.empty(head.shape[0] + right.shape[0], np.int64)
+            size = head.shape[0]
+            extra[:size] = head
+            for item in range(right.shape[0]):
+                if not taken[item]:
+                    segment[right[item]] = count
+                    count += 1
+                    extra[size] = right[item]
+                    size += 1
+            if size > head.shape[0]:
+                merged = extra[:size]
+                head = merged[np.argsort(hi[merged], kind="mergesort")]
+        first = end
+    return count

@@ -1,0 +1,1 @@
+"""Text and Arrow columns to the integers that kernels read, and back."""

@@ -1,0 +1,171 @@
+"""Columns as integers, and their Arrow form.
+
+Inside, a table is a mapping from field name to a numpy array of its storage type; a missing value is the
+sentinel of that type. Outside it is an Arrow table with nulls and words.
+
+    type              storage   null
+    address           uint32    0, else a number of the AddressBook
+    name              uint32    0, else a code of Names
+    enum              uint8     0, else 1 + index of the value
+    flag              int8      -1
+    port, u8, u16     int32     -1
+    bytes, count      int64     -1
+    time              int64     the smallest int64, else microseconds since the epoch, UTC
+    id                uint64    0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from flowstitch.catalog.arrow import arrow_schema, arrow_type
+from flowstitch.catalog.load import table
+from flowstitch.normalize.address import AddressBook, format_address
+from flowstitch.normalize.names import Names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns
+    from flowstitch.catalog.model import Field
+
+
+NULL_TIME = np.iinfo(np.int64).min
+STORAGE: dict[str, tuple[type[np.generic], int]] = {
+    "address": (np.uint32, 0),
+    "name": (np.uint32, 0),
+    "enum": (np.uint8, 0),
+    "flag": (np.int8, -1),
+    "port": (np.int32, -1),
+    "u8": (np.int32, -1),
+    "u16": (np.int32, -1),
+    "bytes": (np.int64, -1),
+    "count": (np.int64, -1),
+    "time": (np.int64, NULL_TIME),
+    "id": (np.uint64, 0),
+}
+
+
+@dataclass
+class Pools:
+    """What the numbers in columns stand for, one for a whole run."""
+
+    addresses: AddressBook = field(default_factory=AddressBook)
+    names: Names = field(default_factory=Names)
+
+
+def null_columns(name: str, rows: int) -> Columns:
+    """All columns of the table ``name`` with ``rows`` nulls each."""
+    return {
+        item.name: np.full(rows, STORAGE[item.type][1], STORAGE[item.type][0]) for item in table(name).fields
+    }
+
+
+def concat_columns(name: str, parts: Sequence[Columns]) -> Columns:
+    """Rows of all parts in order; a table of no rows when there is no part."""
+    if not parts:
+        return null_columns(name, 0)
+    return {item.name: np.concatenate([part[item.name] for part in parts]) for item in table(name).fields}
+
+
+def take_columns(columns: Columns, rows: NDArray[Any]) -> Columns:
+    """Chosen rows of all columns, by index or mask."""
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def to_arrow(name: str, columns: Mapping[str, object], pools: Pools) -> pa.Table:
+    """Arrow table of the table ``name``.
+
+    Parameters
+    ----------
+    columns : for each field a numpy array of its storage type, an Arrow array, or a sequence of Python values.
+
+    Returns
+    -------
+    pyarrow.Table; the dictionaries hold what is used, sorted, so that equal columns give equal bytes.
+    """
+    arrays = [_encode(item, columns[item.name], pools) for item in table(name).fields]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(name))
+
+
+def from_arrow(name: str, data: pa.Table, pools: Pools) -> Columns:
+    """Columns of an Arrow table; the inverse of ``to_arrow`` for the types that have a storage."""
+    return {
+        item.name: _decode(item, data.column(item.name).combine_chunks(), pools)
+        for item in table(name).fields
+    }
+
+
+def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values.cast(arrow_type(item))
+    if not isinstance(values, np.ndarray) or item.type not in STORAGE:
+        return _from_python(item, values)
+    if item.type in {"address", "name", "enum"}:
+        return _words(item, values, pools)
+    null = STORAGE[item.type][1]
+    array = pa.array(values, mask=values == null)
+    return array.cast(arrow_type(item))
+
+
+def _from_python(item: Field, values: object) -> pa.Array:
+    kind = arrow_type(item)
+    if pa.types.is_dictionary(kind):
+        used = sorted({value for value in values if value is not None})  # type: ignore[attr-defined]
+        index = {value: number for number, value in enumerate(used)}
+        numbers = pa.array([index.get(value) for value in values], pa.int32())  # type: ignore[attr-defined]
+        return pa.DictionaryArray.from_arrays(numbers, pa.array(used, pa.string()))
+    return pa.array(values, kind)
+
+
+def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
+    used, numbers = np.unique(codes, return_inverse=True)
+    keys: list[tuple[int | str, str] | None] = []
+    for code in used.tolist():
+        if code == 0:
+            keys.append(None)
+        elif item.type == "address":
+            value = pools.addresses.value(code)
+            keys.append((value, format_address(value)))
+        else:
+            word = item.values[code - 1] if item.type == "enum" else pools.names.word(code) or ""
+            keys.append((word, word))
+    order = sorted((key, place) for place, key in enumerate(keys) if key is not None)
+    rank = np.full(len(keys), -1, np.int32)
+    for position, (_, place) in enumerate(order):
+        rank[place] = position
+    ranked = rank[numbers]
+    indices = pa.array(ranked, pa.int32(), mask=ranked < 0)
+    return pa.DictionaryArray.from_arrays(indices, pa.array([key[1] for key, _ in order], pa.string()))
+
+
+def _decode(item: Field, array: pa.Array, pools: Pools) -> NDArray[Any]:
+    kind, null = STORAGE[item.type]
+    if item.type in {"address", "name", "enum"}:
+        if not pa.types.is_dictionary(array.type):
+            array = array.dictionary_encode()
+        words = array.dictionary.to_pylist()
+        if item.type == "address":
+            codes = pools.addresses.intern_texts(words)
+        elif item.type == "name":
+            codes = pools.names.codes(words)
+        else:
+            codes = np.array([item.code(word) for word in words], np.uint8)
+        table_of = np.append(codes, 0).astype(kind)
+        indices = array.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+        decoded: NDArray[Any] = table_of[indices]
+        return decoded
+    if item.type == "time":
+        array = array.cast(pa.int64())
+    elif item.type == "flag":
+        array = array.cast(pa.int8())
+    elif item.type != "id":
+        array = array.cast(pa.int64())
+    filled: NDArray[Any] = array.fill_null(null).to_numpy(zero_copy_only=False).astype(kind)
+    return filled

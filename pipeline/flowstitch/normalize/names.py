@@ -1,0 +1,54 @@
+"""Words (nodes, ENIs, files, pods) as small integers."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+
+class Names:
+    """Interned words; code 0 is null. Safe to use from several threads; codes depend on who came first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._words: list[str | None] = [None]
+        self._codes: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def code(self, word: str | None) -> int:
+        """Code of a word, new if need be; 0 for null and for the empty word."""
+        if not word:
+            return 0
+        with self._lock:
+            code = self._codes.setdefault(word, len(self._words))
+            if code == len(self._words):
+                self._words.append(word)
+            return code
+
+    def codes(self, words: Iterable[str | None]) -> NDArray[np.uint32]:
+        """Codes of words, shape (n,), uint32."""
+        return np.fromiter((self.code(word) for word in words), np.uint32)
+
+    def word(self, code: int) -> str | None:
+        """Word of a code, None for 0."""
+        return self._words[code]
+
+    def ranks(self) -> NDArray[np.int64]:
+        """Place of each code's word in sorted order, shape (len(self),), int64: an order that no thread decides."""
+        order = sorted(range(1, len(self._words)), key=lambda code: self._words[code] or "")
+        ranks = np.zeros(len(self._words), np.int64)
+        ranks[order] = np.arange(1, len(self._words))
+        return ranks
+
+    def words(self) -> list[str | None]:
+        """All words by code; the first is None."""
+        return list(self._words)

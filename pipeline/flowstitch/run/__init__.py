@@ -1,0 +1,1 @@
+"""Runs: read, join, write; and the Python API."""

@@ -1,0 +1,226 @@
+"""One run: an export in, a result out."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowstitch.errors import UsageError
+from flowstitch.ingest.addresses import build_addresses
+from flowstitch.ingest.inventory import finish_inventory
+from flowstitch.ingest.read import read_export
+from flowstitch.join.dataplane import load_dataplane, scenario_rows
+from flowstitch.join.reconstruct import reconstruct
+from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
+from flowstitch.run.sources import judge_sources, reject_rows, source_rows
+from flowstitch.run.write import LOG, MANIFEST, atomic_directory, write_json, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from flowstitch.arrays import Columns
+    from flowstitch.ingest.read import Export
+    from flowstitch.join.reconstruct import Reconstruction
+
+DEFAULT_DATAPLANE = "terway-eniip"
+DEFAULT_MAX_REJECTS = 0.001
+INVENTORY_TABLES = ("nodes", "enis", "pods", "services", "endpoints")
+OUTSIDE = "outside --since and --until"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run was asked to do.
+
+    Attributes
+    ----------
+    dataplane : name of a file in ``schemas/dataplanes``.
+    since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
+    max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
+    threads : how many threads read; the result does not depend on it.
+    """
+
+    dataplane: str = DEFAULT_DATAPLANE
+    since: int | None = None
+    until: int | None = None
+    max_rejects: float = DEFAULT_MAX_REJECTS
+    threads: int = 1
+
+
+@dataclass
+class Summary:
+    """How a run went.
+
+    Attributes
+    ----------
+    counts : rows by table. warnings : sentences for the user. incomplete : exit code 1 is due.
+    durations_s : seconds by stage.
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    incomplete: bool = False
+    durations_s: dict[str, float] = field(default_factory=dict)
+
+
+class Stages:
+    """Times the stages of a run and tells them to whoever listens."""
+
+    def __init__(self, listener: Callable[[str], None] | None = None) -> None:
+        self._listener = listener
+        self._current: tuple[str, float] | None = None
+        self.durations_s: dict[str, float] = {}
+
+    def __call__(self, name: str) -> None:
+        """Begin a stage and end the one before."""
+        self.end()
+        self._current = name, time.perf_counter()
+        if self._listener:
+            self._listener(name)
+
+    def end(self) -> None:
+        """End the current stage."""
+        if self._current:
+            name, began = self._current
+            self.durations_s[name] = round(time.perf_counter() - began, 6)
+            self._current = None
+
+
+def run(
+    exports: Sequence[str], out: Path, options: Options, *, overwrite: bool = False, listener: Callable[[str], None] | None = None
+) -> Summary:  # fmt: skip
+    """Reconstruct the datapaths of exports into the result directory ``out``.
+
+    Raises
+    ------
+    UsageError for wrong paths, names or an existing ``out``; FlowstitchError when writing fails.
+    """
+    dataplane = load_dataplane(options.dataplane)
+    pools, stages = Pools(), Stages(listener)
+    with atomic_directory(out, overwrite=overwrite) as directory:
+        stages("reading")
+        export = _read(exports, out, options, pools, stages)
+        addresses = build_addresses(export.inventory)
+        stages("joining")
+        found = reconstruct(
+            export.conntrack, export.flows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
+            stages,
+        )  # fmt: skip
+        stages("writing")
+        summary = Summary(durations_s=stages.durations_s)
+        scenarios, hops = scenario_rows(dataplane)
+        tables: dict[str, Any] = {
+            "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
+            "unmatched": found.unmatched, "rejects": reject_rows(export), "sources": source_rows(export, pools),
+            "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+        }  # fmt: skip
+        tables |= {name: export.inventory.tables[name] for name in INVENTORY_TABLES}
+        for name, data in tables.items():
+            summary.counts[name] = write_table(directory, name, data, pools)
+        found_wanting = judge_sources(export, options.max_rejects)
+        summary.incomplete = found_wanting.incomplete
+        summary.warnings = found_wanting.warnings + _join_warnings(found)
+        write_json(directory / MANIFEST, _manifest(export, options, summary, found))
+        stages.end()
+        write_json(directory / LOG, _log(options, summary))
+    return summary
+
+
+def _read(exports: Sequence[str], out: Path, options: Options, pools: Pools, stages: Stages) -> Export:
+    export = read_export(
+        exports,
+        pools,
+        threads=options.threads,
+        exclude=out,
+        progress=lambda source: stages(f"reading {source.name}"),
+    )
+    finish_inventory(export.inventory)
+    if options.since is not None or options.until is not None:
+        export.conntrack = _within(export, export.conntrack, ("seen_at", "seen_at"), options, pools)
+        export.flows = _within(export, export.flows, ("window_start", "window_end"), options, pools)
+    return export
+
+
+def _within(
+    export: Export, columns: Columns, span: tuple[str, str], options: Options, pools: Pools
+) -> Columns:
+    """Rows that lie in the asked time; the others move from parsed to skipped."""
+    begin, end = columns[span[0]], columns[span[1]]
+    keep = np.ones(begin.shape[0], np.bool_)
+    if options.since is not None:
+        keep &= (end == NULL_TIME) | (end >= options.since)
+    if options.until is not None:
+        keep &= (begin == NULL_TIME) | (begin < options.until)
+    left_out = np.bincount(columns["source"][~keep], minlength=len(pools.names))
+    for source, account in zip(export.sources, export.accounts, strict=True):
+        count = int(left_out[pools.names.code(source.name)])
+        if count:
+            account.parsed -= count
+            account.skipped[OUTSIDE] += count
+    return take_columns(columns, keep)
+
+
+def _join_warnings(found: Reconstruction) -> list[str]:
+    warnings = [
+        f"{node}: its clock is {offset / 1e6:+.1f} s off the other nodes'; times were compared with that in mind."
+        for node, offset in sorted(found.clock_offsets_us.items())
+        if abs(offset) >= 1_000_000
+    ]
+    if found.left_out:
+        warnings.append(
+            f"{found.left_out} translations were not linked: another one held their place in the chain."
+        )
+    return warnings
+
+
+def _manifest(export: Export, options: Options, summary: Summary, found: Reconstruction) -> dict[str, Any]:
+    return {
+        "flowstitch": version("flowstitch"),
+        "versions": {name: version(name) for name in ("pyarrow",)},
+        "options": {"dataplane": options.dataplane, "since": options.since, "until": options.until, "max_rejects": options.max_rejects},
+        "inputs": [{"source": source.name, "kind": source.kind, "size_bytes": source.size_bytes} for source in export.sources],
+        "counts": summary.counts,
+        "clock_offsets_us": found.clock_offsets_us,
+        "warnings": summary.warnings,
+        "complete": not summary.incomplete,
+    }  # fmt: skip
+
+
+def _log(options: Options, summary: Summary) -> dict[str, Any]:
+    stages = {
+        name: seconds for name, seconds in summary.durations_s.items() if not name.startswith("reading ")
+    }
+    reading = sum(seconds for name, seconds in summary.durations_s.items() if name.startswith("reading"))
+    return {
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "threads": options.threads,
+        "durations_s": stages | {"reading": round(reading, 6)},
+    }
+
+
+def parse_time(text: str, option: str) -> int:
+    """Microseconds since the epoch of an ISO 8601 time or of epoch seconds; a time without zone is UTC.
+
+    Raises
+    ------
+    UsageError when it is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return int(float(text) * 1_000_000)
+        except (ValueError, OverflowError):
+            raise UsageError(
+                f"{option}: got {text!r}, expected a time like 2026-11-23T00:44:00Z or epoch seconds."
+            ) from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)

@@ -1,0 +1,100 @@
+"""The account of every source: rows of ``sources`` and ``rejects``, and whether the export was whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowstitch.normalize.columns import NULL_TIME
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Ints
+    from flowstitch.ingest.read import Export
+    from flowstitch.normalize.columns import Pools
+
+
+@dataclass
+class Wanting:
+    """What is wrong with the sources: sentences for the user, and whether exit code 1 is due."""
+
+    warnings: list[str] = field(default_factory=list)
+    incomplete: bool = False
+
+
+def judge_sources(export: Export, max_rejects: float) -> Wanting:
+    """Warnings of all sources; incomplete if one is torn, lost events, or had more than ``max_rejects`` of its rows rejected."""
+    wanting = Wanting()
+    for source, account in zip(export.sources, export.accounts, strict=True):
+        wanting.warnings += [f"{source.name}: {warning}" for warning in account.warnings]
+        wanting.incomplete |= account.incomplete
+        rejected = account.rejected.total()
+        if rejected > max_rejects * account.rows:
+            wanting.incomplete = True
+            wanting.warnings.append(
+                f"{source.name}: {rejected} of {account.rows} rows were rejected, more than --max-rejects "
+                f"{max_rejects:.2%} allows; see table rejects."
+            )
+    wanting.warnings += [
+        f"{left}: has the content of {kept} and was not counted again." for left, kept in export.duplicates
+    ]
+    return wanting
+
+
+def reject_rows(export: Export) -> list[dict[str, Any]]:
+    """Rows of the table ``rejects``."""
+    return [
+        {
+            "source": source.name,
+            "line": reject.line,
+            "byte_offset": reject.byte_offset,
+            "reason": reject.reason,
+            "text": reject.raw.decode("utf-8", "backslashreplace"),
+        }
+        for source, account in zip(export.sources, export.accounts, strict=True)
+        for reject in sorted(account.rejects, key=lambda reject: reject.line)
+    ]
+
+
+def source_rows(export: Export, pools: Pools) -> list[dict[str, Any]]:
+    """Rows of the table ``sources``."""
+    first, last = _spans(export, pools)
+    rows = []
+    for source, account in zip(export.sources, export.accounts, strict=True):
+        code = pools.names.code(source.name)
+        rows.append(
+            {
+                "source": source.name,
+                "kind": source.kind,
+                "dialect": source.dialect or None,
+                "node": source.node or None,
+                "size_bytes": source.size_bytes,
+                "rows": account.rows,
+                "parsed": account.parsed,
+                "skipped": account.skipped.total(),
+                "rejected": account.rejected.total(),
+                "skipped_by": sorted(account.skipped.items()),
+                "rejected_by": sorted(account.rejected.items()),
+                "first_seen": None if last[code] == NULL_TIME else int(first[code]),
+                "last_seen": None if last[code] == NULL_TIME else int(last[code]),
+                "warnings": sorted(account.warnings),
+            }
+        )
+    return rows
+
+
+def _spans(export: Export, pools: Pools) -> tuple[Ints, Ints]:
+    """Earliest and latest time of each source's rows, by name code, µs; the latest is null where there is none."""
+    for source in export.sources:
+        pools.names.code(source.name)
+    first = np.full(len(pools.names), np.iinfo(np.int64).max, np.int64)
+    last = np.full(len(pools.names), NULL_TIME, np.int64)
+    for columns, begin, end in (
+        (export.conntrack, "seen_at", "seen_at"),
+        (export.flows, "window_start", "window_end"),
+    ):
+        known = columns[begin] != NULL_TIME
+        np.minimum.at(first, columns["source"][known], columns[begin][known])
+        np.maximum.at(last, columns["source"], columns[end])
+    return first, last

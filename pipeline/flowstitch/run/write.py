@@ -1,0 +1,99 @@
+"""Results out: Parquet files and manifests in a directory that appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from flowstitch.catalog import table
+from flowstitch.errors import FlowstitchError, UsageError
+from flowstitch.normalize.columns import to_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from flowstitch.normalize.columns import Pools
+
+MANIFEST, LOG = "run.json", "run.log.json"
+ROW_GROUP_ROWS = 1 << 17
+
+
+def is_result(path: Path) -> bool:
+    """Whether a directory is a result of ours."""
+    return (path / MANIFEST).is_file()
+
+
+@contextmanager
+def atomic_directory(out: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Directory to write into; it becomes ``out`` when the block ends well and is removed when it does not.
+
+    Raises
+    ------
+    UsageError when ``out`` exists and ``overwrite`` is not given or it is not a result, or cannot be written.
+    """
+    out = out.absolute()
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise UsageError(f"{out}: exists already; give --overwrite to replace it, or another --out.")
+        empty = out.is_dir() and not any(out.iterdir())
+        if not (empty or is_result(out)):
+            raise UsageError(
+                f"{out}: is not a flowstitch result, so --overwrite does not touch it; give another --out."
+            )
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); give another --out.") from error
+    try:
+        yield partial
+        _replace(partial, out)
+    except OSError as error:
+        raise FlowstitchError(
+            f"{out}: writing failed ({error.strerror or error}); nothing was left behind."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(partial: Path, out: Path) -> None:
+    old = out.with_name(f".{out.name}.replaced-{os.getpid()}")
+    if out.exists():
+        out.rename(old)
+    partial.rename(out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_table(
+    directory: Path, name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools
+) -> int:
+    """Write the table ``name`` below ``directory``; returns its rows.
+
+    Parameters
+    ----------
+    data : columns as ``to_arrow`` takes them, or rows as dictionaries.
+    """
+    if not hasattr(data, "keys"):
+        data = {item.name: [row[item.name] for row in data] for item in table(name).fields}
+    arrow = to_arrow(name, data, pools)  # type: ignore[arg-type]
+    (directory / name).mkdir()
+    pq.write_table(
+        arrow, directory / name / "part-00000.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=[item.name for item in table(name).fields if item.type in {"address", "name", "enum"}],
+    )  # fmt: skip
+    return arrow.num_rows
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a manifest: sorted keys, one final newline."""
+    path.write_text(
+        json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

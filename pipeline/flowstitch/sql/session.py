@@ -1,0 +1,91 @@
+"""A DuckDB session over a result directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.catalog import table_names
+from flowstitch.errors import UsageError, unknown_name
+from flowstitch.run.write import MANIFEST, is_result
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import duckdb
+    import polars as pl
+    import pyarrow as pa
+
+_HERE = Path(__file__).parent
+
+
+class Result:
+    """An open result: its tables, views and macros in an in-memory DuckDB session.
+
+    Raises
+    ------
+    UsageError when the directory is not a result.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import duckdb  # noqa: PLC0415
+
+        if not path.is_dir():
+            raise UsageError(f"{path}: no such directory; give the --out of a flowstitch run.")
+        if not is_result(path):
+            raise UsageError(
+                f"{path}: is not a result, it has no {MANIFEST}; give the --out of a flowstitch run."
+            )
+        self.path = path
+        self.tables = tuple(name for name in table_names() if (path / name).is_dir())
+        self._connection = duckdb.connect(":memory:")
+        self._connection.execute("set timezone = 'UTC'")
+        for name in self.tables:
+            files = str(path.absolute() / name / "*.parquet").replace("'", "''")
+            self._connection.execute(f"create view {name} as select * from read_parquet('{files}')")
+        for kind in ("macros", "views"):
+            for script in sorted((_HERE / kind).glob("*.sql")):
+                self._connection.execute(script.read_text(encoding="utf-8"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session."""
+        self._connection.close()
+
+    def sql(self, query: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """Relation of a query over the result's tables, views and macros.
+
+        Raises
+        ------
+        UsageError with DuckDB's own words when the query is wrong.
+        """
+        import duckdb  # noqa: PLC0415
+
+        try:
+            return self._connection.sql(query, params=parameters)
+        except duckdb.Error as error:
+            raise UsageError(f"the query failed: {error}") from error
+
+    def table(self, name: str) -> pa.Table:
+        """A table of the result as Arrow; ``UsageError`` with the nearest name when there is none."""
+        self._check(name)
+        return self._connection.table(name).to_arrow_table()
+
+    def frame(self, name: str) -> pl.LazyFrame:
+        """A table of the result as a polars frame that reads what is asked of it."""
+        import polars as pl  # noqa: PLC0415
+
+        self._check(name)
+        return pl.scan_parquet(self.path / name / "*.parquet")
+
+    def _check(self, name: str) -> None:
+        if name not in self.tables:
+            raise unknown_name("table", name, self.tables)

@@ -1,0 +1,223 @@
+"""Slow, obvious twins of the join's kernels: plain Python, one row at a time. They are the specification."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+UNKNOWN = None
+SECOND = 1_000_000
+SLACK = 1_500_000
+COLLECTED_WITHIN = 300 * SECOND
+
+
+@dataclass
+class Lifetime:
+    """One entry's life as its rows tell it."""
+
+    start_lo: int | None
+    start_hi: int | None
+    conntrack_id: int
+    end: int | None = None
+    rows: list[int] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        return self.start_lo is not None and self.start_lo == self.start_hi
+
+
+def interval_gap(a_lo: int | None, a_hi: int | None, b_lo: int | None, b_hi: int | None) -> int:
+    """Distance of two intervals with open ends, 0 where they overlap."""
+    gap = 0
+    if a_lo is not None and b_hi is not None:
+        gap = max(gap, a_lo - b_hi)
+    if b_lo is not None and a_hi is not None:
+        gap = max(gap, b_lo - a_hi)
+    return gap
+
+
+def split_lifetimes(rows: list[dict]) -> list[Lifetime]:
+    """Lifetimes of rows with keys group, event, seen, id, lived, lo, hi, in the kernel's order of numbers."""
+    lifetimes: list[Lifetime] = []
+    for _, members in itertools.groupby(enumerate(rows), key=lambda item: item[1]["group"]):
+        group = list(members)
+        found: list[Lifetime] = []
+        current: Lifetime | None = None
+        for number, row in group:
+            if row["event"] == "list":
+                continue
+            if row["event"] == "new" or current is None or not _event_fits(row, current):
+                exact = row["event"] == "new"
+                lo, hi = (row["seen"], row["seen"]) if exact else (row["lo"], row["hi"])
+                current = Lifetime(lo, row["seen"] if hi is None else hi, row["id"])
+                found.append(current)
+            current.rows.append(number)
+            current.conntrack_id = current.conntrack_id or row["id"]
+            if row["event"] == "destroy":
+                current.end = row["seen"]
+        for number, row in group:
+            if row["event"] != "list":
+                continue
+            fitting = [(gap, life) for life in found if (gap := _list_gap(row, life)) is not None]
+            if fitting:
+                least = min(gap for gap, _ in fitting)
+                best = None
+                for gap, life in fitting:
+                    if gap == least and (best is None or _after(life.start_hi, best.start_hi)):
+                        best = life
+                assert best is not None
+                _narrow(best, row)
+            else:
+                best = Lifetime(row["lo"], row["seen"] if row["hi"] is None else row["hi"], row["id"])
+                found.append(best)
+            best.rows.append(number)
+            best.conntrack_id = best.conntrack_id or row["id"]
+        lifetimes += found
+    return lifetimes
+
+
+def _after(left: int | None, right: int | None) -> bool:
+    return left is not None and (right is None or left > right)
+
+
+def _same_id(left: int, right: int) -> bool:
+    return not left or not right or left == right
+
+
+def _event_fits(row: dict, life: Lifetime) -> bool:
+    if life.end is not None or not _same_id(life.conntrack_id, row["id"]):
+        return False
+    if row["event"] == "destroy" and life.exact and row["lived"] is not None and row["seen"] is not None:
+        late = row["seen"] - row["lived"] * SECOND - life.start_lo
+        return -SLACK <= late <= COLLECTED_WITHIN
+    return True
+
+
+def _list_gap(row: dict, life: Lifetime) -> int | None:
+    """How far the row's start is from the lifetime's, None where the row cannot be of it."""
+    if not _same_id(life.conntrack_id, row["id"]):
+        return None
+    if row["seen"] is not None:
+        if life.start_lo is not None and life.start_lo > row["seen"] + SLACK:
+            return None
+        if life.end is not None and life.end < row["seen"] - SLACK:
+            return None
+    gap = interval_gap(life.start_lo, life.start_hi, row["lo"], row["hi"])
+    return gap if gap <= SLACK else None
+
+
+def _narrow(life: Lifetime, row: dict) -> None:
+    if life.exact:
+        return
+    if row["lo"] is not None and _after(row["lo"], life.start_lo):
+        life.start_lo = row["lo"] if life.start_hi is None else min(row["lo"], life.start_hi)
+    if row["hi"] is not None and life.start_hi is not None and row["hi"] < life.start_hi:
+        life.start_hi = row["hi"] if life.start_lo is None else max(row["hi"], life.start_lo)
+
+
+def summarize_entry(rows: list[dict], start: int | None) -> dict:
+    """What the rows of one lifetime, by time, say together."""
+    last = start
+    state, states, seen = 0, set(), set()
+    replied = assured = False
+    counters = None
+    for row in rows:
+        moment = _last_packet(row, start)
+        if moment is not None:
+            last = moment if last is None else max(last, moment)
+        if row["state"]:
+            state = row["state"]
+            states.add(row["state"])
+        replied |= row["replied"]
+        assured |= row["assured"]
+        seen.add(row["event"])
+        counters = row["counters"] or counters
+    return {
+        "last": last, "state": state, "states": states, "seen": seen, "replied": replied, "assured": assured,
+        "counters": counters,
+    }  # fmt: skip
+
+
+def _last_packet(row: dict, start: int | None) -> int | None:
+    full, left = row["full"], row["timeout"]
+    if row["event"] in {"new", "update"}:
+        return row["seen"]
+    if full is None or row["seen"] is None:
+        return None
+    if row["event"] == "list":
+        moment = None if left is None else row["seen"] - (full - left) * SECOND
+    elif start is not None and row["lived"] is not None:
+        moment = start + (row["lived"] - full + (left or 0)) * SECOND
+    else:
+        moment = row["seen"] - (full - (left or 0)) * SECOND
+    return None if moment is None else min(moment, row["seen"])
+
+
+def best_alignments(left: list[tuple], right: list[tuple], near: int, far: int) -> tuple[int, list[dict[int, int]]]:
+    """Least cost of an order-preserving matching of two sequences of (lo, hi, last), and all matchings that have it."""
+    alone = len(left) == len(right) == 1
+    best: tuple[int, list[dict[int, int]]] = (near * (len(left) + len(right)), [{}])
+    for size in range(min(len(left), len(right)) + 1):
+        for chosen in itertools.combinations(range(len(left)), size):
+            for others in itertools.combinations(range(len(right)), size):
+                costs = [match_cost(left[i], right[j], alone, near, far) for i, j in zip(chosen, others, strict=True)]
+                if any(cost is None for cost in costs):
+                    continue
+                total = sum(costs) + near * (len(left) + len(right) - 2 * size)
+                matching = dict(zip(chosen, others, strict=True))
+                if total < best[0]:
+                    best = total, [matching]
+                elif total == best[0] and matching not in best[1]:
+                    best[1].append(matching)
+    return best
+
+
+def match_cost(left: tuple, right: tuple, alone: bool, near: int, far: int) -> int | None:
+    """Cost of two lifetimes being one, None where they cannot be."""
+    gap = interval_gap(left[0], left[1], right[0], right[1])
+    if gap > near and not (alone and gap <= far):
+        return None
+    apart = left[1] is not None and right[1] is not None
+    if apart and not (left[1] <= right[2] + near and right[1] <= left[2] + near):
+        return None
+    return min(gap, near)
+
+
+def cover_window(row: dict, segments: list[tuple[int, int]], slack: int, linger: int) -> set[int]:
+    """Segments, as (first, last), that a flow-log row covers."""
+    start, end = row["start"] - slack, row["end"] + SECOND + slack
+    covered = {number for number, (first, last) in enumerate(segments) if first <= end and last >= start}
+    if covered or row["opens"] or not segments:
+        return covered
+    gaps = [max(first - row["end"], row["start"] - last) for first, last in segments]
+    nearest = min(gaps)
+    return {number for number, gap in enumerate(gaps) if gap == nearest} if nearest <= linger else set()
+
+
+def chains(edges: list[tuple[int, int]], segments: int) -> list[list[int]]:
+    """Chains of segments over edges; an edge whose ends are taken is left out; circles are cut at their least segment."""
+    follower: dict[int, int] = {}
+    fed: set[int] = set()
+    for source, target in edges:
+        if source not in follower and target not in fed and source != target:
+            follower[source] = target
+            fed.add(target)
+    found, done = [], set()
+    roots = [segment for segment in range(segments) if segment not in fed]
+    for root in [*roots, *range(segments)]:
+        chain = []
+        at: int | None = root
+        while at is not None and at not in done:
+            chain.append(at)
+            done.add(at)
+            at = follower.get(at)
+        if chain:
+            found.append(chain)
+    return found
+
+
+def find_owner(at: int, owned: list[tuple[int, int]]) -> int:
+    """Place of the first ownership (from, to) that holds, -1 without any, -2 where none holds."""
+    if not owned:
+        return -1
+    return next((place for place, (begin, end) in enumerate(owned) if begin <= at < end), -2)
