@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+# what is read as local time must not depend on where the tests run
 os.environ["TZ"] = "UTC"
 time.tzset()
 

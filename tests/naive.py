@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 UNKNOWN = None
 SECOND = 1_000_000
 SLACK = 1_500_000
+SAME_ID_SLACK = 60 * SECOND
 COLLECTED_WITHIN = 300 * SECOND
 
 
@@ -94,15 +95,11 @@ def _event_fits(row: dict, life: Lifetime) -> bool:
 
 
 def _list_gap(row: dict, life: Lifetime) -> int | None:
-    """How far the row's start is from the lifetime's, None where the row cannot be of it."""
-    if not _same_id(life.conntrack_id, row["id"]):
-        return None
-    if row["seen"] is not None:
-        if life.start_lo is not None and life.start_lo > row["seen"] + SLACK:
-            return None
-        if life.end is not None and life.end < row["seen"] - SLACK:
-            return None
+    """How far the row's start and time are from the lifetime, None where the row cannot be of it."""
     gap = interval_gap(life.start_lo, life.start_hi, row["lo"], row["hi"])
+    gap += interval_gap(row["seen"], row["seen"], life.start_lo, life.end)
+    if life.conntrack_id and row["id"]:
+        return gap if life.conntrack_id == row["id"] and gap <= SAME_ID_SLACK else None
     return gap if gap <= SLACK else None
 
 
@@ -120,8 +117,13 @@ def summarize_entry(rows: list[dict], start: int | None) -> dict:
     last = start
     state, states, seen = 0, set(), set()
     replied = assured = False
-    counters = None
+    counters = held = None
     for row in rows:
+        if row["event"] == "destroy":
+            held = row["seen"]
+        elif row["seen"] is not None:
+            until = row["seen"] + (row["timeout"] or 0) * SECOND
+            held = until if held is None else max(held, until)
         moment = _last_packet(row, start)
         if moment is not None:
             last = moment if last is None else max(last, moment)
@@ -134,7 +136,7 @@ def summarize_entry(rows: list[dict], start: int | None) -> dict:
         counters = row["counters"] or counters
     return {
         "last": last, "state": state, "states": states, "seen": seen, "replied": replied, "assured": assured,
-        "counters": counters,
+        "counters": counters, "held": held,
     }  # fmt: skip
 
 
@@ -153,14 +155,19 @@ def _last_packet(row: dict, start: int | None) -> int | None:
     return None if moment is None else min(moment, row["seen"])
 
 
-def best_alignments(left: list[tuple], right: list[tuple], near: int, far: int) -> tuple[int, list[dict[int, int]]]:
+def best_alignments(
+    left: list[tuple], right: list[tuple], near: int, far: int
+) -> tuple[int, list[dict[int, int]]]:
     """Least cost of an order-preserving matching of two sequences of (lo, hi, last), and all matchings that have it."""
     alone = len(left) == len(right) == 1
     best: tuple[int, list[dict[int, int]]] = (near * (len(left) + len(right)), [{}])
     for size in range(min(len(left), len(right)) + 1):
         for chosen in itertools.combinations(range(len(left)), size):
             for others in itertools.combinations(range(len(right)), size):
-                costs = [match_cost(left[i], right[j], alone, near, far) for i, j in zip(chosen, others, strict=True)]
+                costs = [
+                    match_cost(left[i], right[j], alone, near, far)
+                    for i, j in zip(chosen, others, strict=True)
+                ]
                 if any(cost is None for cost in costs):
                     continue
                 total = sum(costs) + near * (len(left) + len(right) - 2 * size)
@@ -183,15 +190,38 @@ def match_cost(left: tuple, right: tuple, alone: bool, near: int, far: int) -> i
     return min(gap, near)
 
 
-def cover_window(row: dict, segments: list[tuple[int, int]], slack: int, linger: int) -> set[int]:
-    """Segments, as (first, last), that a flow-log row covers."""
+def cover_window(
+    row: dict, segments: list[tuple[int, int, int]], slack: int, linger: int
+) -> tuple[set[int], bool]:
+    """Segments, as (first, last, held), that a flow-log row covers; or those that it may be late for, and that it is."""
     start, end = row["start"] - slack, row["end"] + SECOND + slack
-    covered = {number for number, (first, last) in enumerate(segments) if first <= end and last >= start}
-    if covered or row["opens"] or not segments:
-        return covered
-    gaps = [max(first - row["end"], row["start"] - last) for first, last in segments]
-    nearest = min(gaps)
-    return {number for number, gap in enumerate(gaps) if gap == nearest} if nearest <= linger else set()
+    covered = {number for number, (first, last, _) in enumerate(segments) if first <= end and last >= start}
+    if covered:
+        return covered, False
+    before = [number for number, (first, _, _) in enumerate(segments) if first <= end]
+    newest = before[-1:]
+    kept = {
+        number
+        for number in newest
+        if segments[number][0] <= row["end"] and row["start"] <= segments[number][2] + slack
+    }
+    if kept:
+        return kept, True
+    near = newest + (
+        [before[-1] + 1]
+        if before and before[-1] + 1 < len(segments)
+        else []
+        if before
+        else [0]
+        if segments
+        else []
+    )
+    gaps = {
+        n: (segments[n][0] - row["end"] if segments[n][0] > row["end"] else row["start"] - segments[n][1])
+        for n in near
+    }
+    late = {number for number, gap in gaps.items() if gap <= linger and gap == min(gaps.values())}
+    return (set() if row["opens"] else late), True
 
 
 def chains(edges: list[tuple[int, int]], segments: int) -> list[list[int]]:

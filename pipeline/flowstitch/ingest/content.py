@@ -174,7 +174,7 @@ def _unpack(file: BinaryIO, packing: _Packing, warn: Callable[[str], None]) -> I
                 decoder = packing.decoder()
             try:
                 piece = decoder.decompress(chunk)
-            except (igzip_lib.IsalError, zstandard.ZstdError) as error:
+            except (igzip_lib.IsalError, zstandard.ZstdError) as error:  # type: ignore[misc]  # a wrong stub
                 warn(
                     f"the {packing.name} stream is damaged after {total} bytes of content ({error}); the rest is missing."
                 )

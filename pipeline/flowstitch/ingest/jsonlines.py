@@ -59,7 +59,7 @@ def read_flows(source: Source, pools: Pools, account: Account) -> Iterator[Colum
             yield columns
     if lost:
         account.incomplete = True
-        account.warnings.append(f"{lost} rows have log status SKIPDATA: flows of those windows are missing.")
+        account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
 
 
 def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -110,7 +110,8 @@ def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFra
         return frame, None
     lines = list(split_lines(block))
     filled = [line for line in lines if line.text]
-    account.skipped[BLANK] += len(lines) - len(filled)
+    if len(filled) < len(lines):
+        account.skipped[BLANK] += len(lines) - len(filled)
     if frame is not None and frame.height == len(filled):
         return frame, filled
     torn = None if block.terminated else lines[-1]

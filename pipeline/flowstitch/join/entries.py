@@ -34,7 +34,7 @@ class Entries:
     node : name code. zone : conntrack zone.
     orig, reply : the tuples; ``reply`` is turned round, so that both go from client to server.
     start_lo, start_hi : bounds of the start in µs, equal where a NEW was seen.
-    last : last packet in µs. ends : time of the DESTROY in µs. The smallest int64 where unknown.
+    last : last packet in µs. held : until when conntrack kept the entry, the DESTROY or what its timeout allowed, in µs.
     state : last state, an enum code. states : states seen as bits.
     replied, assured, translated : bool.
     seen : kinds of row as bits (1 << event).
@@ -49,7 +49,7 @@ class Entries:
     start_lo: Ints
     start_hi: Ints
     last: Ints
-    ends: Ints
+    held: Ints
     state: Ints
     states: Ints
     replied: Flags
@@ -73,25 +73,24 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     """
     orig, reply = _tuples(rows, local)
     number, _ = group(_entry_words(rows, orig, reply))
-    lo, hi = _start_bounds(rows)
-    order = np.lexsort((rows["seen_at"], number))
+    instants = row_instants(rows)
+    lo, hi = _start_bounds(rows, instants)
+    order = np.lexsort((instants, number))
     count = rows["node"].shape[0]
     entry, start_lo, start_hi, ends = (np.empty(count, np.int64) for _ in range(4))
     ids = np.empty(count, np.uint64)
-    event, seen, conntrack_id, lived = (
-        rows[name][order] for name in ("event", "seen_at", "conntrack_id", "delta_time_s")
-    )
+    event, conntrack_id, lived = (rows[name][order] for name in ("event", "conntrack_id", "delta_time_s"))
     found = split_lifetimes(
-        number[order], event, seen, conntrack_id, lived, lo[order], hi[order], entry, start_lo, start_hi, ids, ends
+        number[order], event, instants[order], conntrack_id, lived, lo[order], hi[order], entry, start_lo, start_hi, ids, ends
     )  # fmt: skip
     row_entry = np.empty(count, np.int64)
     row_entry[order] = entry
     by_entry = order[np.argsort(entry, kind="stable")]
-    facts_out = np.empty((found, 6), np.int64)
+    facts_out = np.empty((found, 7), np.int64)
     counters = np.empty((found, 4), np.int64)
-    start_lo, start_hi, ends = start_lo[:found], start_hi[:found], ends[:found]
+    start_lo, start_hi = start_lo[:found], start_hi[:found]
     summarize_entries(
-        by_entry, row_entry, rows["event"], rows["seen_at"], rows["state"], rows["replied"], rows["assured"],
+        by_entry, row_entry, rows["event"], instants, rows["state"], rows["replied"], rows["assured"],
         rows["timeout_s"], full_timeouts(rows, facts, pools), rows["delta_time_s"],
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,
@@ -101,7 +100,7 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     orig, reply = orig.take(first), reply.take(first)
     return Entries(
         row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
-        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, ends=ends,
+        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, held=np.maximum(facts_out[:, 6], last),
         state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
         translated=orig.differs(reply),
         seen=facts_out[:, 5], counters=counters,
@@ -129,7 +128,9 @@ def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:
 
 
 def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
-    place: Words = rows["node"].astype(np.uint64) << np.uint64(24) | orig.protocol.astype(np.uint64) << np.uint64(16)
+    place: Words = rows["node"].astype(np.uint64) << np.uint64(24) | orig.protocol.astype(
+        np.uint64
+    ) << np.uint64(16)
     words: list[Words] = [place | rows["zone"].clip(0).astype(np.uint64)]
     for tuples in (orig, reply):
         words.append(tuples.src.astype(np.uint64) << np.uint64(32) | tuples.dst.astype(np.uint64))
@@ -137,15 +138,25 @@ def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
     return np.stack(words, axis=1)
 
 
-def _start_bounds(rows: Columns) -> tuple[Ints, Ints]:
+def row_instants(rows: Columns) -> Ints:
+    """When the kernel wrote each row, µs: a dump's stamp can be seconds off, ``[start=]`` + delta-time is not.
+
+    Both are cut to the second, so the instant lies within two seconds from their sum.
+    """
+    seen, start, lived = rows["seen_at"], rows["start_at"], rows["delta_time_s"]
+    told = (rows["event"] == field("event").code("list")) & (start != UNKNOWN) & (lived >= 0)
+    earliest = start + lived * SECOND
+    return np.where(told, np.clip(seen, earliest, earliest + 2 * SECOND), seen)
+
+
+def _start_bounds(rows: Columns, seen: Ints) -> tuple[Ints, Ints]:
     """Bounds of the start that each row tells by itself, µs.
 
     ``[start=]`` is cut to the second. delta-time is cut to the second too and counts to the row's time, in a
     DESTROY to the expiry, which can be long before the row.
     """
-    seen, lived, start = rows["seen_at"], rows["delta_time_s"], rows["start_at"]
-    event = rows["event"]
-    destroy = event == field("event").code("destroy")
+    lived, start = rows["delta_time_s"], rows["start_at"]
+    destroy = rows["event"] == field("event").code("destroy")
     lo = np.full(seen.shape[0], UNKNOWN, np.int64)
     hi = lo.copy()
     stamped = start != UNKNOWN

@@ -51,12 +51,14 @@ class Segments:
     ----------
     tuples : the tuple, from client to server as far as that is known.
     first, last : first and last packet, µs by a common clock.
+    held : until when conntrack kept an entry for it, µs; ``last`` where no conntrack saw it.
     directed : bool, it is known who opened the connection.
     """
 
     tuples: Tuples
     first: Ints
     last: Ints
+    held: Ints
     directed: Flags
 
     def __len__(self) -> int:
@@ -80,8 +82,9 @@ def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, dict
     offsets = estimate_offsets(wire, node, entries.start_hi[entry], exact)
     shift = np.array([offsets[code] for code in node.tolist()], np.int64)
     observer = node << 16 | entries.zone[entry]
-    lo, hi, last = (
-        _shifted(values[entry], shift) for values in (entries.start_lo, entries.start_hi, entries.last)
+    lo, hi, last, held = (
+        _shifted(values[entry], shift)
+        for values in (entries.start_lo, entries.start_hi, entries.last, entries.held)
     )
     order = np.lexsort((last, hi, observer, wire))
     segment, candidates = np.empty(entry.shape[0], np.int64), np.empty(entry.shape[0], np.int64)
@@ -92,21 +95,23 @@ def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, dict
     segment[order], candidates[order] = found, fitting
     sides = Sides(entry, reply, tuples, segment, candidates)
     known = {code: offsets[int(ranks[code])] for code in np.unique(entries.node).tolist()}
-    return sides, _segments(sides, entries, hi, last, count), known
+    return sides, _segments(sides, entries, hi, last, held, count), known
 
 
 def _shifted(times: Ints, shift: Ints) -> Ints:
     return np.where(times == UNKNOWN, UNKNOWN, times - shift)
 
 
-def _segments(sides: Sides, entries: Entries, start: Ints, last: Ints, count: int) -> Segments:
+def _segments(sides: Sides, entries: Entries, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
     """Time span of each segment; its direction is that of the side that knows best who began."""
     sure = entries.translated[sides.entry] | ((entries.seen[sides.entry] & (1 << NEW)) > 0)
     order = np.lexsort((start, ~sure, sides.segment))
     pointer = run_pointers(sides.segment[order], count)
     lead = order[pointer[:-1]]
     if count == 0:
-        return Segments(sides.tuples, start, last, np.zeros(0, np.bool_))
+        return Segments(sides.tuples, start, last, held, np.zeros(0, np.bool_))
     first = np.minimum.reduceat(start[order], pointer[:-1])
-    end = np.maximum.reduceat(last[order], pointer[:-1])
-    return Segments(sides.tuples.take(lead), first, np.maximum(first, end), np.ones(count, np.bool_))
+    end, until = (
+        np.maximum(first, np.maximum.reduceat(times[order], pointer[:-1])) for times in (last, held)
+    )
+    return Segments(sides.tuples.take(lead), first, end, until, np.ones(count, np.bool_))

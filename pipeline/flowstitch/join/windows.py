@@ -97,7 +97,7 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
         concat_tuples(segments.tuples, extra.tuples),
         *(
             np.concatenate([getattr(segments, name), getattr(extra, name)])
-            for name in ("first", "last", "directed")
+            for name in ("first", "last", "held", "directed")
         ),
     )
     forward = tuples.src[row] == joined.tuples.src[segment]
@@ -133,7 +133,7 @@ def _cover(
     order = np.lexsort((segments.first, segment_key))
     count = int(max(key.max(initial=-1), segment_key.max(initial=-1))) + 1
     pointer = run_pointers(segment_key[order], count)
-    first, last = segments.first[order], segments.last[order]
+    first, last, held = segments.first[order], segments.last[order], segments.held[order]
     reach = np.empty_like(last)
     running_maximum(pointer, last, reach)
     offsets = np.empty(key.shape[0] + 1, np.int64)
@@ -145,6 +145,7 @@ def _cover(
         pointer,
         first,
         last,
+        held,
         reach,
         SLACK,
         LINGER,
@@ -197,7 +198,7 @@ def _flow_segments(
     )
     lead = _turned(tuples.take(mine[heads]), lead_forward != head_forward)
     last = reach[np.append(heads[1:], mine.shape[0]) - 1] + SECOND if count else reach
-    return Segments(lead, start[heads], last, by_syn | by_port), segment
+    return Segments(lead, start[heads], last, last, by_syn | by_port), segment
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

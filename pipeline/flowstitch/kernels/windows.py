@@ -10,7 +10,7 @@ SECOND = 1_000_000
 
 
 @kernel
-def _cover(row, begin, end, first, last, reach, window_start, window_end, opens, slack, linger, found):
+def _cover(row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found):
     """Segments of [begin, end) that the window of ``row`` covers, into ``found``; returns how many."""
     count = 0
     low, high = begin, end
@@ -27,15 +27,18 @@ def _cover(row, begin, end, first, last, reach, window_start, window_end, opens,
                 found[count] = at
             count += 1
         at -= 1
-    if count > 0 or opens[row]:
+    if count > 0:
         return count
     best = -1
     best_gap = linger + 1
     for at in (low - 1, low):
         if begin <= at < end:
             gap = first[at] - window_end[row] if first[at] > window_end[row] else window_start[row] - last[at]
-            if gap < best_gap:
+            kept = first[at] <= window_end[row] and window_start[row] <= held[at] + slack
+            if kept or (gap < best_gap and not opens[row]):
                 best, best_gap = at, gap
+                if kept:
+                    break
     if best < 0:
         return 0
     if found.shape[0] > 0:
@@ -44,11 +47,12 @@ def _cover(row, begin, end, first, last, reach, window_start, window_end, opens,
 
 
 @kernel
-def cover_windows(key, window_start, window_end, opens, pointer, first, last, reach, slack, linger, offsets, pairs):
+def cover_windows(key, window_start, window_end, opens, pointer, first, last, held, reach, slack, linger, offsets, pairs):
     """Segments that each flow-log row covers, many to many.
 
-    A row covers every segment of its wire key that lived in its window, within ``slack``. A row that covers none
-    and does not open a connection (no SYN) is what came late for the nearest one, within ``linger``.
+    A row covers every segment of its wire key that had packets in its window, within ``slack``. A row that covers none
+    belongs to the segment whose entry was still held: packets that conntrack does not count, such as repeated SYNs.
+    Else, unless it opens a connection, it is what came late for the nearest one, within ``linger``.
 
     Parameters
     ----------
@@ -57,6 +61,7 @@ def cover_windows(key, window_start, window_end, opens, pointer, first, last, re
     opens : shape (n,), bool, the row has the first packet of a TCP connection.
     pointer : shape (keys + 1,), int64, segments of key k stand at [pointer[k], pointer[k + 1]).
     first, last : shape (segments,), int64, µs, ascending by first within a key.
+    held : shape (segments,), int64, until when conntrack kept the entry, µs.
     reach : shape (segments,), int64, running maximum of ``last`` within a key.
     slack, linger : µs.
     offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
@@ -73,7 +78,7 @@ def cover_windows(key, window_start, window_end, opens, pointer, first, last, re
             continue
         begin, end = pointer[key[row]], pointer[key[row] + 1]
         found = pairs[total:]
-        total += _cover(row, begin, end, first, last, reach, window_start, window_end, opens, slack, linger, found)
+        total += _cover(row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found)
     offsets[key.shape[0]] = total
     return total
 

@@ -1,0 +1,47 @@
+"""Golden folders of conntrack text: ``in.*`` and ``expected.jsonl``, the rows without their nulls, then the account."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowstitch.ingest.content import read_head
+from flowstitch.ingest.conntrack import read_conntrack, resolve_start
+from flowstitch.ingest.discover import taken_at_of
+from flowstitch.ingest.model import Account, Source
+from flowstitch.ingest.sniff import sniff
+from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
+
+CASES = sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*"))
+
+
+def read_case(folder):
+    path = next(folder.glob("in.*"))
+    sniffed = sniff(read_head(path))
+    source = Source(path, path.name, path.stat().st_size, sniffed.kind, sniffed.dialect, "n1", taken_at_of(path.name))
+    pools, account = Pools(), Account()
+    columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))
+    resolve_start(columns, source)
+    rows = to_arrow("conntrack", columns, pools).to_pylist()
+    found = [{key: str(value) if key.endswith("_at") else value for key, value in row.items() if value is not None} for row in rows]
+    for row in found:
+        assert (row.pop("source"), row.pop("node")) == (path.name, "n1")
+    found.append({
+        "kind": sniffed.kind,
+        "parsed": account.parsed,
+        "skipped": dict(account.skipped),
+        "rejects": [[reject.line, reject.byte_offset, reject.reason] for reject in account.rejects],
+        "warnings": account.warnings,
+        "incomplete": account.incomplete,
+    })  # fmt: skip
+    return found
+
+
+@pytest.mark.parametrize("folder", CASES, ids=lambda folder: folder.name)
+def test_golden(folder):
+    expected = [json.loads(line) for line in (folder / "expected.jsonl").read_text().splitlines()]
+    assert read_case(folder) == expected
+
+
+def test_every_folder_has_a_case():
+    assert len(CASES) == 6

@@ -1,0 +1,51 @@
+import ipaddress
+
+import naive_text as naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowstitch.kernels.address_text import parse_address
+
+NEAR_MISSES = [
+    "", ".", ":", "::", ":::", "1", "1.2.3", "1.2.3.4", "1.2.3.4.", ".1.2.3.4", "1.2.3.4.5", "01.2.3.4", "0.0.0.0", "00.0.0.0",
+    "255.255.255.255", "256.0.0.1", "1..2.3", "1.2.3.999999999999999999999", "::1", "1::", "1::2::3", "1:2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:1.2.3.4",
+    "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3.4", "::ffff:10.0.1.91", "::1.2.3", "::1.2.3.4:5", "1.2.3.4::", "::12345", "::g", "g::",
+    "1:", ":1", "1:2", "fe80::1%eth0", "FE80::ABCD", "fd00:0088:0001:0000:0000:0000:0000:0002", "::0001", "::00001", "[::1]",
+    " 1.2.3.4", "1.2.3.4 ", "1.2.3.-4", "\u0661.2.3.4", "::\u0661", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+]  # fmt: skip
+
+
+def parse(text):
+    raw = text.encode() if isinstance(text, str) else text
+    # what surrounds the address must not matter
+    good, high, low = parse_address(np.frombuffer(b"1:." + raw + b":1.", np.uint8), 3, 3 + len(raw))
+    return int(high) << 64 | int(low) if good else None
+
+
+@pytest.mark.parametrize("text", NEAR_MISSES)
+def test_like_twin(text):
+    assert parse(text) == naive.address(text.encode())
+
+
+@given(st.ip_addresses())
+def test_every_address(ip):
+    assert parse(str(ip)) == parse(ip.exploded) == naive.address(str(ip).encode())
+
+
+@given(st.ip_addresses(v=4))
+def test_embedded_ipv4(ip):
+    assert parse(f"::ffff:{ip}") == parse(str(ip)) == int(ipaddress.IPv6Address(f"::ffff:{ip}"))
+
+
+@given(st.text(alphabet="0123456789abcdefF:.", max_size=24))
+def test_any_text(text):
+    assert parse(text) == naive.address(text.encode())
+
+
+@given(st.lists(st.sampled_from(["", "0", "1", "ff", "abcd", "12345", "1.2.3.4"]), max_size=10))
+def test_any_groups(groups):
+    text = ":".join(groups)
+    assert parse(text) == naive.address(text.encode())
