@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inventory_reading import EXPORT, source_of
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest import jsonlines
 from flowstitch.ingest.jsonlines import read_flows
 from flowstitch.ingest.model import Account
 from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
+from inventory_reading import EXPORT, source_of
 
 DIALECTS = Path(__file__).parents[1] / "dialects"
 GOOD = {
@@ -121,7 +121,10 @@ def test_spelling_that_changes_far_into_the_file():
 
 
 def test_endless_spellings_do_not_grow_the_plan():
-    lines = [json.dumps({"-" * n + "eni-id": "eni-1", "start": "1", "end": "2", "log-status": "NODATA"}) for n in range(500)]
+    lines = [
+        json.dumps({"-" * n + "eni-id": "eni-1", "start": "1", "end": "2", "log-status": "NODATA"})
+        for n in range(500)
+    ]
     rows, account = read_lines("\n".join(lines).encode())
     assert account.rows == 500
     assert len(rows) == 8
@@ -137,18 +140,30 @@ def test_empty_files():
 
 def test_unknown_dialect_is_named():
     with pytest.raises(UsageError, match="did you mean 'alibaba-vpc-flow'"):
-        next(read_flows(source_of(Path(__file__), "vpc-flow-log", dialect="alibaba-vpc-flows"), Pools(), Account()))
+        next(
+            read_flows(
+                source_of(Path(__file__), "vpc-flow-log", dialect="alibaba-vpc-flows"), Pools(), Account()
+            )
+        )
 
 
 def test_many_bad_lines_among_many(monkeypatch):
     monkeypatch.setattr(jsonlines, "_PIECE", 32)
     monkeypatch.setattr(jsonlines, "_FEW", 4)
     good = json.dumps(GOOD).encode()
-    bad = {b"{broken}": "not JSON", b"[]": "not an object", b'{"a":1e999}': "not JSON", b"": "", b'{"a":' * 2000: "not JSON"}
+    bad = {
+        b"{broken}": "not JSON",
+        b"[]": "not an object",
+        b'{"a":1e999}': "not JSON",
+        b"": "",
+        b'{"a":' * 2000: "not JSON",
+    }
     kinds = [good, good, good, *bad]
     picks = np.random.default_rng(3).integers(0, len(kinds), 700)
     rows, account = read_lines(b"\n".join(kinds[pick] for pick in picks) + b"\n")
-    assert [row["line"] for row in rows] == [line for line, pick in enumerate(picks, 1) if kinds[pick] == good]
+    assert [row["line"] for row in rows] == [
+        line for line, pick in enumerate(picks, 1) if kinds[pick] == good
+    ]
     assert {reject.line: reject.reason for reject in account.rejects} == {
         line: bad[kinds[pick]] for line, pick in enumerate(picks, 1) if bad.get(kinds[pick])
     }
@@ -175,7 +190,11 @@ def naive(line: str) -> dict | str:
     ports = ok and number("protocol", 255) in {6, 17, 33, 132, 136}
     fields = {
         "eni-id": (text["eni-id"], True, True),
-        "log-status": (text["log-status"] if text["log-status"] in {"OK", "NODATA", "SKIPDATA"} else None, True, True),
+        "log-status": (
+            text["log-status"] if text["log-status"] in {"OK", "NODATA", "SKIPDATA"} else None,
+            True,
+            True,
+        ),
         "start": (number("start", 253402300799), True, True),
         "end": (number("end", 253402300799), True, True),
         "direction": (text["direction"] if text["direction"] in {"in", "out"} else None, ok, True),
@@ -204,11 +223,14 @@ NAMES = {
 }  # fmt: skip
 ODD = st.sampled_from([None, "", "-", '"-"', "None", "0", 0, 1, "-1", -1, "70000", "x", "1.5", "1_0", "0x1", "1 ", True, [1], {"a": 1},
                        "9223372036854775808", "255", "256", "::1", "::ffff:10.0.0.1", "10.0.0.1/32", "in", "out", "OK", "NODATA"])  # fmt: skip
-COMMON = {"protocol": st.sampled_from(["6", "17", "1", "58", "47", "132", 6]), "log-status": st.sampled_from(["OK", "NODATA", "SKIPDATA"])}
+COMMON = {
+    "protocol": st.sampled_from(["6", "17", "1", "58", "47", "132", 6]),
+    "log-status": st.sampled_from(["OK", "NODATA", "SKIPDATA"]),
+}
 ROWS = st.dictionaries(st.sampled_from(sorted(GOOD)), ODD, max_size=3).flatmap(
-    lambda odd: st.fixed_dictionaries({key: COMMON.get(key, st.just(value)) for key, value in GOOD.items()}).map(
-        lambda row: row | odd
-    )
+    lambda odd: st.fixed_dictionaries(
+        {key: COMMON.get(key, st.just(value)) for key, value in GOOD.items()}
+    ).map(lambda row: row | odd)
 )
 
 
@@ -218,7 +240,9 @@ def test_agrees_with_rows_read_by_hand(raw):
     lines = [json.dumps(row) for row in raw]
     rows, account = read_lines("\n".join(lines).encode())
     found = {row["line"]: {key: row[name] for key, name in NAMES.items()} for row in rows}
-    seconds = {row["line"]: [int(row[name].timestamp()) for name in ("window_start", "window_end")] for row in rows}
+    seconds = {
+        row["line"]: [int(row[name].timestamp()) for name in ("window_start", "window_end")] for row in rows
+    }
     reasons = {reject.line: reject.reason for reject in account.rejects}
     for number, line in enumerate(lines, 1):
         expected = naive(line)
@@ -229,10 +253,17 @@ def test_agrees_with_rows_read_by_hand(raw):
             assert seconds[number] == [expected["start"], expected["end"]]
 
 
-@given(st.lists(st.one_of(st.binary(max_size=40), st.just(json.dumps(GOOD).encode()), st.just(b"{}")), max_size=12), st.booleans())
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=40), st.just(json.dumps(GOOD).encode()), st.just(b"{}")), max_size=12
+    ),
+    st.booleans(),
+)
 @settings(max_examples=200, deadline=None)
 def test_every_line_is_accounted_for(lines, terminated):
     data = b"\n".join([b"{}", *lines]) + b"\n" * terminated
     rows, account = read_lines(data)
     assert account.rows == data.removesuffix(b"\n").count(b"\n") + 1
-    assert len({row["line"] for row in rows} | {reject.line for reject in account.rejects}) == len(rows) + len(account.rejects)
+    assert len({row["line"] for row in rows} | {reject.line for reject in account.rejects}) == len(
+        rows
+    ) + len(account.rejects)

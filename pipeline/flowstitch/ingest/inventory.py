@@ -89,7 +89,10 @@ def _reader(source: Source, account: Account, inventory: Inventory) -> _Reader:
         dialect = dialect_of(source, "json")
         take = partial(take_interface, inventory=inventory, account=account, dialect=dialect, undated=undated)
         return _Reader(partial(interfaces, dialect=dialect), take)
-    return _Reader(entries, partial(take_entry, kind=source.kind, facts=inventory.of_node(source.node)))
+    facts = inventory.of_node(source.node)
+    if source.kind == "ip-rule" and facts.rules is None:
+        facts.rules = []
+    return _Reader(entries, partial(take_entry, kind=source.kind, facts=facts))
 
 
 def _read_items(document: bytes, reader: _Reader, account: Account) -> None:

@@ -69,7 +69,8 @@ def _take_rule(item: Item, facts: NodeFacts) -> str:
         item.text("iif") or "",
         item.text("table") or "main",
     )
-    facts.rules = [] if facts.rules is None else facts.rules
+    if facts.rules is None:
+        facts.rules = []
     facts.rules.append(rule)
     return ""
 

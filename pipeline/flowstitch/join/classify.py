@@ -145,8 +145,10 @@ def expected_forward_out(
         name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
     }
     entry = chains.next_entry[chains.root]
-    translated = entry >= 0
-    translated[translated] = entries.node[entry[translated]] == ends.client.node[translated]
+    balanced = entry >= 0
+    chosen = entry[balanced]
+    own = entries.node[chosen] == ends.client.node[balanced]
+    balanced[balanced] = own & (entries.orig.dst[chosen] != entries.reply.dst[chosen])
     cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
     by_case = np.zeros((heads.shape[0], 2), np.int64)
     for case, path in enumerate(heads.tolist()):
@@ -159,7 +161,7 @@ def expected_forward_out(
                 "other_proxy" if facts.ipvs is None else "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
             )
             by_case[case] = codes["direct"], codes[proxy]
-    of_pod = by_case[cases, translated.astype(np.int64)]
+    of_pod = by_case[cases, balanced.astype(np.int64)]
     of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
     return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
 

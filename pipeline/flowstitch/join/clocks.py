@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
 
 
+# Smaller differences are the readers' lateness, not the clocks'.
+TOLD_APART = SECOND // 2
+
+
 def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[int, int]:
     """Offset of each node's clock against a common one, µs.
 
@@ -49,7 +53,7 @@ def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[
     tree = _Forest(offsets)
     for _, left, right, median in sorted(edges):
         tree.join(left, right, median)
-    return offsets
+    return {node: offset if abs(offset) >= TOLD_APART else 0 for node, offset in offsets.items()}
 
 
 def flow_log_offset(window_start: Ints, first: Ints) -> int:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowstitch.errors import UsageError
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import read_export
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
+from flowstitch.run.layout import LOG, MANIFEST
 from flowstitch.run.sources import judge_sources, reject_rows, source_rows
-from flowstitch.run.write import LOG, MANIFEST, atomic_directory, write_json, write_table
+from flowstitch.run.write import atomic_directory, write_json, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -205,22 +205,3 @@ def _log(options: Options, summary: Summary) -> dict[str, Any]:
         "threads": options.threads,
         "durations_s": stages | {"reading": round(reading, 6)},
     }
-
-
-def parse_time(text: str, option: str) -> int:
-    """Microseconds since the epoch of an ISO 8601 time or of epoch seconds; a time without zone is UTC.
-
-    Raises
-    ------
-    UsageError when it is neither.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return int(float(text) * 1_000_000)
-        except (ValueError, OverflowError):
-            raise UsageError(
-                f"{option}: got {text!r}, expected a time like 2026-11-23T00:44:00Z or epoch seconds."
-            ) from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000_000)

@@ -14,19 +14,14 @@ import pyarrow.parquet as pq
 from flowstitch.catalog import table
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.normalize.columns import to_arrow
+from flowstitch.run.layout import is_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowstitch.normalize.columns import Pools
 
-MANIFEST, LOG = "run.json", "run.log.json"
 ROW_GROUP_ROWS = 1 << 17
-
-
-def is_result(path: Path) -> bool:
-    """Whether a directory is a result of ours."""
-    return (path / MANIFEST).is_file()
 
 
 @contextmanager

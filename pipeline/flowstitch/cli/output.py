@@ -1,0 +1,272 @@
+"""The answer on stdout or in a file: as table, JSON, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from flowstitch.cli.console import printable, say
+from flowstitch.errors import FlowstitchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import IO
+
+    import pyarrow as pa
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+    Row = Sequence[Any]
+
+FORMATS = ("table", "json", "csv", "parquet")
+BATCH_ROWS = 1 << 14
+# A table is laid out as a whole, and nobody reads more.
+MAX_TABLE_ROWS = 10_000
+_NARROWEST = 12
+
+
+def output_options(command: Command) -> Command:
+    """Options ``--format`` and ``--output`` of a command that answers with rows."""
+    command = click.option(
+        "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the answer to a file; its suffix can name the format."
+    )(command)
+    return click.option(
+        "-f", "--format", "form", type=click.Choice(FORMATS), help="How the answer is written.  [default: table]"
+    )(command)
+
+
+def write_answer(reader: pa.RecordBatchReader, form: str | None, output: str | None, *, title: str = "") -> None:
+    """Write rows to stdout or to a file.
+
+    Parameters
+    ----------
+    reader : the rows, batch by batch; times without a zone are UTC.
+    form : one of ``FORMATS``, None for the one that the suffix of ``output`` names, else a table.
+    output : file to write, None for stdout; it appears whole or not at all.
+    title : said above a table on a terminal.
+
+    Raises
+    ------
+    UsageError : Parquet for a terminal, or a file that cannot be written.
+    """
+    if form is None:
+        suffix = Path(output or "").suffix.removeprefix(".")
+        form = suffix if suffix in FORMATS else FORMATS[0]
+    if form == "parquet":
+        _write_parquet(reader, output)
+    elif form == "table":
+        names, numeric = reader.schema.names, [_is_number(kind) for kind in reader.schema.types]
+        write_table(names, _cut(_rows(reader)), numeric, output=output, title=title)
+    else:
+        write = _write_json if form == "json" else _write_csv
+        with _text_sink(output) as sink:
+            write(reader.schema.names, _rows(reader), sink)
+
+
+def write_table(
+    names: Sequence[str], rows: Iterable[Row], numeric: Sequence[bool], *, output: str | None = None, title: str = ""
+) -> None:
+    """Write rows as an aligned table: plain text in a file or a pipe, fitted to a terminal.
+
+    Parameters
+    ----------
+    numeric : by column, whether it is aligned to the right.
+    title : said above the table on a terminal.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    with _text_sink(output) as sink:
+        if _is_terminal(sink):
+            _show_table(names, cells, numeric, title)
+        else:
+            for line in _plain_lines([list(names), *cells], numeric):
+                sink.write(line + "\n")
+
+
+def write_json(rows: Sequence[dict[str, Any]]) -> None:
+    """Write objects to stdout as a JSON list, one object on a line."""
+    names = list(rows[0]) if rows else []
+    _write_json(names, (list(row.values()) for row in rows), sys.stdout)
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
+    maps = [str(kind).startswith("map<") for kind in reader.schema.types]
+    for batch in reader:
+        columns = [column.to_pylist() for column in batch.columns]
+        for place, is_map in enumerate(maps):
+            if is_map:
+                columns[place] = [None if value is None else dict(value) for value in columns[place]]
+        yield from zip(*columns, strict=True)
+
+
+def _cut(rows: Iterator[Row]) -> list[Row]:
+    shown = list(islice(rows, MAX_TABLE_ROWS))
+    if next(rows, None) is not None:
+        say(f"the table was cut after {MAX_TABLE_ROWS} rows; --format csv, json or parquet has them all.")
+    return shown
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return any(str(kind).startswith(name) for name in ("int", "uint", "float", "double", "decimal"))
+
+
+def _plain_lines(lines: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        yield "  ".join(padded).rstrip()
+
+
+def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], title: str) -> None:
+    """Table on a terminal: columns fold where it is narrow; where even that does not help, one row below the other."""
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    narrowest = [
+        max([len(name), *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows)])
+        for place, (name, right) in enumerate(zip(names, numeric, strict=True))
+    ]
+    if title:
+        console.print(Text(title, "bold"), soft_wrap=True)
+    if sum(narrowest) + 2 * len(narrowest) > console.width:
+        _show_records(console, names, rows)
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    for name, right, width in zip(names, numeric, narrowest, strict=True):
+        table.add_column(
+            Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold", min_width=width
+        )
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _show_records(console: Any, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.text import Text  # noqa: PLC0415
+
+    width = max(map(len, names))
+    for number, row in enumerate(rows, 1):
+        console.print(Text(f"row {number}", "bold"))
+        for name, cell in zip(names, row, strict=True):
+            console.print(Text.assemble((name.ljust(width), "dim"), "  ", cell), soft_wrap=True)
+
+
+def _cell(value: Any) -> str:
+    """Value as it stands in a table; null is a dash."""
+    if isinstance(value, list):
+        return printable(", ".join(map(_cell, value))) or "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{printable(str(key))}: {_cell(item)}" for key, item in value.items()) or "-"
+    plain = _plain(value)
+    return "-" if plain is None else printable(json.dumps(plain) if isinstance(plain, bool) else str(plain))
+
+
+def _plain(value: Any) -> Any:
+    """Value in what JSON has; times are ISO 8601 in UTC."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC) if value.tzinfo else value
+        return utc.replace(tzinfo=None).isoformat() + "Z"
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and value - value != 0:
+        # JSON has neither infinity nor NaN
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _write_json(names: Sequence[str], rows: Iterable[Row], sink: IO[str]) -> None:
+    before = "[\n"
+    for row in rows:
+        item = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        text = json.dumps(item, ensure_ascii=False)
+        sink.write(before + (text if text.isprintable() else json.dumps(item)))
+        before = ",\n"
+    sink.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _write_csv(names: Sequence[str], rows: Iterable[Row], sink: IO[str]) -> None:
+    safe: Callable[[str], str] = printable if _is_terminal(sink) else str
+    writer = csv.writer(sink, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([safe(_field(_plain(value))) for value in row])
+
+
+def _field(plain: Any) -> str:
+    if plain is None:
+        return ""
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+
+
+def _write_parquet(reader: pa.RecordBatchReader, output: str | None) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    if output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal; give --output FILE or send it into a pipe.")
+    with _binary_sink(output) as sink, pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
+
+
+def _is_terminal(sink: IO[str]) -> bool:
+    return sink is sys.stdout and sink.isatty()
+
+
+@contextmanager
+def _text_sink(output: str | None) -> Iterator[IO[str]]:
+    if output is None:
+        yield sys.stdout
+        return
+    with _new_file(output) as path, path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        yield file
+
+
+@contextmanager
+def _binary_sink(output: str | None) -> Iterator[IO[bytes]]:
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    with _new_file(output) as path, path.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def _new_file(output: str) -> Iterator[Path]:
+    """Path to write to; it becomes ``output`` when the block ends well."""
+    path = Path(output)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        partial.touch()
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written ({error.strerror}); give another --output.") from error
+    try:
+        yield partial
+        partial.replace(path)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FlowstitchError(f"{output}: writing failed ({error.strerror or error}).") from error
+    finally:
+        partial.unlink(missing_ok=True)
