@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import tomllib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flowstitch.kernels import conntrack_text as ct
@@ -71,13 +71,15 @@ def stamp(text):
 
 
 def ctime(text):
-    match = re.fullmatch(rb"...[ ]([A-Z][a-z][a-z]) +(\d{1,4}) +(\d{1,4}):(\d{1,4}):(\d{1,4}) +(\d{1,4}) *", text, re.DOTALL)
+    match = re.fullmatch(
+        rb"...[ ]([A-Z][a-z][a-z]) +(\d{1,4}) +(\d{1,4}):(\d{1,4}):(\d{1,4}) +(\d{1,4}) *", text, re.DOTALL
+    )
     months = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
     if not match or match[1] not in months or int(match[6]) < 1970:
         return -1
     day, hour, minute, second, year = (int(match[part]) for part in range(2, 7))
     try:
-        at = datetime(year, months.index(match[1]) + 1, day, hour, minute, second, tzinfo=timezone.utc)
+        at = datetime(year, months.index(match[1]) + 1, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return -1
     return int(at.timestamp())
@@ -99,7 +101,7 @@ NAMES = {*PROTOCOLS, DIALECT["unnamed"]}
 TOKEN = re.compile(rb"\[[^\]]*(?:\]|\Z)|[^ \t\[][^ \t]*")
 
 
-class Reject(Exception):
+class RejectError(Exception):
     pass
 
 
@@ -118,34 +120,35 @@ class ConntrackLine:
             for match in matches:
                 self.cut = match.end() == self.torn_at
                 token = match[0].decode("latin-1")
-                if token.startswith("[") and not token.endswith("]"):
-                    raise Reject("torn line")
-                self.read(token)
+                (self.read_open if token.startswith("[") and not token.endswith("]") else self.read)(token)
             self.check(matches)
             self.status = "parsed"
-        except Reject as reject:
+        except RejectError as reject:
             self.status = str(reject)
 
     def foreign(self):
-        raise Reject("torn line" if self.cut else "foreign line")
+        raise RejectError("torn line" if self.cut else "foreign line")
 
     def put(self, column, value, error="bad number"):
         if column in self.row:
-            raise Reject("repeated token")
+            raise RejectError("repeated token")
         if value < 0:
-            raise Reject(error)
+            raise RejectError(error)
         if self.cut and error == "bad number":
             if column < ct.TIMEOUT:
-                raise Reject("torn line")
+                raise RejectError("torn line")
             value = ct.CUT
         self.row[column] = value
+
+    def read_open(self, token):
+        raise RejectError("torn line")
 
     # --- one method for each place in the line ---
     def read_start(self, token):
         if re.match(r"\[[0-9]", token) and ct.SEEN_AT not in self.row:
             self.row[ct.SEEN_AT] = stamp(token[1:-1].encode("latin-1"))
             if self.row[ct.SEEN_AT] < 0:
-                raise Reject("bad time")
+                raise RejectError("bad time")
         elif token[1:-1] in DIALECT["events"] and token.startswith("[") and ct.EVENT_CODE not in self.row:
             self.row[ct.EVENT_CODE] = FIELDS["event"]["values"].index(DIALECT["events"][token[1:-1]]) + 1
         else:
@@ -182,7 +185,7 @@ class ConntrackLine:
             self.read_value(known, value.encode("latin-1"))
         elif token[1:-1] in DIALECT["flags"] and token.startswith("["):
             self.row[ct.FLAGS] |= FLAG_BITS[DIALECT["flags"][token[1:-1]]]
-        elif not (DIALECT["keys"].get(token, {}).get("form") == "text"):
+        elif DIALECT["keys"].get(token, {}).get("form") != "text":
             self.read_bare(token)
 
     def read_bare(self, token):
@@ -192,7 +195,7 @@ class ConntrackLine:
         elif plain and token in FIELDS["state"]["values"] and ct.STATE not in self.row:
             self.row[ct.STATE] = FIELDS["state"]["values"].index(token) + 1
         elif plain and self.row[ct.PROTOCOL_NUMBER] in STATEFUL:
-            raise Reject("bad state")
+            raise RejectError("bad state")
         else:
             self.row[ct.EXTRAS] += 1
 
@@ -206,9 +209,13 @@ class ConntrackLine:
         limit = FORMS.get(known["form"])
         if column is None:
             if self.direction < 0:
-                raise Reject("foreign line")
+                raise RejectError("foreign line")
             column = PER_TUPLE[known["to"]][self.direction]
-        if "echo" in known and self.direction >= 0 and BY_NUMBER.get(self.row[ct.PROTOCOL_NUMBER], {}).get("echo"):
+        if (
+            "echo" in known
+            and self.direction >= 0
+            and BY_NUMBER.get(self.row[ct.PROTOCOL_NUMBER], {}).get("echo")
+        ):
             echo = PER_TUPLE[known["echo"]][self.direction]
             if echo not in self.row:
                 column, limit = echo, FORMS["u16"]
@@ -223,24 +230,28 @@ class ConntrackLine:
     def read_address(self, to, value):
         self.direction += to == "src_ip"
         if self.direction not in {0, 1}:
-            raise Reject("foreign line")
+            raise RejectError("foreign line")
         place = 2 * self.direction + (to == "dst_ip")
         if place in self.ips:
-            raise Reject("repeated token")
+            raise RejectError("repeated token")
         if self.cut:
-            raise Reject("torn line")
+            raise RejectError("torn line")
         self.ips[place] = address(value)
         if self.ips[place] is None:
-            raise Reject("bad address")
+            raise RejectError("bad address")
 
     def check(self, tokens):
         if not tokens:
-            raise Reject("blank")
-        protocol = BY_NUMBER.get(self.row.get(ct.PROTOCOL_NUMBER), {}) if self.name != DIALECT["unnamed"] else {}
+            raise RejectError("blank")
+        protocol = (
+            BY_NUMBER.get(self.row.get(ct.PROTOCOL_NUMBER), {}) if self.name != DIALECT["unnamed"] else {}
+        )
         needed = ["src_port", "dst_port"] if protocol.get("ports") else []
         needed += ["icmp_type", "icmp_code", "icmp_id"] if protocol.get("echo") else []
         for side in (0, 1):
             if side == 1 and self.direction == 0:
-                raise Reject("no reply tuple")
-            if not {2 * side, 2 * side + 1} <= self.ips.keys() or any(PER_TUPLE[name][side] not in self.row for name in needed):
-                raise Reject("incomplete tuple")
+                raise RejectError("no reply tuple")
+            if not {2 * side, 2 * side + 1} <= self.ips.keys() or any(
+                PER_TUPLE[name][side] not in self.row for name in needed
+            ):
+                raise RejectError("incomplete tuple")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowstitch.run.api import open_result as open  # noqa: A004
-    from flowstitch.run.api import read, run
+    from flowstitch.runner.api import open_result as open  # noqa: A004
+    from flowstitch.runner.api import read, run
 
 __all__ = ["open", "read", "run"]
 __version__ = "0.1.0"
@@ -22,6 +22,6 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         msg = f"module 'flowstitch' has no attribute {name!r}"
         raise AttributeError(msg)
-    from flowstitch.run import api  # noqa: PLC0415
+    from flowstitch.runner import api  # noqa: PLC0415
 
     return getattr(api, _PUBLIC[name])

@@ -2,12 +2,12 @@ import gzip
 import re
 from pathlib import Path
 
-import naive_text as naive
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import naive_text as naive
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
 from flowstitch.kernels import conntrack_text as ct
 
@@ -31,7 +31,11 @@ def parse(text, *, terminated=True, capacity=64):
     rows, high, low = [], [], []
     at = 0
     while at < len(text):
-        part = (np.full((capacity, ct.WIDTH), 77, np.int64), np.zeros((capacity, 4), np.uint64), np.zeros((capacity, 4), np.uint64))
+        part = (
+            np.full((capacity, ct.WIDTH), 77, np.int64),
+            np.zeros((capacity, 4), np.uint64),
+            np.zeros((capacity, 4), np.uint64),
+        )
         count, at = ct.parse_lines(data, at, terminated, *conntrack_grammar(), *part)
         assert count > 0
         for whole, piece in zip((rows, high, low), part, strict=True):
@@ -50,7 +54,11 @@ def assert_like_twin(text, *, terminated=True, capacity=64):
         last = place == len(lines) - 1 and not whole
         twin = naive.ConntrackLine(line, terminated or not last)
         row = rows[place]
-        assert (ct.REASONS[row[ct.STATUS]], row[ct.LINE_AT], row[ct.LINE_STOP]) == (twin.status, at, at + len(line)), line
+        assert (ct.REASONS[row[ct.STATUS]], row[ct.LINE_AT], row[ct.LINE_STOP]) == (
+            twin.status,
+            at,
+            at + len(line),
+        ), line
         at += len(line) + 1
         if twin.status == "parsed":
             found = {column: value for column, value in enumerate(row) if value != -1}
@@ -59,7 +67,9 @@ def assert_like_twin(text, *, terminated=True, capacity=64):
             for column in (ct.STATUS, ct.LINE_AT, ct.LINE_STOP):
                 found.pop(column)
             assert found == twin.row, line
-            assert [high[place][ip] << 64 | low[place][ip] for ip in range(4)] == [twin.ips[ip] for ip in range(4)]
+            assert [high[place][ip] << 64 | low[place][ip] for ip in range(4)] == [
+                twin.ips[ip] for ip in range(4)
+            ]
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -68,7 +78,9 @@ def test_golden_lines(line):
     assert_like_twin(line, terminated=False)
 
 
-@pytest.mark.parametrize("path", sorted(DATA.glob("*/conntrack-list.1795395000.649.txt.gz")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(DATA.glob("*/conntrack-list.1795395000.649.txt.gz")), ids=lambda path: path.parent.name
+)
 def test_real_list(path):
     assert_like_twin(gzip.decompress(path.read_bytes()), capacity=50)
 
@@ -101,7 +113,9 @@ def shuffled_lines(draw):
         else:
             tokens.insert(place, draw(st.sampled_from(TOKENS)))
     blanks = draw(st.sampled_from([b" ", b"  ", b"\t", b" \t "]))
-    return draw(st.sampled_from([b"", b" "])) + blanks.join(tokens) + draw(st.sampled_from([b"", b" ", b"\r"]))
+    return (
+        draw(st.sampled_from([b"", b" "])) + blanks.join(tokens) + draw(st.sampled_from([b"", b" ", b"\r"]))
+    )
 
 
 @given(st.lists(shuffled_lines(), max_size=6), st.booleans(), st.booleans(), st.integers(1, 8))
@@ -120,7 +134,9 @@ def test_any_bytes(text, terminated):
 
 def test_all_ones_is_no_address():
     ones = b"ffff:" * 7 + b"ffff"
-    rows, _, _ = parse(b"udp 17 9 src=" + ones + b" dst=::1 sport=1 dport=1 src=::1 dst=::2 sport=1 dport=1\n")
+    rows, _, _ = parse(
+        b"udp 17 9 src=" + ones + b" dst=::1 sport=1 dport=1 src=::1 dst=::2 sport=1 dport=1\n"
+    )
     assert ct.REASONS[rows[0][ct.STATUS]] == "bad address"
 
 

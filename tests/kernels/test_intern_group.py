@@ -1,10 +1,10 @@
 import ipaddress
 
-import naive_text as naive
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+import naive_text as naive
 from flowstitch.kernels.group import group
 from flowstitch.kernels.hashing import hash_rows, hash_words, mix
 from flowstitch.normalize.address import AddressBook, format_address
@@ -39,7 +39,9 @@ def test_group(keys):
 
 
 def intern(book, pairs):
-    return book.intern(np.array([hi for hi, _ in pairs], np.uint64), np.array([lo for _, lo in pairs], np.uint64)).tolist()
+    return book.intern(
+        np.array([hi for hi, _ in pairs], np.uint64), np.array([lo for _, lo in pairs], np.uint64)
+    ).tolist()
 
 
 @given(st.lists(PAIRS, max_size=5))

@@ -1,9 +1,9 @@
-import naive_text as naive
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import naive_text as naive
 from flowstitch.kernels import token_text as tt
 
 LARGEST = (1 << 63) - 1
@@ -23,7 +23,10 @@ def test_decimal(text, limit):
     assert call(tt.parse_decimal, text.encode(), limit) == naive.decimal(text.encode(), limit)
 
 
-@given(st.text(alphabet="0123456789abcdefABCDEFgx", max_size=12).map("0x".__add__) | st.text(alphabet="0x1", max_size=4))
+@given(
+    st.text(alphabet="0123456789abcdefABCDEFgx", max_size=12).map("0x".__add__)
+    | st.text(alphabet="0x1", max_size=4)
+)
 def test_hex(text):
     assert call(tt.parse_hex, text.encode()) == naive.hexadecimal(text.encode())
 
@@ -43,7 +46,11 @@ def test_stamp(text):
     assert call(tt.parse_stamp, text.encode()) == naive.stamp(text.encode())
 
 
-@given(st.datetimes().map(lambda at: at.replace(year=max(at.year, 1)).strftime("%a %b %e %H:%M:%S ") + f"{at.year:04}"))
+@given(
+    st.datetimes().map(
+        lambda at: at.replace(year=max(at.year, 1)).strftime("%a %b %e %H:%M:%S ") + f"{at.year:04}"
+    )
+)
 @example("Mon Feb 29 23:59:59 2024")
 @example("Mon Feb 29 23:59:59 2023")
 @example("Thu Jan  1 00:00:00 1970")

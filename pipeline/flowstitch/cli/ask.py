@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from flowstitch.cli.output import output_options, write_answer
+from flowstitch.cli.output import output_options, write_answer, write_query
 from flowstitch.sql.questions import question, question_names, questions
 
 if TYPE_CHECKING:
@@ -32,14 +33,34 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def command(result: str, name: str | None, form: str | None, output: str | None) -> None:
     """Answer a named question about a result.
 
-    RESULT is the directory that `flowstitch run` wrote. Without QUESTION the questions are listed; as JSON
-    with why anyone asks, what one row is and what each column means.
+    RESULT is the directory that `flowstitch run` wrote. Without QUESTION the questions are listed, as JSON
+    with what one row is and what each column means.
     """
-    from flowstitch.run.api import open_result  # noqa: PLC0415
+    from flowstitch.sql.session import Result  # noqa: PLC0415
 
-    with open_result(result) as session:
+    with Result(Path(result)) as session:
         if name is None:
-            _list(form, output)
-            return
-        asked = question(name)
-        write_answer(session.sql(asked.sql).to_arrow_reader(BATCH_ROWS), form, output, title=asked.title)
+            _write_list(form, output)
+        else:
+            asked = question(name)
+            write_query(session, asked.sql, form, output, title=asked.title)
+
+
+def _write_list(form: str | None, output: str | None) -> None:
+    import pyarrow as pa
+
+    rows = [
+        {
+            "question": item.name,
+            "title": item.title,
+            "why": item.why,
+            "grain": item.grain,
+            "columns": dict(item.columns),
+        }
+        for item in questions()
+    ]
+    if form in {None, "table"}:
+        rows = [{"question": row["question"], "title": row["title"]} for row in rows]
+    kinds = {"columns": pa.map_(pa.string(), pa.string())}
+    schema = pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in rows[0]])
+    write_answer(pa.Table.from_pylist(rows, schema).to_reader(), form, output)

@@ -29,7 +29,8 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
     )
 
 
@@ -106,6 +107,12 @@ def _spoken(name: str) -> Any:
 def log_options(command: Command) -> Command:
     """Options ``--log`` and ``--quiet`` of a command that works for longer."""
     command = click.option(
-        "--log", type=click.Choice(LOG_FORMS), default=LOG_FORMS[0], show_default=True, help="How progress is logged on stderr."
+        "--log",
+        type=click.Choice(LOG_FORMS),
+        default=LOG_FORMS[0],
+        show_default=True,
+        help="How progress is logged on stderr.",
     )(command)
-    return click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr; run.json has them.")(command)
+    return click.option(
+        "-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr; run.json has them."
+    )(command)

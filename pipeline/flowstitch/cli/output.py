@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from flowstitch.sql.session import Result
+
     Command = TypeVar("Command", bound=Callable[..., Any])
     Row = Sequence[Any]
 
@@ -31,20 +33,53 @@ FORMATS = ("table", "json", "csv", "parquet")
 BATCH_ROWS = 1 << 14
 # A table is laid out as a whole, and nobody reads more.
 MAX_TABLE_ROWS = 10_000
-_NARROWEST = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A column of text that is folded further cannot be read.
+_NARROWEST = 9
 
 
 def output_options(command: Command) -> Command:
     """Options ``--format`` and ``--output`` of a command that answers with rows."""
     command = click.option(
-        "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write the answer to a file; its suffix can name the format."
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Write the answer to a file; its suffix can name the format.",
     )(command)
     return click.option(
-        "-f", "--format", "form", type=click.Choice(FORMATS), help="How the answer is written.  [default: table]"
+        "-f",
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        help="How the answer is written.  [default: table]",
     )(command)
 
 
-def write_answer(reader: pa.RecordBatchReader, form: str | None, output: str | None, *, title: str = "") -> None:
+def write_query(
+    session: Result, query: str, form: str | None, output: str | None, *, title: str = ""
+) -> None:
+    """Write the answer of a query; see ``write_answer``.
+
+    Raises
+    ------
+    UsageError : also when the query is wrong, with DuckDB's own words.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    relation = session.sql(query)
+    if relation is None:
+        raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
+    try:
+        write_answer(relation.to_arrow_reader(BATCH_ROWS), form, output, title=title)
+    except (duckdb.Error, pa.ArrowInvalid) as error:
+        raise UsageError(f"the query failed: {error}") from error
+
+
+def write_answer(
+    reader: pa.RecordBatchReader, form: str | None, output: str | None, *, title: str = ""
+) -> None:
     """Write rows to stdout or to a file.
 
     Parameters
@@ -73,7 +108,12 @@ def write_answer(reader: pa.RecordBatchReader, form: str | None, output: str | N
 
 
 def write_table(
-    names: Sequence[str], rows: Iterable[Row], numeric: Sequence[bool], *, output: str | None = None, title: str = ""
+    names: Sequence[str],
+    rows: Iterable[Row],
+    numeric: Sequence[bool],
+    *,
+    output: str | None = None,
+    title: str = "",
 ) -> None:
     """Write rows as an aligned table: plain text in a file or a pipe, fitted to a terminal.
 
@@ -82,12 +122,13 @@ def write_table(
     numeric : by column, whether it is aligned to the right.
     title : said above the table on a terminal.
     """
+    names = [printable(name) for name in names]
     cells = [[_cell(value) for value in row] for row in rows]
     with _text_sink(output) as sink:
         if _is_terminal(sink):
             _show_table(names, cells, numeric, title)
         else:
-            for line in _plain_lines([list(names), *cells], numeric):
+            for line in _plain_lines([names, *cells], numeric):
                 sink.write(line + "\n")
 
 
@@ -95,6 +136,12 @@ def write_json(rows: Sequence[dict[str, Any]]) -> None:
     """Write objects to stdout as a JSON list, one object on a line."""
     names = list(rows[0]) if rows else []
     _write_json(names, (list(row.values()) for row in rows), sys.stdout)
+
+
+def time_text(micros: int) -> str:
+    """ISO 8601 in UTC of microseconds since the epoch."""
+    text: str = _plain(_EPOCH + timedelta(microseconds=micros))
+    return text
 
 
 def _rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
@@ -128,7 +175,9 @@ def _plain_lines(lines: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Ite
         yield "  ".join(padded).rstrip()
 
 
-def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], title: str) -> None:
+def _show_table(
+    names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], title: str
+) -> None:
     """Table on a terminal: columns fold where it is narrow; where even that does not help, one row below the other."""
     from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
@@ -137,18 +186,18 @@ def _show_table(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Se
 
     console = Console(highlight=False)
     narrowest = [
-        max([len(name), *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows)])
+        max([min(len(name), _NARROWEST), *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows)])
         for place, (name, right) in enumerate(zip(names, numeric, strict=True))
     ]
     if title:
         console.print(Text(title, "bold"), soft_wrap=True)
-    if sum(narrowest) + 2 * len(narrowest) > console.width:
+    if sum(narrowest) + 2 * len(narrowest) - 2 > console.width:
         _show_records(console, names, rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, right, width in zip(names, numeric, narrowest, strict=True):
         table.add_column(
-            Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold", min_width=width
+            Text(name), justify="right" if right else "left", overflow="fold", min_width=width
         )
     for row in rows:
         table.add_row(*map(Text, row))
@@ -221,7 +270,7 @@ def _field(plain: Any) -> str:
 
 
 def _write_parquet(reader: pa.RecordBatchReader, output: str | None) -> None:
-    import pyarrow.parquet as pq  # noqa: PLC0415
+    import pyarrow.parquet as pq
 
     if output is None and sys.stdout.isatty():
         raise UsageError("Parquet is not for a terminal; give --output FILE or send it into a pipe.")
@@ -239,7 +288,10 @@ def _text_sink(output: str | None) -> Iterator[IO[str]]:
     if output is None:
         yield sys.stdout
         return
-    with _new_file(output) as path, path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with (
+        _new_file(output) as path,
+        path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         yield file
 
 

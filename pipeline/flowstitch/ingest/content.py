@@ -76,19 +76,25 @@ class Block:
     terminated: bool
 
 
-def read_head(path: Path) -> bytes:
-    """First ``HEAD_BYTES`` of the uncompressed content, without a byte order mark; what can be read of a torn one.
+def read_head(path: Path, limit: int = HEAD_BYTES, warn: Callable[[str], None] | None = None) -> bytes:
+    """First bytes of the uncompressed content, without a byte order mark; what can be read of a torn file.
+
+    Parameters
+    ----------
+    path : the file.
+    limit : most bytes of the content.
+    warn : is told when the file is torn within them or has something else behind its end.
 
     Raises
     ------
     OSError : the file cannot be read.
     """
-    head = b""
-    for piece in _pieces(path, lambda _: None):
+    head = bytearray()
+    for piece in _pieces(path, warn or (lambda _: None)):
         head += piece
-        if len(head) >= HEAD_BYTES:
+        if len(head) >= limit:
             break
-    return head[:HEAD_BYTES].removeprefix(BOM)
+    return bytes(head[:limit]).removeprefix(BOM)
 
 
 def read_blocks(path: Path, account: Account) -> Iterator[Block]:

@@ -151,12 +151,16 @@ def _expand(export: str, exclude: Path | None) -> Iterator[_Found]:
     if path.is_dir():
         yield from _walk(path, exclude)
     elif path.exists():
-        yield _Found(path, path.parent, read_overrides(None).of(path.name))
+        yield _found(path, path.parent)
     elif _GLOB.search(export):
         yield from _matches(path, exclude)
     else:
         message = f"there is no file or directory {export!r}."
         raise UsageError(message)
+
+
+def _found(path: Path, root: Path) -> _Found:
+    return _Found(path, root, read_overrides(root / EXPORT_TOML).of(path.relative_to(root).as_posix()))
 
 
 def _matches(pattern: Path, exclude: Path | None) -> Iterator[_Found]:
@@ -170,7 +174,7 @@ def _matches(pattern: Path, exclude: Path | None) -> Iterator[_Found]:
         if match.is_dir():
             yield from (replace(item, root=root) for item in _walk(match, exclude))
         else:
-            yield _Found(match, root, read_overrides(None).of(match.name))
+            yield _found(match, root)
     if not any_match:
         message = f"no file matches {str(pattern)!r}."
         raise UsageError(message)

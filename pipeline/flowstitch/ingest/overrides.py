@@ -56,7 +56,7 @@ class Overrides:
         return override
 
 
-def read_overrides(path: Path | None) -> Overrides:
+def read_overrides(path: Path) -> Overrides:
     """Read an ``export.toml``.
 
     Parameters
@@ -67,7 +67,7 @@ def read_overrides(path: Path | None) -> Overrides:
     ------
     UsageError : it is not TOML, or has a key or value that is not known, with the nearest name.
     """
-    if path is None or not path.is_file():
+    if not path.is_file():
         return Overrides()
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))

@@ -105,6 +105,26 @@ def read_export(
     )
 
 
+def read_source(source: Source, pools: Pools, account: Account, inventory: Inventory) -> list[Columns]:
+    """Read one source of whatever kind.
+
+    Parameters
+    ----------
+    source : the file.
+    pools : get the addresses and names.
+    account : gets its rows.
+    inventory : gets what it says of the cluster.
+
+    Returns
+    -------
+    Columns of ``conntrack`` or ``flows``, part by part; nothing when the source is inventory or not known.
+    """
+    if source.kind in _TABLES:
+        return _read_rows(source, pools, account)
+    _read_facts(source, account, inventory)
+    return []
+
+
 def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
     if _TABLES[source.kind] == "flows":

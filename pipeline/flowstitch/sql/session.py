@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog import table_names
 from flowstitch.errors import UsageError, unknown_name
-from flowstitch.run.layout import MANIFEST, is_result
+from flowstitch.runner.layout import MANIFEST, is_result
 
 if TYPE_CHECKING:
     from typing import Self

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from flowstitch.catalog import table
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.normalize.columns import to_arrow
-from flowstitch.run.layout import is_result
+from flowstitch.runner.layout import is_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

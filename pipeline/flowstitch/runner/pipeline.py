@@ -17,9 +17,9 @@ from flowstitch.ingest.read import read_export
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
-from flowstitch.run.layout import LOG, MANIFEST
-from flowstitch.run.sources import judge_sources, reject_rows, source_rows
-from flowstitch.run.write import atomic_directory, write_json, write_table
+from flowstitch.runner.layout import LOG, MANIFEST
+from flowstitch.runner.sources import judge_sources, reject_rows, source_rows
+from flowstitch.runner.write import atomic_directory, write_json, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

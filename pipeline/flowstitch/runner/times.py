@@ -28,5 +28,7 @@ def parse_time(text: str, option: str) -> int:
     except (ValueError, OverflowError):
         number = -1
     if not 0 <= number <= _MOST_MICROS:
-        raise UsageError(f"{option}: got {text!r}, expected a time like 2026-11-23T00:44:00Z or epoch seconds.")
+        raise UsageError(
+            f"{option}: got {text!r}, expected a time like 2026-11-23T00:44:00Z or epoch seconds."
+        )
     return number

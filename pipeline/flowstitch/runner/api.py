@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import Pools, to_arrow
-from flowstitch.run.pipeline import INVENTORY_TABLES, Options, Summary
-from flowstitch.run.pipeline import run as run_pipeline
+from flowstitch.runner.pipeline import INVENTORY_TABLES, Options, Summary
+from flowstitch.runner.pipeline import run as run_pipeline
 from flowstitch.sql.session import Result
 
 if TYPE_CHECKING:

@@ -1,0 +1,34 @@
+"""``flowstitch sql``: any query over a result."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from flowstitch.cli.output import output_options, write_query
+
+EXAMPLES = """\b
+Examples:
+  flowstitch sql result/ "show tables"
+  flowstitch sql result/ "select scenario, count(*) from datapaths group by all order by 2 desc"
+  flowstitch sql result/ "from datapaths where return_lands_on = 'primary'" -o primary.parquet
+  flowstitch sql result/ - < query.sql
+"""
+
+
+@click.command("sql", epilog=EXAMPLES)
+@click.argument("result", type=click.Path())
+@click.argument("query")
+@output_options
+def command(result: str, query: str, form: str | None, output: str | None) -> None:
+    """Run a DuckDB query over the tables of a result.
+
+    RESULT is the directory that `flowstitch run` wrote; `flowstitch schema` says which tables and columns there
+    are. A QUERY of `-` is read from standard input. Times are UTC.
+    """
+    from flowstitch.sql.session import Result  # noqa: PLC0415
+
+    with Result(Path(result)) as session:
+        write_query(session, sys.stdin.read() if query == "-" else query, form, output)

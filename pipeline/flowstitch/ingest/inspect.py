@@ -1,0 +1,158 @@
+"""What the files of an export are, from their first bytes."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from flowstitch.ingest.content import read_head
+from flowstitch.ingest.discover import discover
+from flowstitch.ingest.model import Account, Inventory
+from flowstitch.ingest.read import read_source
+from flowstitch.normalize.columns import NULL_TIME, Pools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from flowstitch.arrays import Columns, Ints
+    from flowstitch.ingest.discover import Discovery
+    from flowstitch.ingest.model import Source
+
+READ_BYTES = 1 << 22
+# A node that carries traffic is not silent for so long, and an ENI without any has a NODATA row for every window.
+GAP_US = 60_000_000
+_SPANS = (("seen_at", "seen_at"), ("window_start", "window_end"))
+_LINES = ("conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "sysctl")
+
+
+@dataclass
+class Inspection:
+    """What a file is.
+
+    Attributes
+    ----------
+    source : what is known of it without its rows.
+    rows : its rows in what was read, None where they were not counted. whole : the file was read to its end.
+    enis : ENIs of a flow log, sorted.
+    first_seen, last_seen : span of the rows read, µs since the epoch; of a snapshot without times when it was taken.
+    gaps : (from, to) in which an event stream or flow log has nothing for more than ``GAP_US``.
+    warnings : sentences for the user. incomplete : the file is torn or unreadable, or says that events were lost.
+    """
+
+    source: Source
+    rows: int | None = None
+    whole: bool = True
+    enis: list[str] = field(default_factory=list)
+    first_seen: int | None = None
+    last_seen: int | None = None
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    incomplete: bool = False
+
+
+class _Head:
+    """The first bytes of a file in the place of its path."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def open(self, mode: str) -> BinaryIO:  # noqa: ARG002 - as pathlib has it
+        return io.BytesIO(self._content)
+
+
+def inspect_export(exports: Sequence[str], progress: Callable[[Source], None] | None = None) -> Iterator[Inspection]:
+    """Look into every file of the exports; nothing is written.
+
+    Parameters
+    ----------
+    exports : directories, files and globs, see ``discover``.
+    progress : called with each source before it is read, at most ``READ_BYTES`` of its content.
+
+    Raises
+    ------
+    UsageError : see ``discover``.
+    """
+    discovery = discover(exports)
+    for source in discovery.sources:
+        if progress is not None:
+            progress(source)
+        yield _inspect(source, discovery)
+
+
+def _inspect(source: Source, discovery: Discovery) -> Inspection:
+    account = Account()
+    found = Inspection(source, warnings=account.warnings)
+    if source.name in discovery.notes:
+        account.warnings.append(discovery.notes[source.name])
+    account.warnings += [
+        f"{left} has the same content and does not count." for left, kept in discovery.duplicates if kept == source.name
+    ]
+    if source.kind == "unknown":
+        found.incomplete = source.name in discovery.unreadable
+        return found
+    torn: list[str] = []
+    try:
+        content = read_head(source.path, READ_BYTES + 1, torn.append)
+    except OSError as error:
+        account.warnings.append(f"the file cannot be read: {error.strerror or error}.")
+        found.incomplete = True
+        return found
+    found.whole = len(content) <= READ_BYTES
+    if not found.whole and source.kind not in _LINES:
+        account.warnings.append(f"a document of more than {READ_BYTES >> 20} MiB: its items were not counted.")
+        return found
+    if not found.whole:
+        content = content[: content.rfind(b"\n", 0, READ_BYTES) + 1]
+        account.warnings.append(f"rows, span and gaps are of its first {READ_BYTES >> 20} MiB.")
+    _read(replace(source, path=cast("Path", _Head(content))), found, account)
+    account.warnings += torn
+    found.incomplete = account.incomplete or bool(torn)
+    return found
+
+
+def _read(source: Source, found: Inspection, account: Account) -> None:
+    pools = Pools()
+    parts = read_source(source, pools, account, Inventory())
+    found.rows = account.rows
+    if account.rejected:
+        counts = ", ".join(f"{reason} {count}" for reason, count in sorted(account.rejected.items()))
+        account.warnings.append(f"{account.rejected.total()} rows are not understood: {counts}.")
+    found.enis = sorted({pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])})
+    begin, end = _times(parts)
+    if begin.shape[0]:
+        found.first_seen, found.last_seen = int(begin.min()), int(end.max())
+    elif source.taken_at is not None:
+        found.first_seen = found.last_seen = source.taken_at
+    if source.kind in {"conntrack-events", "vpc-flow-log"}:
+        found.gaps = find_gaps(begin, end)
+
+
+def _times(parts: Sequence[Columns]) -> tuple[Ints, Ints]:
+    """Begin and end of every row that has both."""
+    spans = [(part[begin], part[end]) for part in parts for begin, end in _SPANS if begin in part]
+    if not spans:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    begin, end = (np.concatenate(side) for side in zip(*spans, strict=True))
+    known = (begin != NULL_TIME) & (end != NULL_TIME)
+    return begin[known], end[known]
+
+
+def find_gaps(begin: Ints, end: Ints, least: int = GAP_US) -> list[tuple[int, int]]:
+    """Times between the first and the last that no row covers.
+
+    Parameters
+    ----------
+    begin, end : span of each row in any order, µs, shape (rows,) each.
+    least : a gap is longer than this, µs.
+
+    Returns
+    -------
+    (from, to) of each gap in order, µs.
+    """
+    order = np.argsort(begin, kind="stable")
+    starts, covered = begin[order][1:], np.maximum.accumulate(end[order])[:-1]
+    return [(int(covered[row]), int(starts[row])) for row in np.flatnonzero(starts - covered > least)]

@@ -1,0 +1,17 @@
+-- title: What was read, and how much of it was understood?
+-- why: An answer is as good as what it was made from: a node without a dump, a log that ends early or rejected rows show here.
+-- grain: one row per file of the export
+-- columns:
+--   source: File, relative to its EXPORT.
+--   kind: Kind of source.
+--   node: Node of the file; null where it has none.
+--   rows: Rows in the file: parsed + skipped + rejected.
+--   parsed: Rows that became canonical rows.
+--   skipped: Rows that carry no data.
+--   rejected: Rows that could not be understood, see table rejects.
+--   first_seen: Earliest time in the file; null where its rows have none.
+--   last_seen: Latest time in the file; null where its rows have none.
+--   warnings: What the reader should know about the file.
+select source, kind, node, rows, parsed, skipped, rejected, first_seen, last_seen, warnings
+from sources
+order by source

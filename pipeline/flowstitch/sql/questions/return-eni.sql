@@ -1,0 +1,33 @@
+-- title: Which return paths land on the primary ENI?
+-- why: Replies that a masquerade draws to the primary ENI share its bandwidth and its connection limits with the node itself, and pass it asymmetrically where the request left by another.
+-- grain: one row per client node, service, scenario and return evidence
+-- columns:
+--   client_node: Node on whose primary ENI the replies landed.
+--   service: Service that was dialled, 'namespace/name'; null where none was.
+--   scenario: Scenario of the paths, see table scenarios.
+--   return_evidence: observed: a flow log has the reply; inferred: from who owns the address that the reply goes to.
+--   connections: Connections whose replies landed on the primary ENI.
+--   share: Their share of all connections of the client node whose replies came over an ENI.
+--   return_bytes: IP bytes of those replies; null where nobody counted.
+--   bytes_share: Their share of all return bytes of the client node that came over an ENI.
+with over_eni as (
+    select
+        client_node, service, scenario, return_evidence,
+        count(*) filter (where return_lands_on = 'primary') as connections,
+        sum(return_bytes) filter (where return_lands_on = 'primary') as return_bytes,
+        sum(count(*)) over node as node_connections,
+        sum(sum(return_bytes)) over node as node_bytes
+    from datapaths
+    where return_lands_on in ('primary', 'secondary', 'member')
+    group by client_node, service, scenario, return_evidence
+    window node as (partition by client_node)
+)
+select
+    client_node, service, scenario, return_evidence,
+    connections,
+    round(connections / node_connections, 4) as share,
+    return_bytes::bigint as return_bytes,
+    round(return_bytes / nullif(node_bytes, 0), 4) as bytes_share
+from over_eni
+where connections > 0
+order by return_bytes desc nulls last, connections desc, client_node, service, scenario, return_evidence

@@ -1,0 +1,35 @@
+-- title: Which scenarios does the traffic consist of, and where do their returns land?
+-- why: The mix says which rules of the data plane matter here, and a scenario whose returns land elsewhere than it expects has drifted.
+-- grain: one row per scenario that occurs
+-- columns:
+--   sop: Number of the scenario in the operator's handbook; null where the handbook has none.
+--   scenario: Scenario, see table scenarios.
+--   connections: Connections.
+--   forward_bytes: IP bytes from the clients; null where nobody counted.
+--   return_bytes: IP bytes to the clients; null where nobody counted.
+--   on_primary: Connections whose replies landed on the primary ENI of the client's node.
+--   on_secondary: Connections whose replies landed on a secondary ENI.
+--   on_member: Connections whose replies landed on a member ENI.
+--   local: Connections whose replies crossed no ENI.
+--   outside: Connections whose client is outside the cluster, a load balancer too.
+--   no_return: Connections to which nothing came back, or it cannot be known.
+--   expected: Where the data plane lets the replies land; null where it does not say.
+--   drifted: Connections that break an expectation of the data plane.
+select
+    any_value(datapaths.sop) as sop,
+    scenario,
+    count(*) as connections,
+    sum(forward_bytes)::bigint as forward_bytes,
+    sum(return_bytes)::bigint as return_bytes,
+    count(*) filter (where return_lands_on = 'primary') as on_primary,
+    count(*) filter (where return_lands_on = 'secondary') as on_secondary,
+    count(*) filter (where return_lands_on = 'member') as on_member,
+    count(*) filter (where return_lands_on = 'local') as local,
+    count(*) filter (where return_lands_on = 'outside') as outside,
+    count(*) filter (where return_lands_on is null) as no_return,
+    any_value(expected_return_lands_on) as expected,
+    count(*) filter (where len(drift) > 0) as drifted
+from datapaths
+left join scenarios using (dataplane, scenario)
+group by scenario
+order by connections desc, scenario

@@ -1,0 +1,159 @@
+import gzip
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowstitch.ingest import content
+from flowstitch.ingest.content import read_blocks, read_document, read_head
+from flowstitch.ingest.model import MAX_REJECT_BYTES, Account
+
+LINES = b"".join(b"line %d\n" % number for number in range(1000))
+MEMBERS = gzip.compress(LINES[:4000]) + gzip.compress(b"") + gzip.compress(LINES[4000:])
+FRAMES = (
+    b"\x50\x2a\x4d\x18\x03\0\0\0any" + zstandard.compress(LINES[:4000]) + zstandard.compress(LINES[4000:])
+)
+
+
+def read(path):
+    account = Account()
+    return list(read_blocks(path, account)), account
+
+
+def write(tmp_path, raw):
+    # a suffix that lies
+    path = tmp_path / "file.json.zst.gz"
+    path.write_bytes(raw)
+    return path
+
+
+def check_places(blocks, text):
+    """Blocks say where they are; returns their content."""
+    for block in blocks:
+        assert text[block.byte_offset :].startswith(block.data)
+        assert block.first_line == text[: block.byte_offset].count(b"\n") + 1
+        assert block.terminated == block.data.endswith(b"\n")
+        assert block.terminated or block is blocks[-1]
+        assert len(block.data) <= content.MAX_LINE_BYTES + 1
+    return b"".join(block.data for block in blocks)
+
+
+@pytest.mark.parametrize(
+    "raw", [LINES, gzip.compress(LINES), MEMBERS, MEMBERS + bytes(512), zstandard.compress(LINES), FRAMES]
+)
+def test_every_packing(tmp_path, raw):
+    path = write(tmp_path, raw)
+    blocks, account = read(path)
+    assert check_places(blocks, LINES) == LINES
+    assert account == Account()
+    assert read_head(path) == LINES[: content.HEAD_BYTES]
+    assert read_document(path, account) == LINES
+
+
+@pytest.mark.parametrize("raw", [MEMBERS, FRAMES], ids=["gzip", "zstd"])
+def test_every_torn_stream_is_told(tmp_path, raw):
+    whole = {len(raw)}
+    for size in range(5, len(raw), 7):
+        blocks, account = read(write(tmp_path, raw[:size]))
+        text = check_places(blocks, LINES)
+        assert LINES.startswith(text)
+        if not account.incomplete:
+            whole.add(size)
+            assert not account.warnings
+        else:
+            assert len(account.warnings) == 1
+    # only between members can a stream end unnoticed
+    assert len(whole) <= 4
+
+
+def test_a_torn_gzip_gives_what_could_be_read(tmp_path):
+    blocks, account = read(write(tmp_path, gzip.compress(LINES)[:-9]))
+    assert len(check_places(blocks, LINES)) > len(LINES) // 2
+    assert account.warnings[0].startswith("the gzip stream is torn after ")
+
+
+def test_a_damaged_gzip(tmp_path):
+    raw = bytearray(MEMBERS)
+    raw[-5] ^= 1
+    _, account = read(write(tmp_path, bytes(raw)))
+    assert account.incomplete
+    assert "damaged" in account.warnings[0]
+
+
+@pytest.mark.parametrize(("raw", "name"), [(MEMBERS, "gzip"), (FRAMES, "zstd")])
+def test_something_behind_the_stream(tmp_path, raw, name):
+    blocks, account = read(write(tmp_path, raw + b"<html>"))
+    assert check_places(blocks, LINES) == LINES
+    assert account.incomplete
+    assert account.warnings == [f"something that is not {name} follows the {name} stream; it was left out."]
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    path = write(tmp_path, content.BOM + b"a\r\nb")
+    blocks, account = read(path)
+    assert check_places(blocks, content.BOM + b"a\r\nb") == b"a\r\nb"
+    assert blocks[0].byte_offset == 3
+    assert not blocks[0].terminated
+    assert read_head(path) == read_document(path, account) == b"a\r\nb"
+
+
+def test_an_empty_file_has_no_block(tmp_path):
+    path = write(tmp_path, b"")
+    assert read(path) == ([], Account())
+    assert read_document(path, Account()) == b""
+
+
+def test_long_lines_are_rejected_at_any_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "MAX_LINE_BYTES", 16)
+    text = b"a\n" + b"x" * 16 + b"\n" + b"y" * 17 + b"\nb\n" + b"z" * 100
+    blocks, account = read(write(tmp_path, text))
+    assert check_places(blocks, text) == b"a\n" + b"x" * 16 + b"\nb\n"
+    assert [(reject.line, reject.byte_offset, reject.reason) for reject in account.rejects] == [
+        (3, 19, content.LONG_LINE),
+        (5, 39, content.LONG_LINE),
+    ]
+    assert account.rejected == {content.LONG_LINE: 2}
+
+
+def test_a_huge_line_is_not_kept(tmp_path):
+    blocks, account = read(write(tmp_path, gzip.compress(b"x" * (content.MAX_LINE_BYTES * 40) + b"\nb\n")))
+    assert [(block.data, block.first_line, block.byte_offset) for block in blocks] == [
+        (b"b\n", 2, content.MAX_LINE_BYTES * 40 + 1)
+    ]
+    assert len(account.rejects[0].raw) == MAX_REJECT_BYTES
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 12), max_size=30), st.booleans(), st.integers(1, 40))
+def test_blocks_do_not_depend_on_pieces(tmp_path_factory, lengths, newline, size):
+    text = b"\n".join(b"x" * length for length in lengths) + b"\n" * newline
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content, "MAX_LINE_BYTES", 8)
+        patch.setattr(content, "_PLAIN_BYTES", size)
+        blocks, account = read(write(tmp_path_factory.mktemp("pieces"), text))
+    assert all(len(line) <= 8 for block in blocks for line in block.data.split(b"\n"))
+    lines = text.split(b"\n")[: -1 if newline or not text else None]
+    assert account.rejected.total() == sum(len(line) > 8 for line in lines)
+    kept = [line for block in blocks for line in block.data.removesuffix(b"\n").split(b"\n")]
+    assert kept == [
+        line for line in (lines if newline or not lines or lines[-1] else lines[:-1]) if len(line) <= 8
+    ]
+    for block in blocks:
+        assert text[block.byte_offset :].startswith(block.data)
+        assert block.first_line == text[: block.byte_offset].count(b"\n") + 1
+
+
+def test_a_document_has_a_limit(tmp_path):
+    account = Account()
+    assert read_document(write(tmp_path, gzip.compress(LINES)), account, limit=100) is None
+    assert account.rejected == {content.LONG_DOCUMENT: 1}
+
+
+def test_an_unreadable_file(tmp_path):
+    account = Account()
+    assert list(read_blocks(tmp_path / "gone", account)) == []
+    assert account.incomplete
+    assert account.warnings == ["the file cannot be read: No such file or directory."]
+    with pytest.raises(FileNotFoundError):
+        read_head(tmp_path / "gone")

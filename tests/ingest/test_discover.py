@@ -1,0 +1,236 @@
+from pathlib import Path, PurePath
+
+import pytest
+
+from flowstitch.errors import UsageError
+from flowstitch.ingest import discover as module
+from flowstitch.ingest.discover import discover, node_of, taken_at_of
+
+ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
+RULES = "-A -t 192.168.0.10:53 -s rr\n"
+
+
+def entry(port):
+    return ENTRY.format(port, port)
+
+
+def make(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def names(discovery):
+    return [source.name for source in discovery.sources]
+
+
+def test_directory(tmp_path):
+    make(tmp_path, {
+        "nodes/n1/conntrack-list.1795394843.871.txt": entry(1),
+        "node=n2/deep/x": entry(2),
+        "notes.md": "nothing",
+        ".hidden": entry(3),
+        ".git/x": entry(4),
+        "old/run.json": "{}",
+        "old/datapaths/x": entry(5),
+        "out/x": entry(6),
+        "export.toml": "",
+        "empty": "",
+    })  # fmt: skip
+    (tmp_path / "link").symlink_to(tmp_path / "notes.md")
+    (tmp_path / "folder-link").symlink_to(tmp_path / "nodes")
+    discovery = discover([str(tmp_path)], exclude=tmp_path / "out")
+    assert names(discovery) == [
+        "empty",
+        "node=n2/deep/x",
+        "nodes/n1/conntrack-list.1795394843.871.txt",
+        "notes.md",
+    ]
+    assert [(source.kind, source.dialect, source.node, source.taken_at) for source in discovery.sources] == [
+        ("unknown", "", "", None),
+        ("conntrack-list", "conntrack", "n2", None),
+        ("conntrack-list", "conntrack", "n1", 1795394843871000),
+        ("unknown", "", "", None),
+    ]
+    assert discovery.notes == {"empty": "empty file"}
+    assert discovery.sources[1].size_bytes == len(entry(2))
+
+
+def test_file_and_glob_know_their_node(tmp_path):
+    make(tmp_path, {"nodes/n1/a.txt": entry(1), "nodes/n2/a.txt": entry(2), "nodes/n2/.a.txt": entry(3)})
+    assert [source.node for source in discover([str(tmp_path / "nodes/n1/a.txt")]).sources] == ["n1"]
+    assert [source.node for source in discover([str(tmp_path / "nodes/n1")]).sources] == ["n1"]
+    globbed = discover([str(tmp_path / "nodes/*/*.txt")])
+    assert [(source.name, source.node) for source in globbed.sources] == [
+        ("n1/a.txt", "n1"),
+        ("n2/a.txt", "n2"),
+    ]
+    assert [(source.name, source.node) for source in discover([str(tmp_path / "nod*")]).sources] == [
+        ("nodes/n1/a.txt", "n1"),
+        ("nodes/n2/a.txt", "n2"),
+    ]
+
+
+def test_names_are_unique_and_a_file_counts_once(tmp_path):
+    make(tmp_path, {"a/x/list.txt": entry(1), "b/x/list.txt": entry(2)})
+    discovery = discover([str(tmp_path / "b/x"), str(tmp_path / "a/x"), str(tmp_path / "a/x/list.txt")])
+    assert names(discovery) == ["a/x/list.txt", "b/x/list.txt"]
+    assert discovery.duplicates == []
+
+
+def test_identical_content_counts_once(tmp_path):
+    make(tmp_path, {
+        "backup/events": entry(1), "nodes/n1/events": entry(1), "nodes/n2/events": entry(1), "nodes/n1/other": entry(2),
+        "nodes/n1/ipvs": RULES, "nodes/n2/ipvs": RULES, "nodes/n2/ipvs.copy": RULES, "nodes/n1/empty": "", "nodes/n2/empty": "",
+    })  # fmt: skip
+    discovery = discover([str(tmp_path)])
+    # the copy that names its node stays, and what two nodes have alike is no copy
+    assert discovery.duplicates == [
+        ("backup/events", "nodes/n1/events"),
+        ("nodes/n2/events", "nodes/n1/events"),
+        ("nodes/n2/ipvs.copy", "nodes/n2/ipvs"),
+    ]
+    assert names(discovery) == [
+        "nodes/n1/empty",
+        "nodes/n1/events",
+        "nodes/n1/ipvs",
+        "nodes/n1/other",
+        "nodes/n2/empty",
+        "nodes/n2/ipvs",
+    ]
+
+
+def test_an_unreadable_file_is_listed(tmp_path, monkeypatch):
+    make(tmp_path, {"a": entry(1), "b": entry(2)})
+    head = module.read_head
+
+    def read_head(path):
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied")
+        return head(path)
+
+    monkeypatch.setattr(module, "read_head", read_head)
+    discovery = discover([str(tmp_path)])
+    assert discovery.unreadable == {"a"}
+    assert discovery.notes == {"a": "the file cannot be read: Permission denied."}
+    assert [source.kind for source in discovery.sources] == ["unknown", "conntrack-list"]
+
+
+@pytest.mark.parametrize(
+    ("export", "message"),
+    [
+        ("gone", "there is no file or directory"),
+        ("gone/*.txt", "no file matches"),
+        ("void", "without any file"),
+        ("odd", "got 4 files, none of a known kind (a, b, c, …)"),
+        ("s3://bucket/x", "object stores cannot be read yet"),
+        ("oss://bucket/x", "object stores cannot be read yet"),
+    ],
+)
+def test_wrong_use(tmp_path, monkeypatch, export, message):
+    make(tmp_path, {f"odd/{name}": f"text {name}" for name in "abcd"})
+    (tmp_path / "void").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        discover([export])
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("path", "node"),
+    [
+        ("nodes/n1/x", "n1"), ("nodes/n1/deep/x", "n1"), ("a/node=n1/x", "n1"), ("nodes/x", ""), ("x", ""), ("node=/x", ""),
+        ("nodes/host/export/nodes/n1/x", "n1"), ("nodes/cn-hongkong.10.0.1.82/x", "cn-hongkong.10.0.1.82"), ("node=n1", ""),
+    ],
+)  # fmt: skip
+def test_node_of(path, node):
+    assert node_of(PurePath(path)) == node
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "expected"),
+    [
+        ("conntrack-list.1795394843.871.txt.gz", "", 1795394843871000),
+        ("conntrack-list.1795394843.txt.gz", "", 1795394843000000),
+        ("conntrack-list-1795394843.7z", "", 1795394843000000),
+        ("1795394843", "", 1795394843000000),
+        ("x.1795394843.871.gz.1795394843.871", "", 1795394843871000),
+        ("from-1795394843-to-1795394900.txt", "", None),
+        ("pods.2026-11-23T00:47:23Z.json", "", 1795394843000000),
+        ("pods-20261123T004723Z.json", "", 1795394843000000),
+        ("pods-20261123T004723.5Z.json", "", 1795394843500000),
+        ("pods-2026-11-23T08-47-23+0800.json", "", 1795394843000000),
+        ("pods-20261123_004723.json", "", None),
+        ("pods-20261123_084723.json", "Asia/Hong_Kong", 1795394843000000),
+        ("pods-20261323T004723Z.json", "", None),
+        ("eni-1795394843a.jsonl", "", None),
+        ("117953948431.txt", "", None),
+        ("pods.json", "Asia/Hong_Kong", None),
+    ],
+)
+def test_taken_at_of(name, zone, expected):
+    assert taken_at_of(name, zone) == expected
+
+
+# --- export.toml ---------------------------------------------------------------------------------
+def test_export_toml(tmp_path):
+    make(tmp_path, {
+        "a/one.txt": entry(1),
+        "a/1795394843.txt": entry(2),
+        "b": "",
+        "export.toml": """
+            [[source]]
+            match = "a/*"
+            node = "n1"
+            timezone = "Asia/Hong_Kong"
+            [[source]]
+            match = "a/one.*"
+            taken_at = 2026-11-23T00:47:23Z
+            kind = "conntrack-events"
+            [[source]]
+            match = "b"
+            kind = "conntrack-list"
+            taken_at = "2026-11-23T08:47:23.5+08:00"
+        """,
+    })  # fmt: skip
+    found = [
+        (s.name, s.kind, s.dialect, s.node, s.taken_at, s.timezone) for s in discover([str(tmp_path)]).sources
+    ]
+    assert [source.kind for source in discover([str(tmp_path / "a")]).sources] == ["conntrack-list"] * 2
+    assert [source.kind for source in discover([str(tmp_path / "b")]).sources] == ["conntrack-list"]
+    assert [source.kind for source in discover([str(tmp_path / "*/o*")]).sources] == ["conntrack-events"]
+    assert found == [
+        ("a/1795394843.txt", "conntrack-list", "conntrack", "n1", 1795394843000000, "Asia/Hong_Kong"),
+        ("a/one.txt", "conntrack-events", "conntrack", "n1", 1795394843000000, "Asia/Hong_Kong"),
+        ("b", "conntrack-list", "conntrack", "", 1795394843500000, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[source", "no TOML"),
+        ("[[sources]]\nmatch = 'x'", "there is no key 'sources'; did you mean 'source'?"),
+        ("source = 1", "'source': got int, expected tables [[source]]"),
+        ("[[source]]\nkind = 'sysctl'", "'match' of [[source]]: got None, expected text"),
+        ("[[source]]\nmatch = 'x'\nnod = 'n1'", "did you mean 'node'?"),
+        ("[[source]]\nmatch = 'x'\ncolumns = []", "there is no key of [[source]] 'columns'"),
+        ("[[source]]\nmatch = 'x'\nkind = 'conntrack-lists'", "did you mean 'conntrack-list'?"),
+        ("[[source]]\nmatch = 'x'\ndialect = 'conntrak'", "did you mean 'conntrack'?"),
+        ("[[source]]\nmatch = 'x'\nnode = 7", "'node' of [[source]]: got 7, expected text"),
+        ("[[source]]\nmatch = 'x'\ntimezone = 'Mars/Olympus'", "got 'Mars/Olympus', expected an IANA zone"),
+        ("[[source]]\nmatch = 'x'\ntimezone = '../UTC'", "expected an IANA zone"),
+        ("[[source]]\nmatch = 'x'\ntaken_at = 2026-11-23T00:47:23", "a time with its offset"),
+        ("[[source]]\nmatch = 'x'\ntaken_at = 'noon'", "got 'noon', expected epoch seconds"),
+        ("[[source]]\nmatch = 'x'\ntaken_at = true", "got 'True', expected epoch seconds"),
+    ],
+)
+def test_wrong_export_toml(tmp_path, text, message):
+    make(tmp_path, {"x": entry(1), "export.toml": text})
+    with pytest.raises(UsageError) as caught:
+        discover([str(tmp_path)])
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(str(Path(tmp_path) / "export.toml"))

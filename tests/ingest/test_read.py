@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flowstitch.errors import UsageError
+from flowstitch.ingest import discover as discovery
+from flowstitch.ingest.read import read_export
+from flowstitch.normalize.columns import Pools, to_arrow
+
+EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
+ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
+
+
+def test_rows_do_not_depend_on_threads():
+    read = []
+    for threads in (1, 4):
+        pools, seen = Pools(), []
+        export = read_export([str(EXPORT)], pools, threads=threads, progress=seen.append)
+        assert sorted(source.name for source in seen) == [source.name for source in export.sources]
+        tables = [to_arrow(name, getattr(export, name), pools) for name in ("conntrack", "flows")]
+        read.append((tables, export.accounts, [source.name for source in export.sources], export.inventory))
+    assert read[0] == read[1]
+    tables, accounts, names, inventory = read[0]
+    assert [table.num_rows for table in tables] == [37951, 9592]
+    assert not any(account.rejected for account in accounts)
+    assert names == sorted(names)
+    assert len(inventory.tables["pods"]) == 17
+
+
+def test_unknown_files_are_listed_and_have_no_rows(tmp_path, monkeypatch):
+    for name, text in {
+        "a": ENTRY.format(1, 1),
+        "b": "nothing\n",
+        "c": "",
+        "d": ENTRY.format(2, 2),
+        "e": ENTRY.format(1, 1),
+    }.items():
+        (tmp_path / name).write_text(text)
+    head = discovery.read_head
+
+    def read_head(path):
+        if path.name == "d":
+            raise PermissionError(13, "Permission denied")
+        return head(path)
+
+    monkeypatch.setattr(discovery, "read_head", read_head)
+    export = read_export([str(tmp_path)], Pools())
+    assert [(source.name, source.kind) for source in export.sources] == [
+        ("a", "conntrack-list"), ("b", "unknown"), ("c", "unknown"), ("d", "unknown"),
+    ]  # fmt: skip
+    assert [account.rows for account in export.accounts] == [1, 0, 0, 0]
+    assert [account.incomplete for account in export.accounts] == [False, False, False, True]
+    assert [account.warnings for account in export.accounts] == [
+        [], [], ["empty file"], ["the file cannot be read: Permission denied."],
+    ]  # fmt: skip
+    assert export.duplicates == [("e", "a")]
+    assert export.conntrack["orig_src_port"].tolist() == [1]
+    assert export.flows["line"].dtype == np.int64
+    assert export.flows["line"].size == 0
+
+
+def test_wrong_use():
+    with pytest.raises(UsageError):
+        read_export(["no-such-place"], Pools())

@@ -1,0 +1,89 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from flowstitch.ingest.content import read_head
+from flowstitch.ingest.sniff import KINDS, sniff
+
+EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
+ENTRY = b"udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport=1 dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport=1 use=1\n"
+
+
+@pytest.mark.parametrize(
+    ("glob", "kind"),
+    [
+        ("nodes/*/conntrack-events*", "conntrack-events"),
+        ("nodes/*/conntrack-list*", "conntrack-list"),
+        ("nodes/*/ipvsadm-save.txt", "ipvs-rules"),
+        ("nodes/*/sysctl.txt", "sysctl"),
+        ("nodes/*/ipvsadm-Lnc*", "unknown"),
+    ],
+)
+def test_shipped_capture(glob, kind):
+    paths = list(EXPORT.glob(glob))
+    assert len(paths) >= 3
+    assert {sniff(read_head(path)).kind for path in paths} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"", "unknown"),
+        (b" \n\n", "unknown"),
+        (ENTRY, "conntrack-list"),
+        (b"ipv4     2 " + ENTRY, "conntrack-list"),
+        (b"ipv4 2 " + ENTRY, "conntrack-list"),
+        (
+            b"conntrack v1.4.7 (conntrack-tools): 841 flow entries have been shown.\n" + ENTRY,
+            "conntrack-list",
+        ),
+        (
+            b'root@node:~# conntrack -L\nDefaulted container "terway" out of: terway\n\n\r\n' + ENTRY,
+            "conntrack-list",
+        ),
+        (b"    [NEW] " + ENTRY, "conntrack-events"),
+        (b"[1795394660.184938]\t    [NEW] " + ENTRY, "conntrack-events"),
+        (b"[1795394660.184938]\t[DESTROY] ipv4     2 " + ENTRY, "conntrack-events"),
+        (b"WARNING: We have hit ENOBUFS! We are losing events.\n [UPDATE] " + ENTRY, "conntrack-events"),
+        (b"tcp      6 ESTABLISHED src=10.0.1.91 dst=10.0.3.58", "conntrack-list"),
+        (b"300 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739", "unknown"),
+        (b"-A -t 192.168.0.10:53 -s rr\n", "ipvs-rules"),
+        (b"-A -u [fd00::a]:53 -s rr -p 10800\n", "ipvs-rules"),
+        (b"-A -f 7 -s rr\n", "ipvs-rules"),
+        (b"-A -t 15 -u SEEN_REPLY -s 10.88.1.18 -d 10.96.0.10 -g 10.88.2.2\n", "unknown"),
+        (b"-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -j ACCEPT\n", "unknown"),
+        (b"net.netfilter.nf_conntrack_acct = 1\n", "sysctl"),
+        (b"net.ipv4.conf.eth0/100.rp_filter=0\n", "sysctl"),
+        (b"log.level = info\n", "unknown"),
+        (b"plain text\n", "unknown"),
+        (b"\x00\x01\xff" * 50, "unknown"),
+        (b"[1, 2, 3]", "unknown"),
+        (b'[{"ifindex":1,"ifname":"lo","addr_info":[]}]', "ip-addr"),
+    ],
+)
+def test_kind(head, kind):
+    assert sniff(head).kind == kind
+    assert kind in KINDS
+
+
+def test_an_empty_file_is_noted():
+    assert sniff(b"").note == "empty file"
+    assert sniff(ENTRY).note == ""
+
+
+def test_hostile_heads_take_linear_time():
+    for head in (
+        b"tcp 6 " + b"src= " * 13000,
+        b" " * 65536,
+        b"net" + b".a" * 32000,
+        b"[1." + b"1" * 65000,
+        b"tcp 6 " + b" " * 65000,
+    ):
+        assert sniff(head).kind == "unknown"
+
+
+def test_the_suffix_does_not_count(tmp_path):
+    path = tmp_path / "pods.json"
+    path.write_bytes(gzip.compress(ENTRY))
+    assert sniff(read_head(path)) == ("conntrack-list", "conntrack", "")
