@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowstitch.cli.output import output_options, write_answer, write_query
+from flowstitch.cli.output import chosen_form, output_options, write_answer, write_query
 from flowstitch.sql.questions import question, question_names, questions
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _write_list(form: str | None, output: str | None) -> None:
         }
         for item in questions()
     ]
-    if form in {None, "table"}:
+    if chosen_form(form, output) == "table":
         rows = [{"question": row["question"], "title": row["title"]} for row in rows]
     kinds = {"columns": pa.map_(pa.string(), pa.string())}
     schema = pa.schema([pa.field(name, kinds.get(name, pa.string())) for name in rows[0]])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.cli.console import READING, Progress
-from flowstitch.cli.output import FORMATS, output_options, time_text, write_answer, write_table
+from flowstitch.cli.output import chosen_form, output_options, time_text, write_answer, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,14 @@ def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, outp
 
 
 def _write(found: Sequence[Inspection], form: str | None, output: str | None) -> None:
-    if form in {None, FORMATS[0]}:
+    if chosen_form(form, output) == "table":
         rows = [_short(item) for item in found]
-        write_table(list(rows[0]), [list(row.values()) for row in rows], [name == "rows" for name in rows[0]], output=output)
+        write_table(
+            list(rows[0]),
+            [list(row.values()) for row in rows],
+            [name == "rows" for name in rows[0]],
+            output=output,
+        )
         return
     import pyarrow as pa
 

@@ -24,7 +24,6 @@ COMMANDS = {
     "inspect": "flowstitch.cli.inspect",
     "run": "flowstitch.cli.run",
     "ask": "flowstitch.cli.ask",
-    "explain": "flowstitch.cli.explain",
     "sql": "flowstitch.cli.sql",
     "schema": "flowstitch.cli.schema",
 }

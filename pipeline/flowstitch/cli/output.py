@@ -93,9 +93,7 @@ def write_answer(
     ------
     UsageError : Parquet for a terminal, or a file that cannot be written.
     """
-    if form is None:
-        suffix = Path(output or "").suffix.removeprefix(".")
-        form = suffix if suffix in FORMATS else FORMATS[0]
+    form = chosen_form(form, output)
     if form == "parquet":
         _write_parquet(reader, output)
     elif form == "table":
@@ -105,6 +103,12 @@ def write_answer(
         write = _write_json if form == "json" else _write_csv
         with _text_sink(output) as sink:
             write(reader.schema.names, _rows(reader), sink)
+
+
+def chosen_form(form: str | None, output: str | None) -> str:
+    """Format that was asked for: by name, else by the suffix of the file, else a table."""
+    suffix = Path(output or "").suffix.removeprefix(".")
+    return form or (suffix if suffix in FORMATS else FORMATS[0])
 
 
 def write_table(
@@ -186,7 +190,12 @@ def _show_table(
 
     console = Console(highlight=False)
     narrowest = [
-        max([min(len(name), _NARROWEST), *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows)])
+        max(
+            [
+                min(len(name), _NARROWEST),
+                *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows),
+            ]
+        )
         for place, (name, right) in enumerate(zip(names, numeric, strict=True))
     ]
     if title:
@@ -196,9 +205,7 @@ def _show_table(
         return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, right, width in zip(names, numeric, narrowest, strict=True):
-        table.add_column(
-            Text(name), justify="right" if right else "left", overflow="fold", min_width=width
-        )
+        table.add_column(Text(name), justify="right" if right else "left", overflow="fold", min_width=width)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)

@@ -64,7 +64,9 @@ class _Head:
         return io.BytesIO(self._content)
 
 
-def inspect_export(exports: Sequence[str], progress: Callable[[Source], None] | None = None) -> Iterator[Inspection]:
+def inspect_export(
+    exports: Sequence[str], progress: Callable[[Source], None] | None = None
+) -> Iterator[Inspection]:
     """Look into every file of the exports; nothing is written.
 
     Parameters
@@ -89,7 +91,9 @@ def _inspect(source: Source, discovery: Discovery) -> Inspection:
     if source.name in discovery.notes:
         account.warnings.append(discovery.notes[source.name])
     account.warnings += [
-        f"{left} has the same content and does not count." for left, kept in discovery.duplicates if kept == source.name
+        f"{left} has the same content and does not count."
+        for left, kept in discovery.duplicates
+        if kept == source.name
     ]
     if source.kind == "unknown":
         found.incomplete = source.name in discovery.unreadable
@@ -103,7 +107,9 @@ def _inspect(source: Source, discovery: Discovery) -> Inspection:
         return found
     found.whole = len(content) <= READ_BYTES
     if not found.whole and source.kind not in _LINES:
-        account.warnings.append(f"a document of more than {READ_BYTES >> 20} MiB: its items were not counted.")
+        account.warnings.append(
+            f"a document of more than {READ_BYTES >> 20} MiB: its items were not counted."
+        )
         return found
     if not found.whole:
         content = content[: content.rfind(b"\n", 0, READ_BYTES) + 1]
@@ -121,7 +127,9 @@ def _read(source: Source, found: Inspection, account: Account) -> None:
     if account.rejected:
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(account.rejected.items()))
         account.warnings.append(f"{account.rejected.total()} rows are not understood: {counts}.")
-    found.enis = sorted({pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])})
+    found.enis = sorted(
+        {pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])}
+    )
     begin, end = _times(parts)
     if begin.shape[0]:
         found.first_seen, found.last_seen = int(begin.min()), int(end.max())

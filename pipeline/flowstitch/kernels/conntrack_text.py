@@ -115,7 +115,7 @@ def parse_lines(text, at, terminated, words, protocols, rows, high, low):
         at = min(stop + 1, size)
         if stop > row[LINE_AT] and text[stop - 1] == _CR:
             stop -= 1
-            cut = cut
+            cut = False
         row[STATUS] = _parse_line(
             text, row[LINE_AT], stop, cut, words, protocols, row, high[count], low[count]
         )

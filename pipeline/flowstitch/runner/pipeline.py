@@ -158,9 +158,10 @@ def _within(
         keep &= (end == NULL_TIME) | (end >= options.since)
     if options.until is not None:
         keep &= (begin == NULL_TIME) | (begin < options.until)
-    left_out = np.bincount(columns["source"][~keep], minlength=len(pools.names))
+    codes, counts = np.unique(columns["source"][~keep], return_counts=True)
+    left_out = {pools.names.word(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
     for source, account in zip(export.sources, export.accounts, strict=True):
-        count = int(left_out[pools.names.code(source.name)])
+        count = left_out.get(source.name, 0)
         if count:
             account.parsed -= count
             account.skipped[OUTSIDE] += count

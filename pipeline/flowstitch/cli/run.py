@@ -1,0 +1,143 @@
+"""``flowstitch run``: an export in, a result out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowstitch.catalog import schema_root
+from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.output import write_table
+from flowstitch.errors import UsageError
+from flowstitch.runner.times import parse_time
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from flowstitch.runner.pipeline import Options, Summary
+
+EXAMPLES = """\b
+Examples:
+  flowstitch run export/ --out result/
+  flowstitch run nodes/ "vpc-flow/*.gz" inventory/ --out result/ --overwrite
+  flowstitch run export/ --out result/ --since 2026-11-23T00:44:00Z --until 2026-11-23T01:00:00Z
+  flowstitch run export/ --out result/ --log json 2> run.log
+
+\b
+Exit codes: 0 done; 1 done, but a source was torn or unreadable, lost events, or had more than
+--max-rejects of its rows rejected; 2 wrong use; 3 failed, and nothing was left behind.
+"""
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:  # noqa: ARG001
+    names = sorted(path.stem for path in (schema_root() / "dataplanes").glob("*.toml"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@click.command("run", epilog=EXAMPLES)
+@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True)
+@click.option("--out", required=True, metavar="DIR", type=click.Path(), help="Directory of the result.")
+@click.option(
+    "--dataplane",
+    metavar="NAME",
+    shell_complete=_complete,
+    help="How the cluster routes.  [default: terway-eniip]",
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Leave out earlier rows; ISO 8601 or epoch seconds, UTC unless it says otherwise.",
+)
+@click.option("--until", metavar="TIME", help="Leave out rows from this time on.")
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Files read at the same time.  [default: one per core]",
+)
+@click.option(
+    "--max-rejects",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Share of a source's rows that may be bad.  [default: 0.001]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
+@log_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    exports: tuple[str, ...],
+    out: str,
+    log: str,
+    *,
+    overwrite: bool,
+    quiet: bool,
+    **wishes: Any,
+) -> None:
+    """Reconstruct the datapaths of an export into a result directory.
+
+    EXPORT is a directory, a file or a quoted glob: conntrack dumps and event streams, VPC flow logs, Kubernetes
+    and ENI inventory. Files are known by their content, whatever they are called; `flowstitch inspect` says how.
+    The result appears whole or not at all, and the same input gives the same bytes.
+    """
+    summary = reconstruct(exports, Path(out), Progress(log, quiet=quiet), overwrite=overwrite, **wishes)
+    _summarize(Path(out), summary)
+    ctx.exit(int(summary.incomplete))
+
+
+def reconstruct(
+    exports: tuple[str, ...], out: Path, progress: Progress, *, overwrite: bool = False, **wishes: Any
+) -> Summary:
+    """Run the pipeline, with its progress and warnings on stderr.
+
+    Parameters
+    ----------
+    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads`` and ``max_rejects``; None is the default.
+    """
+    options = _options(**wishes)
+    from flowstitch.runner.pipeline import run  # noqa: PLC0415
+
+    with progress.shown():
+        summary = run(exports, out, options, overwrite=overwrite, listener=progress.stage)
+    for warning in summary.warnings:
+        progress.warn(warning)
+    if summary.incomplete:
+        progress.warn("the export is not whole; the exit code is 1.")
+    return summary
+
+
+def _options(
+    since: str | None = None, until: str | None = None, threads: int | None = None, **wishes: Any
+) -> Options:
+    span = {
+        name: parse_time(text, f"--{name}")
+        for name, text in (("since", since), ("until", until))
+        if text is not None
+    }
+    if len(span) == 2 and span["since"] >= span["until"]:
+        raise UsageError(f"--since {since} is not before --until {until}; nothing would be left.")
+    from flowstitch.runner.pipeline import Options  # noqa: PLC0415
+
+    given = {name: value for name, value in wishes.items() if value is not None}
+    return Options(threads=threads or len(os.sched_getaffinity(0)), **span, **given)
+
+
+def _summarize(out: Path, summary: Summary) -> None:
+    from flowstitch.sql.returns import read_returns  # noqa: PLC0415
+    from flowstitch.sql.session import Result  # noqa: PLC0415
+
+    with Result(out) as session:
+        found = read_returns(session)
+    write_table(["table", "rows"], [[name, count] for name, count in summary.counts.items()], [False, True])
+    click.echo()
+    click.echo(f"{found.connections} connections; {found.sentence}")
+    where = printable(shlex.quote(str(out)))
+    click.echo(
+        f"Next: flowstitch ask {where} return-eni"
+        if found.connections
+        else f"Next: flowstitch ask {where} coverage"
+    )
