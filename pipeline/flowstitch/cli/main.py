@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "flowstitch.cli.inspect",
     "run": "flowstitch.cli.run",
     "ask": "flowstitch.cli.ask",
+    "explain": "flowstitch.cli.explain",
     "sql": "flowstitch.cli.sql",
     "schema": "flowstitch.cli.schema",
 }
@@ -90,7 +91,7 @@ def _failed(error: BaseException) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else NAME
         sentence = error.format_message().rstrip(".")
-        say(f"{sentence}; see {path} --help.")
+        say(f"{sentence[:1].lower()}{sentence[1:]}; see {path} --help.")
         return WRONG_USE
     if isinstance(error, FlowstitchError):
         say(str(error))

@@ -142,10 +142,12 @@ def write_json(rows: Sequence[dict[str, Any]]) -> None:
     _write_json(names, (list(row.values()) for row in rows), sys.stdout)
 
 
-def time_text(micros: int) -> str:
-    """ISO 8601 in UTC of microseconds since the epoch."""
-    text: str = _plain(_EPOCH + timedelta(microseconds=micros))
-    return text
+def time_text(moment: datetime | int) -> str:
+    """ISO 8601 in UTC of a time (without a zone: UTC) or of microseconds since the epoch."""
+    if isinstance(moment, int):
+        moment = _EPOCH + timedelta(microseconds=moment)
+    utc = moment.astimezone(UTC) if moment.tzinfo else moment
+    return utc.replace(tzinfo=None).isoformat() + "Z"
 
 
 def _rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
@@ -238,8 +240,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, datetime):
-        utc = value.astimezone(UTC) if value.tzinfo else value
-        return utc.replace(tzinfo=None).isoformat() + "Z"
+        return time_text(value)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, Decimal):

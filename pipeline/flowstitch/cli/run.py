@@ -70,6 +70,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     exports: tuple[str, ...],
     out: str,
     log: str,
@@ -113,7 +114,7 @@ def reconstruct(
 def _options(
     since: str | None = None, until: str | None = None, threads: int | None = None, **wishes: Any
 ) -> Options:
-    span = {
+    span: dict[str, Any] = {
         name: parse_time(text, f"--{name}")
         for name, text in (("since", since), ("until", until))
         if text is not None

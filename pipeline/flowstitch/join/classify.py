@@ -14,16 +14,14 @@ from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
-    from flowstitch.ingest.model import Inventory, IpRule
+    from flowstitch.ingest.model import IpRule
     from flowstitch.join.chains import Chains
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
-    from flowstitch.join.segments import Segments
     from flowstitch.join.services import Services
+    from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.verdicts import Verdicts
-    from flowstitch.normalize.columns import Pools
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,9 @@ class Translations:
     snat_port: Ints
 
 
-def find_translations(entries: Entries, segments: Segments, chains: Chains, ends: Endpoints) -> Translations:
+def find_translations(stitched: Stitched, ends: Endpoints) -> Translations:
     """Translations of all paths."""
+    entries, segments, chains = stitched.entries, stitched.segments, stitched.chains
     linked = np.flatnonzero(chains.next_entry >= 0)
     entry, path = chains.next_entry[linked], chains.path[linked]
     orig, reply = entries.orig.take(entry), entries.reply.take(entry)
@@ -61,14 +60,10 @@ def find_translations(entries: Entries, segments: Segments, chains: Chains, ends
 
 
 def classify(
-    dataplane: Dataplane,
-    services: Services,
-    chains: Chains,
-    ends: Endpoints,
-    nat: Translations,
-    verdicts: Verdicts,
+    chains: Chains, ends: Endpoints, nat: Translations, verdicts: Verdicts, cluster: Cluster
 ) -> tuple[Ints, list[str | None]]:
     """Scenario number of each path, and why it is unclassified where it is."""
+    dataplane = cluster.dataplane
     pod = field("server_kind").code("pod")
     both = (ends.client.node > 0) & (ends.server.node > 0)
     known = ends.client.ip > 0
@@ -84,7 +79,7 @@ def classify(
         "traffic_policy": ends.policy,
         "server_kind": ends.server.kind,
         "server_place": np.where(both, _place(ends.client.node == ends.server.node), 0),
-        "entered_place": _entered_place(services, ends),
+        "entered_place": _entered_place(cluster.services, ends),
         "snat": np.where(known, 1 + nat.hidden, 0),
         "hairpin": 1 + hairpin,
         "behind_lb": 1 + (ends.behind_lb > 0),
@@ -127,19 +122,13 @@ def _reason(features: dict[str, Ints], path: int, *, long: bool) -> str:
     return f"{UNCLASSIFIED}: {words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
 
 
-def expected_forward_out(
-    dataplane: Dataplane,
-    inventory: Inventory,
-    chains: Chains,
-    entries: Entries,
-    ends: Endpoints,
-    pools: Pools,
-) -> Ints:
+def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Ints:
     """Enum code of the ENI role by which each request should leave its node, 0 where the export does not tell.
 
     What IPVS sends does not match a pod's rule that names an incoming interface (kernel 6.1, measured), so it leaves
     by the main table.
     """
+    entries, chains, dataplane, pools = stitched.entries, stitched.chains, cluster.dataplane, cluster.pools
     role, kinds = field("role"), field("client_kind")
     codes = {
         name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
@@ -152,7 +141,7 @@ def expected_forward_out(
     cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
     by_case = np.zeros((heads.shape[0], 2), np.int64)
     for case, path in enumerate(heads.tolist()):
-        facts = inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
+        facts = cluster.inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
         rule = _pod_rule(
             facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
         )

@@ -18,22 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowstitch.arrays import Columns, Ints, Words
-    from flowstitch.join.chains import Chains
-    from flowstitch.join.classify import Translations
-    from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
-    from flowstitch.join.segments import Segments, Sides
-    from flowstitch.join.verdicts import Verdicts
-    from flowstitch.join.windows import Windows
+    from flowstitch.join.stitched import Cluster, Paths, Stitched
     from flowstitch.normalize.columns import Pools
 
 
-def path_ids(
-    entries: Entries, segments: Segments, chains: Chains, ends: Endpoints, verdicts: Verdicts, pools: Pools
-) -> tuple[Words, Words, Words]:
-    """``path_id``, ``flow_key`` and the hash of the first wire key of each path, shape (paths,), uint64 each."""
+def path_ids(stitched: Stitched, ends: Endpoints, first: Ints, pools: Pools) -> tuple[Words, Words, Words]:
+    """``path_id``, ``flow_key`` and the hash of the first wire key of each path, shape (paths,), uint64 each.
+
+    Parameters
+    ----------
+    first : shape (paths,), start of each path in µs.
+    """
+    entries, segments, chains = stitched.entries, stitched.segments, stitched.chains
     names = name_hashes(pools)
     hi, lo = pools.addresses.hi, pools.addresses.lo
     client = np.where(ends.client.ip > 0, ends.client.ip, ends.seen_ip)
@@ -49,15 +47,14 @@ def path_ids(
     )
     observer = np.where(ends.lead >= 0, entries.node[ends.lead] if len(entries) else 0, 0)
     wire = wire_hashes(segments.tuples.take(chains.root), names, pools)
-    ids = hash_columns(flow_key, names[observer], verdicts.first)
+    ids = hash_columns(flow_key, names[observer], first)
     return unique_ids(ids, wire), flow_key, wire
 
 
-def datapath_columns(
-    dataplane: Dataplane, scenario: Ints, reasons: Sequence[str | None], drift: Sequence[list[str]], flow_key: Words,
-    ids: Words, chains: Chains, ends: Endpoints, legs: Legs, nat: Translations, verdicts: Verdicts, pools: Pools,
-) -> Columns:  # fmt: skip
+def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster) -> Columns:
     """Columns of the table ``datapaths``, one row per path in the paths' own order."""
+    ends, legs, nat, verdicts, scenario = paths.ends, paths.legs, paths.nat, paths.verdicts, paths.scenario
+    dataplane, pools = cluster.dataplane, cluster.pools
     names = pools.names
     slugs = names.codes(raw["slug"] for raw in dataplane.scenarios)
     numbers = {
@@ -92,18 +89,18 @@ def datapath_columns(
         "server_kind": ends.server.kind.astype(np.uint8),
         "server_name": ends.server.name.astype(np.uint32),
         "server_node": ends.server.node.astype(np.uint32),
-        "dataplane": np.full(len(chains), names.code(dataplane.name), np.uint32),
+        "dataplane": np.full(ids.shape[0], names.code(dataplane.name), np.uint32),
         "scenario": slugs[scenario],
-        "scenario_reason": names.codes(reasons),
+        "scenario_reason": names.codes(paths.reasons),
         "sop": numbers["sop"],
         "kernel_stacks": numbers["kernel_stacks"],
         "outcome": verdicts.outcome.astype(np.uint8),
         "return_lands_on": verdicts.lands_on.astype(np.uint8),
         "return_evidence": verdicts.return_evidence.astype(np.uint8),
         "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
-        "drift": pa.array(drift, pa.list_(pa.string())),
+        "drift": pa.array(paths.drift, pa.list_(pa.string())),
         "counted_by": verdicts.counted_by.astype(np.uint32),
-        "evidence": _evidence(chains, ends, legs),
+        "evidence": _evidence(ends, legs),
         "match": verdicts.match.astype(np.uint8),
         "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
         "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
@@ -117,18 +114,17 @@ def datapath_columns(
     return columns  # type: ignore[return-value]
 
 
-def _evidence(chains: Chains, ends: Endpoints, legs: Legs) -> pa.Array:
-    logged = np.zeros(len(chains), np.int64)
+def _evidence(ends: Endpoints, legs: Legs) -> pa.Array:
+    logged = np.zeros(ends.lead.shape[0], np.int64)
     logged[legs.pair_path] = 1
     kinds = pa.array([["conntrack"], ["conntrack", "flow"], ["flow"]], pa.list_(pa.string()))
     return kinds.take(pa.array(np.where(ends.lead >= 0, logged, 2)))
 
 
-def segment_columns(
-    flows: Columns, windows: Windows, entries: Entries, sides: Sides, segments: Segments, chains: Chains, ids: Words,
-    pools: Pools,
-) -> Columns:  # fmt: skip
+def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
     """Columns of the table ``segments``, one row per segment in the segments' own order."""
+    flows, windows, entries = stitched.flows, stitched.windows, stitched.entries
+    sides, segments, chains = stitched.sides, stitched.segments, stitched.chains
     tuples = segments.tuples
     ports = protocols_with("ports")[tuples.protocol]
     conntrack = np.zeros(len(segments), np.bool_)

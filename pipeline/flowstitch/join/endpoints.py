@@ -14,11 +14,9 @@ from flowstitch.join.chains import first_of_each
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
     from flowstitch.ingest.model import Inventory
-    from flowstitch.join.chains import Chains
     from flowstitch.join.entries import Entries
-    from flowstitch.join.owners import Owned, Owners
-    from flowstitch.join.segments import Segments, Sides
-    from flowstitch.join.services import Services
+    from flowstitch.join.owners import Owned
+    from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.normalize.columns import Pools
 
 
@@ -64,28 +62,19 @@ class Endpoints:
     behind_lb: Ints
 
 
-def find_endpoints(
-    entries: Entries, sides: Sides, segments: Segments, chains: Chains, owners: Owners, services: Services,
-    inventory: Inventory, local: Flags, lb_source: Flags, pools: Pools,
-) -> Endpoints:  # fmt: skip
-    """Ends of all paths.
-
-    Parameters
-    ----------
-    local : by address number, bool, addresses that never are a source on a wire.
-    lb_source : by address number, bool, addresses that load balancers send from.
-    """
+def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
+    """Ends of all paths."""
+    chains, segments = stitched.chains, stitched.segments
+    owners, services = cluster.owners, cluster.services
     root, tail = chains.root, chains.tail
     at = segments.first[root]
     tuples, last = segments.tuples.take(root), segments.tuples.take(tail)
     source = owners.at(tuples.src, at)
-    lead = _first_observers(entries, sides, chains, source, pools)
+    lead = _first_observers(stitched, source, cluster.pools.names.ranks())
     ports = protocols_with("ports")[tuples.protocol]
     src_port, dst_port = np.where(ports, tuples.src_port, -1), np.where(ports, tuples.dst_port, -1)
     directed = segments.directed[root]
-    client = _client(
-        entries, lead, tuples.src, src_port, source, inventory, local, lb_source, directed, pools
-    )
+    client = _client(stitched.entries, lead, tuples.src, src_port, source, directed, cluster)
     target, end = owners.at(tuples.dst, at), owners.at(last.dst, at)
     dialled = services.dialled(tuples.protocol, tuples.dst, dst_port, at)
     kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind"))
@@ -117,43 +106,42 @@ def find_endpoints(
     )  # fmt: skip
 
 
-def _first_observers(entries: Entries, sides: Sides, chains: Chains, source: Owned, pools: Pools) -> Ints:
+def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:
     """Entry of the node that owns the source, else the earliest; -1 where no conntrack saw the root."""
+    entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
     path = chains.path[sides.segment]
     at_root = np.flatnonzero((chains.position[sides.segment] == 0) & ~sides.reply)
     entry, path = sides.entry[at_root], path[at_root]
-    foreign = entries.node[entry] != source.node[path]
-    rank = pools.names.ranks()[entries.node[entry]]
-    chosen = first_of_each(
-        path, len(chains), foreign.astype(np.int64), entries.start_hi[entry], rank, entries.zone[entry]
-    )
+    foreign = (entries.node[entry] != source.node[path]).astype(np.int64)
+    start, rank, zone = entries.start_hi[entry], ranks[entries.node[entry]], entries.zone[entry]
+    chosen = first_of_each(path, len(chains), foreign, start, rank, zone)
     return np.where(chosen >= 0, entry[chosen], -1) if entry.shape[0] else chosen
 
 
 def _client(
-    entries: Entries, lead: Ints, ip: Ints, port: Ints, owner: Owned, inventory: Inventory, local: Flags,
-    lb_source: Flags, directed: Flags, pools: Pools,
-) -> Endpoint:  # fmt: skip
-    kinds = field("client_kind")
+    entries: Entries, lead: Ints, ip: Ints, port: Ints, owner: Owned, directed: Flags, cluster: Cluster
+) -> Endpoint:
+    """Clients; a node's address stands for the node only where that node's own entry says so.
+
+    A service's address as source is that of the node that dialled it: kube-ipvs0 holds them all.
+    """
+    kinds, local = field("client_kind"), cluster.local
     lead_node = np.where(lead >= 0, entries.node[lead] if len(entries) else 0, 0)
-    pod = owner.of("pod")
-    own_node = owner.of("node") & (lead_node == owner.node) & (lead_node > 0)
-    stand_in = local[ip] & ~pod & ~owner.of("node") & (lead_node > 0)
-    node_ip = _node_address(lead_node, ip, inventory, pools)
-    outside = ~pod & ~owner.of("node") & ~local[ip] & ~owner.lapsed
+    pod, node = owner.of("pod"), owner.of("node")
+    own_node = node & (lead_node == owner.node) & (lead_node > 0)
+    stand_in = local[ip] & ~pod & ~node & (lead_node > 0)
+    node_ip = _node_address(lead_node, ip, cluster.inventory, cluster.pools)
+    outside = ~pod & ~node & ~local[ip] & ~owner.lapsed
     kind = np.select(
-        [pod, own_node | stand_in, outside & lb_source[ip], outside],
+        [pod, own_node | stand_in, outside & cluster.lb_source[ip], outside],
         [kinds.code("pod"), kinds.code("node"), kinds.code("lb"), kinds.code("outside")],
         0,
     )
     known = directed & (pod | own_node | (stand_in & (node_ip > 0)) | outside | (owner.lapsed & ~local[ip]))
     on_node = own_node | stand_in
-    found = Endpoint(
-        np.where(stand_in, node_ip, ip), port, kind,
-        np.where(pod, owner.name, np.where(on_node, lead_node, 0)),
-        np.where(pod, owner.node, np.where(on_node, lead_node, 0)),
-    )  # fmt: skip
-    return _known(known, found)
+    name = np.where(pod, owner.name, np.where(on_node, lead_node, 0))
+    home = np.where(pod, owner.node, np.where(on_node, lead_node, 0))
+    return _known(known, Endpoint(np.where(stand_in, node_ip, ip), port, kind, name, home))
 
 
 def _known(known: Flags, end: Endpoint) -> Endpoint:

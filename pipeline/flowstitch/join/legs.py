@@ -12,12 +12,12 @@ from flowstitch.join.chains import first_of_each
 from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Flags, Ints
     from flowstitch.ingest.model import Inventory
     from flowstitch.join.chains import Chains
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
-    from flowstitch.join.windows import Windows
+    from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.normalize.columns import Pools
 
 
@@ -66,26 +66,16 @@ class Legs:
     rejected: Flags
 
 
-def observe_legs(
-    flows: Columns,
-    windows: Windows,
-    entries: Entries,
-    chains: Chains,
-    ends: Endpoints,
-    enis: Enis,
-    ranks: Ints,
-) -> Legs:
+def observe_legs(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Legs:
     """Legs of all paths.
 
     A leg is at the client's node where the request leaves it, its own translations done, and at the server's node in
     the last segment; what crosses ENIs in between stands in ``segments`` alone.
-
-    Parameters
-    ----------
-    ranks : by name code, the place of each name in sorted order.
     """
+    flows, windows, chains = stitched.flows, stitched.windows, stitched.chains
+    enis, ranks = cluster.enis, cluster.pools.names.ranks()
     path = chains.path[windows.segment]
-    client_segment = _client_segments(entries, chains, ends.client.node)
+    client_segment = _client_segments(stitched.entries, chains, ends.client.node)
     eni = flows["eni"][windows.row].astype(np.int64)
     leaves = flows["direction"][windows.row] == field("direction").code("out")
     node = enis.node[eni]

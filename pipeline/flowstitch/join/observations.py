@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.model import Account, Source
     from flowstitch.join.chains import Chains
     from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
-    from flowstitch.join.segments import Sides
+    from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
 
@@ -40,14 +39,16 @@ def paths_per_row(windows: Windows, chains: Chains) -> Ints:
 
 
 def conntrack_observations(
-    rows: Columns, entries: Entries, sides: Sides, chains: Chains, ends: Endpoints, ids: Words, kinds: Ints
+    rows: Columns, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints
 ) -> Columns:
     """Rows of ``observations`` for conntrack rows: each belongs to the path of its entry.
 
     Parameters
     ----------
+    rows : columns of the table ``conntrack``.
     kinds : by name code of a source, the name code of its kind.
     """
+    entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
     part = field("part")
     path = chains.path[sides.segment[entries.row_entry]]
     node = rows["node"].astype(np.int64)
@@ -71,22 +72,16 @@ def conntrack_observations(
 
 
 def flow_observations(
-    flows: Columns,
-    windows: Windows,
-    shared: Ints,
-    legs: Legs,
-    ids: Words,
-    kinds: Ints,
-    enis: Ints,
-    pools: Pools,
+    stitched: Stitched, shared: Ints, legs: Legs, ids: Words, kinds: Ints, cluster: Cluster
 ) -> Columns:
     """Rows of ``observations`` for flow-log rows: one per row and path, and one for each row without a path.
 
     Parameters
     ----------
     shared : shape (rows,), how many paths each row belongs to.
-    enis : by name code of an ENI, the name code of its node.
+    kinds : by name code of a source, the name code of its kind.
     """
+    flows, windows, pools = stitched.flows, stitched.windows, cluster.pools
     part = field("part")
     path, leg = legs.pair_path, legs.pair_leg
     order = np.lexsort((-leg, path, windows.row))
@@ -101,7 +96,7 @@ def flow_observations(
     out = null_columns("observations", rows.shape[0])
     out |= {name: flows[name][rows] for name in ("source", "line", "eni", "packets", "bytes")}
     out["kind"] = kinds[flows["source"][rows]].astype(np.uint32)
-    out["node"] = enis[flows["eni"][rows]].astype(np.uint32)
+    out["node"] = cluster.enis.node[flows["eni"][rows]].astype(np.uint32)
     out["path_id"][: pair.shape[0]] = ids[path[pair]]
     out["part"][: pair.shape[0]] = np.where(leg[pair] >= 0, legs_code[leg[pair]], transit)
     out["reason"] = pools.names.codes(REASONS)[

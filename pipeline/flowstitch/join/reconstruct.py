@@ -12,7 +12,7 @@ from flowstitch.join.classify import classify, expected_forward_out, find_drift,
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries
-from flowstitch.join.legs import eni_facts, observe_legs
+from flowstitch.join.legs import observe_legs
 from flowstitch.join.observations import (
     conntrack_observations,
     flow_observations,
@@ -21,9 +21,9 @@ from flowstitch.join.observations import (
     source_kinds,
     unmatched_flows,
 )
-from flowstitch.join.owners import Owners, local_addresses, within
+from flowstitch.join.refusals import attribute_refusals
 from flowstitch.join.segments import build_segments
-from flowstitch.join.services import Services
+from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
 from flowstitch.join.verdicts import judge
 from flowstitch.join.windows import attach_windows
 from flowstitch.normalize.columns import concat_columns, take_columns
@@ -71,60 +71,59 @@ def reconstruct(
     sources, accounts : what was read, in the same order.
     stage : is told the name of each stage as it begins.
     """
-    owners, services = Owners(addresses, pools), Services(inventory, pools)
-    local, lb_source = (
-        local_addresses(addresses, inventory, pools),
-        within(dataplane.lb_source_networks, pools),
-    )
-    enis = eni_facts(inventory, pools)
+    cluster = know_cluster(inventory, addresses, dataplane, pools)
     stage("entries")
-    entries = build_entries(conntrack, inventory.facts, local, pools)
+    entries = build_entries(conntrack, inventory.facts, cluster.local, pools)
     stage("segments")
     sides, seen, offsets = build_segments(entries, pools.names.ranks())
-    windows, segments = attach_windows(flows, seen, services.ports)
+    windows, segments = attach_windows(flows, seen, cluster.services.ports)
+    windows, refused = attribute_refusals(flows, windows, segments)
     stage("chains")
     chains = build_chains(sides, len(segments))
+    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused)
     stage("datapaths")
-    ends = find_endpoints(
-        entries, sides, segments, chains, owners, services, inventory, local, lb_source, pools
-    )
-    legs = observe_legs(flows, windows, entries, chains, ends, enis, pools.names.ranks())
     shared = paths_per_row(windows, chains)
-    verdicts = judge(
-        flows, windows, shared, entries, sides, segments, chains, ends, legs, owners, enis, pools
-    )  # fmt: skip
-    nat = find_translations(entries, segments, chains, ends)
-    scenario, reasons = classify(dataplane, services, chains, ends, nat, verdicts)
-    forward_out = expected_forward_out(dataplane, inventory, chains, entries, ends, pools)
-    drift = find_drift(dataplane, scenario, forward_out, legs, verdicts)
+    paths = _know_paths(stitched, shared, cluster)
     stage("tables")
-    ids, flow_key, wire = path_ids(entries, segments, chains, ends, verdicts, pools)
-    datapaths = datapath_columns(
-        dataplane, scenario, reasons, drift, flow_key, ids, chains, ends, legs, nat, verdicts, pools
-    )  # fmt: skip
-    by_path = np.lexsort((ids, verdicts.first, wire))
-    parts = segment_columns(flows, windows, entries, sides, segments, chains, ids, pools)
-    rank = np.argsort(by_path)
-    by_segment = np.lexsort((chains.position, rank[chains.path]))
+    ids, flow_key, wire = path_ids(stitched, paths.ends, paths.verdicts.first, pools)
+    by_path = np.lexsort((ids, paths.verdicts.first, wire))
+    by_segment = np.lexsort((chains.position, np.argsort(by_path)[chains.path]))
     kinds = source_kinds(sources, pools)
     observations = concat_columns(
         "observations",
         [
-            conntrack_observations(conntrack, entries, sides, chains, ends, ids, kinds),
-            flow_observations(flows, windows, shared, legs, ids, kinds, enis.node, pools),
+            conntrack_observations(conntrack, stitched, paths.ends, ids, kinds),
+            flow_observations(stitched, shared, paths.legs, ids, kinds, cluster),
             inventory_observations(sources, accounts, pools),
         ],
     )
-    by_source = np.lexsort(
-        (observations["path_id"], observations["line"], pools.names.ranks()[observations["source"]])
-    )
     unmatched = unmatched_flows(flows, windows, kinds, pools)
-    by_line = np.lexsort((unmatched["line"], pools.names.ranks()[unmatched["source"]]))
     known = {pools.names.word(node) or "": offset for node, offset in offsets.items()}
     return Reconstruction(
-        _take(datapaths, by_path), _take(parts, by_segment), take_columns(observations, by_source),
-        take_columns(unmatched, by_line), known, chains.left_out,
-    )  # fmt: skip
+        _take(datapath_columns(paths, ids, flow_key, cluster), by_path),
+        _take(segment_columns(stitched, ids, pools), by_segment),
+        take_columns(observations, _by_line(observations, pools)),
+        take_columns(unmatched, _by_line(unmatched, pools)),
+        known,
+        chains.left_out,
+    )
+
+
+def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
+    ends = find_endpoints(stitched, cluster)
+    legs = observe_legs(stitched, ends, cluster)
+    verdicts = judge(stitched, ends, legs, shared, cluster)
+    nat = find_translations(stitched, ends)
+    scenario, reasons = classify(stitched.chains, ends, nat, verdicts, cluster)
+    forward_out = expected_forward_out(stitched, ends, cluster)
+    drift = find_drift(cluster.dataplane, scenario, forward_out, legs, verdicts)
+    return Paths(ends, legs, nat, verdicts, scenario, reasons, drift)
+
+
+def _by_line(columns: Columns, pools: Pools) -> Ints:
+    """Rows by source, line and path."""
+    path = columns.get("path_id", columns["line"])
+    return np.lexsort((path, columns["line"], pools.names.ranks()[columns["source"]]))
 
 
 def _take(columns: Columns, rows: Ints) -> Columns:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from flowstitch.join.chains import Chains
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
-    from flowstitch.join.legs import Enis, Legs
-    from flowstitch.join.owners import Owners
+    from flowstitch.join.legs import Legs
     from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
 
@@ -66,36 +66,28 @@ class Verdicts:
     local: Flags
 
 
-def judge(
-    flows: Columns, windows: Windows, shared: Ints, entries: Entries, sides: Sides, segments: Segments, chains: Chains,
-    ends: Endpoints, legs: Legs, owners: Owners, enis: Enis, pools: Pools,
-) -> Verdicts:  # fmt: skip
+def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster: Cluster) -> Verdicts:
     """Verdicts on all paths.
 
     Parameters
     ----------
     shared : shape (flow rows,), how many paths each flow-log row belongs to.
     """
+    entries, sides, segments, chains = stitched.entries, stitched.sides, stitched.segments, stitched.chains
     path = chains.path[sides.segment]
-    lead = ends.lead
-    led = lead >= 0
-    of_lead = _Lead(entries, lead)
-    elsewhere = np.zeros(len(chains), np.bool_)
-    elsewhere[path[entries.replied[sides.entry]]] = True
-    outcome = _outcomes(
-        ends.protocol, of_lead, elsewhere, legs, _flags_back(flows, windows, legs, len(chains))
-    )
-    local = _stays_local(entries, sides, path, chains, ends, legs)
-    lands_on, evidence = _landing(outcome, of_lead, segments, ends, legs, local, owners, enis)
-    counters, counted_by = _counters(flows, windows, shared, entries, sides, chains, ends, legs, pools)
+    lead = _Lead(entries, ends.lead)
+    outcome = _outcomes(stitched, path, lead, ends, legs)
+    local = _stays_local(stitched, path, ends, legs)
+    lands_on, evidence = _landing(outcome, lead, segments, ends, legs, local, cluster)
+    counters, counted_by = _counters(stitched, shared, ends, legs, cluster.pools.names.ranks())
     candidates = np.ones(len(chains), np.int64)
     np.maximum.at(candidates, path, sides.candidates)
-    first = np.where(led, of_lead.take(entries.start_hi), segments.first[chains.root])
-    last = np.where(led, of_lead.take(entries.last), segments.last[chains.root])
+    match = _match(entries, sides, path, chains, ends, candidates)
+    first = np.where(lead.led, lead.take(entries.start_hi), segments.first[chains.root])
+    last = np.maximum(first, np.where(lead.led, lead.take(entries.last), segments.last[chains.root]))
+    payload = _payload(ends, lead, counters, cluster.pools)
     return Verdicts(
-        outcome, lands_on, evidence, _quality(of_lead), _match(entries, sides, path, chains, ends, candidates),
-        candidates, counters, counted_by, first, np.maximum(first, last),
-        _payload(ends, of_lead, counters, pools), local,
+        outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local
     )  # fmt: skip
 
 
@@ -136,24 +128,33 @@ class _Lead:
         return (self.seen & (1 << DESTROY)) != 0
 
 
-def _outcomes(protocol: Ints, lead: _Lead, elsewhere: Flags, legs: Legs, flags_back: Ints) -> Ints:
+def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs: Legs) -> Ints:
     code = field("outcome").code
-    tcp = protocol == TCP
+    tcp = ends.protocol == TCP
+    count = len(stitched.chains)
+    elsewhere, refused = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    elsewhere[path[stitched.entries.replied[stitched.sides.entry]]] = True
+    refused[stitched.chains.path[stitched.refused]] = True
     opened = lead.was("ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT") | lead.assured
     reset = tcp & ~opened & ~lead.was("SYN_RECV") & lead.is_in("CLOSE") & ((lead.back > 0) | (lead.back < 0))
     half_open = tcp & lead.replied & ~opened & lead.was("SYN_RECV")
     ended = lead.destroyed | lead.is_in("LAST_ACK", "TIME_WAIT", "CLOSE")
-    silent = np.select(
-        [legs.rejected, elsewhere | legs.answered], [code("rejected"), code("one_way")], code("unanswered")
-    )  # fmt: skip
     with_entry = np.select(
-        [reset, half_open & ended, lead.replied & ended, lead.replied | (lead.back > 0)],
-        [code("refused"), code("one_way"), code("closed"), code("established")],
-        silent,
-    )
+        [reset, half_open & ended, lead.replied & ended, lead.replied | (lead.back > 0), refused, legs.rejected,
+         elsewhere | legs.answered],
+        [code("refused"), code("one_way"), code("closed"), code("established"), code("refused"), code("rejected"),
+         code("one_way")],
+        code("unanswered"),
+    )  # fmt: skip
+    flags_back = _flags_back(stitched.flows, stitched.windows, legs, count)
     reset_back = tcp & (flags_back & RST > 0) & (flags_back & SYN == 0)
     without = np.select(
-        [legs.answered & reset_back, legs.answered & (flags_back & FIN > 0), legs.answered, legs.rejected],
+        [
+            refused | (legs.answered & reset_back),
+            legs.answered & (flags_back & FIN > 0),
+            legs.answered,
+            legs.rejected,
+        ],
         [code("refused"), code("closed"), code("established"), code("rejected")],
         code("unanswered"),
     )
@@ -169,20 +170,24 @@ def _flags_back(flows: Columns, windows: Windows, legs: Legs, count: int) -> Int
     return flags
 
 
-def _stays_local(
-    entries: Entries, sides: Sides, path: Ints, chains: Chains, ends: Endpoints, legs: Legs
-) -> Flags:
+def _stays_local(stitched: Stitched, path: Ints, ends: Endpoints, legs: Legs) -> Flags:
     """Client and server on one node, and neither another node nor an ENI saw the path."""
     same = (ends.client.node > 0) & (ends.client.node == ends.server.node)
-    away = np.zeros(len(chains), np.bool_)
-    away[path[entries.node[sides.entry] != ends.client.node[path]]] = True
+    away = np.zeros(len(stitched.chains), np.bool_)
+    away[path[stitched.entries.node[stitched.sides.entry] != ends.client.node[path]]] = True
     away[legs.pair_path] = True
     return same & ~away
 
 
 def _landing(
-    outcome: Ints, lead: _Lead, segments: Segments, ends: Endpoints, legs: Legs, local: Flags, owners: Owners, enis: Enis,
-) -> tuple[Ints, Ints]:  # fmt: skip
+    outcome: Ints,
+    lead: _Lead,
+    segments: Segments,
+    ends: Endpoints,
+    legs: Legs,
+    local: Flags,
+    cluster: Cluster,
+) -> tuple[Ints, Ints]:
     """Where the return landed, and whether that was observed.
 
     Silence is known for protocols whose refusals conntrack counts. A refused UDP datagram comes back as an ICMP error
@@ -193,13 +198,14 @@ def _landing(
         outcome, [field("outcome").code(name) for name in ("unanswered", "one_way", "rejected")]
     )
     near = ~lead.led | (lead.node == ends.client.node) | lead.assured | (ends.client.node == 0)
-    came_back = answered & near
+    by_error = _refused_by_error(outcome, lead) & (ends.client.node > 0) & (legs.role["return_in"] == 0)
+    came_back = answered & near & ~by_error
     unseen_error = local & protocols_with("silent_errors")[ends.protocol] & ~answered
     away = np.isin(ends.client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
     observed = legs.role["return_in"]
     at_client = segments.tuples.take(legs.client_segment)
-    holder = owners.at(at_client.src, segments.first[legs.client_segment])
-    held = enis.role[holder.eni]
+    holder = cluster.owners.at(at_client.src, segments.first[legs.client_segment])
+    held = cluster.enis.role[holder.eni]
     on_node = ends.client.node > 0
     code = np.select(
         [(came_back | unseen_error) & local, came_back & away, observed > 0, came_back & on_node],
@@ -212,14 +218,18 @@ def _landing(
     )
 
 
+def _refused_by_error(outcome: Ints, lead: _Lead) -> Flags:
+    """Refused without a reset in the entry: by an ICMP error, which need not have reached the client."""
+    return (outcome == field("outcome").code("refused")) & lead.led & (lead.back <= 0) & ~lead.is_in("CLOSE")
+
+
 def _counters(
-    flows: Columns, windows: Windows, shared: Ints, entries: Entries, sides: Sides, chains: Chains, ends: Endpoints,
-    legs: Legs, pools: Pools,
-) -> tuple[Ints, Ints]:  # fmt: skip
+    stitched: Stitched, shared: Ints, ends: Endpoints, legs: Legs, ranks: Ints
+) -> tuple[Ints, Ints]:
     """Counters of the observer nearest to the client: an entry of the path, else an ENI that no other path shares."""
+    entries, sides, chains, windows = stitched.entries, stitched.sides, stitched.chains, stitched.windows
     count = len(chains)
     path, position = chains.path[sides.segment], chains.position[sides.segment]
-    ranks = pools.names.ranks()
     usable = np.flatnonzero((entries.counters[sides.entry, 0] >= 0) & ~sides.reply)
     entry = sides.entry[usable]
     far = (entry != ends.lead[path[usable]]).astype(np.int64)
@@ -230,14 +240,14 @@ def _counters(
     counted_by[by_entry] = entries.node[entry[best[by_entry]]]
     own = np.flatnonzero((shared[windows.row] == 1) & ~by_entry[legs.pair_path])
     if own.shape[0]:
-        _count_by_eni(flows, windows, own, legs.pair_path, chains, ranks, counters, counted_by)
+        _count_by_eni(stitched, own, legs.pair_path, ranks, counters, counted_by)
     return counters, counted_by
 
 
 def _count_by_eni(
-    flows: Columns, windows: Windows, own: Ints, pair_path: Ints, chains: Chains, ranks: Ints, counters: Ints,
-    counted_by: Ints,
-) -> None:  # fmt: skip
+    stitched: Stitched, own: Ints, pair_path: Ints, ranks: Ints, counters: Ints, counted_by: Ints
+) -> None:
+    flows, windows, chains = stitched.flows, stitched.windows, stitched.chains
     row, back = windows.row[own], ~windows.forward[own]
     eni = flows["eni"][row].astype(np.int64)
     path, position = pair_path[own], chains.position[windows.segment[own]]

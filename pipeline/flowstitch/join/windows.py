@@ -26,6 +26,7 @@ LINGER = 120 * SECOND
 # Rows of one wire key that are further apart are different connections.
 GAP = 300 * SECOND
 SYN, ACK = 2, 16
+ICMP_ONE_WAY = 3
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
     offsets, segment = _cover(flows, np.where(usable, key[known:], -1), key[:known], segments, opens)
     lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
     errors = _one_way_echo(tuples.take(lonely), key[known:][lonely])
-    reason[lonely[errors]] = 3
+    reason[lonely[errors]] = ICMP_ONE_WAY
     lonely = lonely[~errors]
     extra, extra_segment = _flow_segments(flows, tuples, lonely, key[known:], begins, service_ports)
     row = np.concatenate([np.repeat(np.arange(tuples.src.shape[0]), np.diff(offsets)), lonely])

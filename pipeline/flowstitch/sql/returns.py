@@ -72,12 +72,12 @@ class Returns:
         """What these numbers say."""
         if not self.over_eni:
             return "no reply came back over an ENI of its client's node."
-        seen = f", {self.observed} of them seen in flow logs" if self.primary else ""
+        seen = f"; flow logs show {self.observed} of these" if self.primary else ""
         return f"{self.over_eni} had replies over an ENI of the client's node, {self.primary} over the primary one{seen}."
 
 
 def read_returns(session: Result) -> Returns:
     """Where the returns of a result land."""
-    counts = session.sql(_COUNTS).fetchall()[0]
+    ((connections, over_eni, primary, observed),) = session.sql(_COUNTS).fetchall()
     top = session.sql(_TOP).fetchall()
-    return Returns(*counts, Leader(*top[0]) if top else None)
+    return Returns(connections, over_eni, primary, observed, Leader(*top[0]) if top else None)

@@ -1,0 +1,99 @@
+"""What the stages after the stitching share: the stitched rows, and the cluster they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowstitch.join.legs import eni_facts
+from flowstitch.join.owners import Owners, local_addresses, within
+from flowstitch.join.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.ingest.model import Inventory
+    from flowstitch.join.chains import Chains
+    from flowstitch.join.classify import Translations
+    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.entries import Entries
+    from flowstitch.join.legs import Enis, Legs
+    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.verdicts import Verdicts
+    from flowstitch.join.windows import Windows
+    from flowstitch.normalize.columns import Pools
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster as the export describes it, ready to be asked.
+
+    Attributes
+    ----------
+    local : by address number, bool, addresses that never are a source on a wire.
+    lb_source : by address number, bool, addresses that load balancers send from.
+    """
+
+    inventory: Inventory
+    owners: Owners
+    services: Services
+    enis: Enis
+    local: Flags
+    lb_source: Flags
+    dataplane: Dataplane
+    pools: Pools
+
+
+@dataclass(frozen=True)
+class Stitched:
+    """Rows stitched into chains of segments.
+
+    Attributes
+    ----------
+    refused : shape (segments,), bool, ICMP errors refused the segment.
+    """
+
+    flows: Columns
+    windows: Windows
+    entries: Entries
+    sides: Sides
+    segments: Segments
+    chains: Chains
+    refused: Flags
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What is known of each path; arrays and lists of length (paths,).
+
+    Attributes
+    ----------
+    scenario : number of the scenario in the data plane. reasons : why it is unclassified, None where it is not.
+    drift : broken expectations.
+    """
+
+    ends: Endpoints
+    legs: Legs
+    nat: Translations
+    verdicts: Verdicts
+    scenario: Ints
+    reasons: Sequence[str | None]
+    drift: Sequence[list[str]]
+
+
+def know_cluster(
+    inventory: Inventory, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
+) -> Cluster:
+    """Cluster of an inventory whose addresses, with those of all rows, are interned in ``pools``.
+
+    Parameters
+    ----------
+    addresses : rows of the table ``addresses``.
+    """
+    owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
+    local = local_addresses(addresses, inventory, pools)
+    lb_source = within(dataplane.lb_source_networks, pools)
+    return Cluster(inventory, owners, services, enis, local, lb_source, dataplane, pools)

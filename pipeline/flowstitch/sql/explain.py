@@ -1,0 +1,316 @@
+"""One path of a result, hop by hop: what it went through, and which rows prove it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from flowstitch.sql.session import Result
+
+    Record = dict[str, Any]
+
+_MOST_ID = (1 << 64) - 1
+_ID_DIGITS = len(str(_MOST_ID))
+MAX_CANDIDATES = 20
+_SIDES = ("client", "dialled", "server", "snat", "seen")
+_FIND = f"""
+select *, count(*) over () as found
+from datapaths
+where {" or ".join(f"({side}_ip = $ip and coalesce({side}_port = $port, $port is null))" for side in _SIDES)}
+order by
+    greatest($at - epoch_us(last_seen), epoch_us(first_seen) - $at, 0),
+    abs(epoch_us(first_seen) - $at),
+    first_seen,
+    path_id
+limit {MAX_CANDIDATES}
+"""
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a user looks for: an address in RFC 5952 form, and a port or None."""
+
+    ip: str
+    port: int | None
+
+
+@dataclass
+class Hop:
+    """A step of a path in one direction.
+
+    Attributes
+    ----------
+    kind : 'wire' (the tuple from here on), 'conntrack', 'nat' or 'eni'.
+    text : what happens.
+    rows : rows of ``observations`` that prove it.
+    note : what else is to be said of the proof, for example that there is none.
+    """
+
+    kind: str
+    text: str
+    rows: list[Record] = field(default_factory=list)
+    note: str = ""
+
+
+@dataclass
+class Path:
+    """A path with everything the result has on it.
+
+    Attributes
+    ----------
+    facts : its row of ``datapaths``. title : of its scenario.
+    segments, observations : its rows of those tables, in order.
+    enis : (node, role) by ENI.
+    """
+
+    facts: Record
+    title: str | None
+    segments: list[Record]
+    observations: list[Record]
+    enis: dict[str, tuple[str | None, str | None]]
+
+
+def parse_target(text: str) -> int | Address:
+    """A path_id, or an address with or without port; IPv6 with a port stands in brackets.
+
+    Raises
+    ------
+    UsageError when it is neither.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS and int(text) <= _MOST_ID:
+        return int(text)
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+        port = f":{port}"
+    try:
+        ip = ipaddress.ip_address(host)
+        number = int(port[1:]) if port else None
+        fits = port[:1] in {"", ":"} and 0 <= (number or 0) <= 0xFFFF
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UsageError(
+            f"got {text!r}, expected a path_id or ADDRESS[:PORT] like 10.0.1.91:20036 or [fd00::1]:80."
+        )
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    return Address(str(mapped or ip), number)
+
+
+def find_paths(session: Result, address: Address, at: int | None) -> tuple[list[Record], int]:
+    """Paths that have the address as client, dialled, server, snat or seen address.
+
+    Parameters
+    ----------
+    at : time in µs since the epoch; the paths alive then come first, then the nearest ones; None orders by start.
+
+    Returns
+    -------
+    At most ``MAX_CANDIDATES`` rows of ``datapaths``, and how many there are.
+    """
+    rows = _records(session, _FIND, {"ip": address.ip, "port": address.port, "at": at})
+    return rows, rows[0]["found"] if rows else 0
+
+
+def load_path(session: Result, path_id: int) -> Path:
+    """Everything the result has on a path.
+
+    Raises
+    ------
+    UsageError when it has no such path.
+    """
+    wanted = {"path_id": path_id}
+    facts = _records(session, "from datapaths where path_id = $path_id", wanted)
+    if not facts:
+        raise UsageError(f"{session.path}: has no path {path_id}; name an ADDRESS[:PORT] to look for one.")
+    titles = _records(
+        session, "select title from scenarios where (dataplane, scenario) = ($dataplane, $scenario)",
+        {name: facts[0][name] for name in ("dataplane", "scenario")},
+    )  # fmt: skip
+    enis = _records(
+        session, "select eni, any_value(node) as node, any_value(role) as role from enis group by eni", {}
+    )
+    return Path(
+        facts[0],
+        titles[0]["title"] if titles else None,
+        _records(session, "from segments where path_id = $path_id order by position", wanted),
+        _records(
+            session, "from observations where path_id = $path_id order by first_seen, source, line", wanted
+        ),
+        {row["eni"]: (row["node"], row["role"]) for row in enis},
+    )
+
+
+def _records(session: Result, query: str, parameters: dict[str, Any]) -> list[Record]:
+    relation = session.sql(query, parameters)
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def endpoint(ip: str | None, port: int | None) -> str:
+    """Address and port as people write them."""
+    if ip is None:
+        return "?"
+    if port is None:
+        return ip
+    return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+
+
+def chains(path: Path) -> tuple[list[Hop], list[Hop]]:
+    """Hops of the request, and of the reply; of the reply none when nothing says that there was one."""
+    teller = _Teller(path)
+    forward, back = teller.forward(), teller.back()
+    answered = any(hop.rows for hop in back) or path.facts["return_lands_on"] or path.facts["return_packets"]
+    return forward, back if answered else []
+
+
+class _Teller:
+    """Tells a path: each segment lies between two places, nodes translate between segments."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._segments = path.segments
+        self._observers = [set(segment["observers"]) for segment in self._segments]
+        self._translators = [min(one & two, default=None) for one, two in pairwise(self._observers)]
+        self._upper = [path.facts["client_node"], *self._translators]
+        self._lower = [*self._translators, path.facts["server_node"]]
+        self._told: set[tuple[str, int]] = set()
+
+    def forward(self) -> list[Hop]:
+        hops = list(self._balancing())
+        for place, segment in enumerate(self._segments):
+            if place:
+                hops.append(self._translation(place))
+            hops.append(Hop("wire", self._tuple(segment)))
+            if not place:
+                hops += self._endpoint_conntrack("client")
+            hops += self._crossings(place, "forward")
+            hops += self._others(place)
+        return [*hops, *self._endpoint_conntrack("server")]
+
+    def back(self) -> list[Hop]:
+        hops: list[Hop] = []
+        last = len(self._segments) - 1
+        for place in range(last, -1, -1):
+            segment = self._segments[place]
+            if place < last:
+                node = self._translators[place]
+                hops.append(
+                    Hop("nat", f"{node} undoes its translation", note="the same conntrack rows prove it")
+                )
+            hops.append(Hop("wire", self._tuple(segment, back=True)))
+            hops += self._crossings(place, "return")
+        return hops
+
+    def _balancing(self) -> Iterator[Hop]:
+        """What a load balancer did before the first segment; it is in no row."""
+        facts = self._path.facts
+        for first in self._segments[:1]:
+            dialled, target = _end(facts, "dialled"), _end(first, "dst")
+            if facts["dialled_kind"] == "lb_ip" and dialled[0] != target[0]:
+                text = f"load balancer sends {endpoint(*dialled)} on to {endpoint(*target)}"
+                yield Hop("nat", text, note="in no row, by its service")
+
+    def _tuple(self, segment: Record, *, back: bool = False) -> str:
+        ends = [endpoint(segment[f"{side}_ip"], segment[f"{side}_port"]) for side in ("src", "dst")]
+        text = " → ".join(reversed(ends) if back else ends)
+        if segment["icmp_id"] is not None:
+            text += f" (echo id {segment['icmp_id']})"
+        return text
+
+    def _translation(self, place: int) -> Hop:
+        before, after, node = self._segments[place - 1], self._segments[place], self._translators[place - 1]
+        changes = [
+            f"{word} {endpoint(*old)} → {endpoint(*new)}"
+            for word, side in (("source", "src"), ("destination", "dst"))
+            if (old := _end(before, side)) != (new := _end(after, side))
+        ]
+        return Hop("nat", f"{node} translates {', '.join(changes) or 'nothing'}", self._conntrack(node))
+
+    def _endpoint_conntrack(self, side: str) -> Iterator[Hop]:
+        """Conntrack of the client's or the server's node, where it was not told as a translation."""
+        node = self._path.facts[f"{side}_node"]
+        if node is None or node in self._translators:
+            return
+        if side == "server" and node == self._path.facts["client_node"]:
+            return
+        rows = self._conntrack(node)
+        yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else "no conntrack row")
+
+    def _others(self, place: int) -> Iterator[Hop]:
+        """Conntrack of nodes that the segment only passes."""
+        known = {self._path.facts["client_node"], self._path.facts["server_node"], *self._translators}
+        for node in sorted(self._observers[place] - known):
+            yield Hop("conntrack", f"conntrack of {node}", self._conntrack(node))
+
+    def _conntrack(self, node: str | None) -> list[Record]:
+        return [row for row in self._path.observations if row["node"] == node and row["eni"] is None]
+
+    def _crossings(self, place: int, way: str) -> Iterator[Hop]:
+        upper, lower = self._upper[place], self._lower[place]
+        ends = (("out", upper), ("in", lower)) if way == "forward" else (("out", lower), ("in", upper))
+        crossed = [
+            text.split(" ", 2)[1:]
+            for text in self._segments[place]["crossings"]
+            if text.startswith(f"{way} ")
+        ]
+        if upper is not None and upper == lower and not crossed:
+            yield Hop("eni", f"within {upper}, crosses no ENI")
+            return
+        for direction, expected in ends:
+            enis = [eni for step, eni in crossed if step == direction]
+            for eni in enis:
+                yield self._crossing(way, direction, eni)
+            if expected is not None and not any(
+                self._path.enis.get(eni, (None,))[0] == expected for eni in enis
+            ):
+                yield Hop(
+                    "eni",
+                    f"{_PREPOSITIONS[direction]} {expected}",
+                    note=self._unseen(way, direction, expected),
+                )
+
+    def _crossing(self, way: str, direction: str, eni: str) -> Hop:
+        node, role = self._path.enis.get(eni, (None, None))
+        rows = self._flow_rows(way, direction, eni)
+        told = {(row["source"], row["line"]) for row in rows}
+        note = "the rows above are of both crossings of this ENI" if told and told <= self._told else ""
+        self._told |= told
+        where = f"{_PREPOSITIONS[direction]} {node or 'a node that is not known'}"
+        return Hop("eni", f"{where} by {eni} ({role or 'role not known'})", [] if note else rows, note)
+
+    def _flow_rows(self, way: str, direction: str, eni: str) -> list[Record]:
+        of_eni = [row for row in self._path.observations if row["eni"] == eni]
+        exact = [row for row in of_eni if row["part"] == f"{way}_{direction}"]
+        return exact or [row for row in of_eni if row["part"] == f"{way}_transit"]
+
+    def _unseen(self, way: str, direction: str, node: str) -> str:
+        facts = self._path.facts
+        landing = (way, direction, node) == ("return", "in", facts["client_node"])
+        if landing and facts["return_evidence"] == "inferred":
+            return f"no flow log row; by the owner of the address that the reply goes to it is the {facts['return_lands_on']} ENI"
+        return "no flow log row"
+
+
+_PREPOSITIONS = {"out": "out of", "in": "into"}
+
+
+def _end(row: Record, side: str) -> tuple[str | None, int | None]:
+    return row[f"{side}_ip"], row[f"{side}_port"]
+
+
+def wanted_lines(hops: Sequence[Hop], most: int) -> dict[str, list[int]]:
+    """Lines that prove the hops, by source; of each hop the first ``most``."""
+    lines: dict[str, list[int]] = {}
+    for hop in hops:
+        for row in hop.rows[:most]:
+            lines.setdefault(row["source"], []).append(row["line"])
+    return lines
