@@ -31,10 +31,11 @@ Examples:
 )
 @log_options
 def command(out: str | None, log: str, *, quiet: bool) -> None:
-    """Run everything on a real capture and show which returns land on the primary ENI.
+    """Run the whole pipeline on a real capture.
 
-    The capture comes with flowstitch: conntrack of three nodes whose kube-proxy runs in IPVS mode, the flow logs of
-    their ENIs, and the inventory, nine minutes of traffic.
+    The capture comes with flowstitch: conntrack of three nodes with kube-proxy in IPVS mode, flow logs of their
+    ENIs, and the inventory. The answer is that of `flowstitch ask RESULT return-eni`: which return paths land on
+    the primary ENI.
     """
     export = packaged_root("data") / "ipvs" / "export"
     place = tempfile.TemporaryDirectory(prefix="flowstitch-") if out is None else nullcontext()

@@ -28,10 +28,10 @@ Examples:
 @output_options
 @click.pass_context
 def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, output: str | None) -> None:
-    """Say what each file of an export is: kind, node or ENI, rows, span, gaps and warnings.
+    """Say what each file of an export is.
 
-    EXPORT is a directory, a file or a quoted glob. At most the first 4 MiB of each file's content are read, and
-    nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
+    EXPORT is a directory, a file or a quoted glob. Of each file it says kind, node or ENI, rows, time span, gaps and
+    warnings. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
     """
     from flowstitch.ingest.inspect import inspect_export  # noqa: PLC0415
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from flowstitch.cli.console import printable, say
+from flowstitch.cli.layout import fitted_table, plain_table
 from flowstitch.errors import FlowstitchError, UsageError
 
 if TYPE_CHECKING:
@@ -34,8 +36,6 @@ BATCH_ROWS = 1 << 14
 # A table is laid out as a whole, and nobody reads more.
 MAX_TABLE_ROWS = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A column of text that is folded further cannot be read.
-_NARROWEST = 9
 
 
 def output_options(command: Command) -> Command:
@@ -129,11 +129,12 @@ def write_table(
     names = [printable(name) for name in names]
     cells = [[_cell(value) for value in row] for row in rows]
     with _text_sink(output) as sink:
-        if _is_terminal(sink):
-            _show_table(names, cells, numeric, title)
-        else:
-            for line in _plain_lines([names, *cells], numeric):
-                sink.write(line + "\n")
+        if not _is_terminal(sink):
+            sink.writelines(f"{line}\n" for line in plain_table(names, cells, numeric))
+            return
+        lines = fitted_table(names, cells, numeric, shutil.get_terminal_size().columns)
+        for line, is_head in chain([(title, True), ("", False)] if title else [], lines):
+            click.echo(click.style(line, bold=True) if is_head and _is_styled() else line)
 
 
 def write_json(rows: Sequence[dict[str, Any]]) -> None:
@@ -169,58 +170,6 @@ def _cut(rows: Iterator[Row]) -> list[Row]:
 
 def _is_number(kind: pa.DataType) -> bool:
     return any(str(kind).startswith(name) for name in ("int", "uint", "float", "double", "decimal"))
-
-
-def _plain_lines(lines: Sequence[Sequence[str]], numeric: Sequence[bool]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        padded = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ]
-        yield "  ".join(padded).rstrip()
-
-
-def _show_table(
-    names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], title: str
-) -> None:
-    """Table on a terminal: columns fold where it is narrow; where even that does not help, one row below the other."""
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False)
-    narrowest = [
-        max(
-            [
-                min(len(name), _NARROWEST),
-                *(len(row[place]) if right else min(len(row[place]), _NARROWEST) for row in rows),
-            ]
-        )
-        for place, (name, right) in enumerate(zip(names, numeric, strict=True))
-    ]
-    if title:
-        console.print(Text(title, "bold"), soft_wrap=True)
-    if sum(narrowest) + 2 * len(narrowest) - 2 > console.width:
-        _show_records(console, names, rows)
-        return
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name, right, width in zip(names, numeric, narrowest, strict=True):
-        table.add_column(Text(name), justify="right" if right else "left", overflow="fold", min_width=width)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(table)
-
-
-def _show_records(console: Any, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.text import Text  # noqa: PLC0415
-
-    width = max(map(len, names))
-    for number, row in enumerate(rows, 1):
-        console.print(Text(f"row {number}", "bold"))
-        for name, cell in zip(names, row, strict=True):
-            console.print(Text.assemble((name.ljust(width), "dim"), "  ", cell), soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
@@ -289,6 +238,10 @@ def _write_parquet(reader: pa.RecordBatchReader, output: str | None) -> None:
 
 def _is_terminal(sink: IO[str]) -> bool:
     return sink is sys.stdout and sink.isatty()
+
+
+def _is_styled() -> bool:
+    return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager

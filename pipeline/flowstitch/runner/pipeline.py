@@ -159,7 +159,9 @@ def _within(
     if options.until is not None:
         keep &= (begin == NULL_TIME) | (begin < options.until)
     codes, counts = np.unique(columns["source"][~keep], return_counts=True)
-    left_out = {pools.names.word(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)}
+    left_out = {
+        pools.names.word(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
+    }
     for source, account in zip(export.sources, export.accounts, strict=True):
         count = left_out.get(source.name, 0)
         if count:
