@@ -43,19 +43,19 @@ def split_lifetimes(rows: list[dict]) -> list[Lifetime]:
     for _, members in itertools.groupby(enumerate(rows), key=lambda item: item[1]["group"]):
         group = list(members)
         found: list[Lifetime] = []
-        current: Lifetime | None = None
         for number, row in group:
             if row["event"] == "list":
                 continue
-            if row["event"] == "new" or current is None or not _event_fits(row, current):
+            life = None if row["event"] == "new" else _find_open(row, found)
+            if life is None:
                 exact = row["event"] == "new"
                 lo, hi = (row["seen"], row["seen"]) if exact else (row["lo"], row["hi"])
-                current = Lifetime(lo, row["seen"] if hi is None else hi, row["id"])
-                found.append(current)
-            current.rows.append(number)
-            current.conntrack_id = current.conntrack_id or row["id"]
+                life = Lifetime(lo, row["seen"] if hi is None else hi, row["id"])
+                found.append(life)
+            life.rows.append(number)
+            life.conntrack_id = life.conntrack_id or row["id"]
             if row["event"] == "destroy":
-                current.end = row["seen"]
+                life.end = row["seen"]
         for number, row in group:
             if row["event"] != "list":
                 continue
@@ -83,6 +83,15 @@ def _after(left: int | None, right: int | None) -> bool:
 
 def _same_id(left: int, right: int) -> bool:
     return not left or not right or left == right
+
+
+def _find_open(row: dict, found: list[Lifetime]) -> Lifetime | None:
+    """The newest lifetime that the event fits; an older one only if both ids are known."""
+    for life in reversed(found):
+        by_id = life.conntrack_id and row["id"]
+        if (life is found[-1] or by_id) and _event_fits(row, life):
+            return life
+    return None
 
 
 def _event_fits(row: dict, life: Lifetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flowstitch.errors import UsageError
 from flowstitch.join.legs import eni_facts
 from flowstitch.join.owners import Owners, local_addresses, within
 from flowstitch.join.services import Services
@@ -84,6 +85,23 @@ class Paths:
     drift: Sequence[list[str]]
 
 
+def refuse_overlapping_vpcs(inventory: Inventory) -> None:
+    """Refuse an inventory in which one address is in two VPCs: wire keys have no VPC.
+
+    Raises
+    ------
+    UsageError with the first such address.
+    """
+    vpc_of: dict[str, str] = {}
+    for row in sorted(inventory.tables["enis"], key=lambda row: (row["vpc_id"] or "", row["eni"])):
+        for ip in row["ips"] or ():
+            other = vpc_of.setdefault(ip, row["vpc_id"] or "")
+            if row["vpc_id"] and other and other != row["vpc_id"]:
+                raise UsageError(
+                    f"{ip} is in {other} and {row['vpc_id']}; one run is one address space: run the VPCs apart."
+                )
+
+
 def know_cluster(
     inventory: Inventory, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
 ) -> Cluster:
@@ -92,7 +110,12 @@ def know_cluster(
     Parameters
     ----------
     addresses : rows of the table ``addresses``.
+
+    Raises
+    ------
+    UsageError when VPCs overlap.
     """
+    refuse_overlapping_vpcs(inventory)
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
     lb_source = within(dataplane.lb_source_networks, pools)

@@ -58,11 +58,27 @@ def _open(seen, number, start_lo, start_hi, ids, ends, lo, hi, conntrack_id):
 
 
 @kernel
+def _find_open(kind, seen, lived, conntrack_id, begin, count, start_lo, start_hi, ids, ends):
+    """The newest lifetime that an UPDATE or DESTROY fits, an older one only by its id; -1 if none."""
+    for number in range(count - 1, begin - 1, -1):
+        if ends[number] != UNKNOWN or _ids_differ(ids[number], conntrack_id):
+            continue
+        if number < count - 1 and (ids[number] == 0 or conntrack_id == 0):
+            continue
+        exact = start_lo[number] == start_hi[number]
+        if kind == DESTROY and exact and not _destroy_fits(seen, lived, start_lo[number]):
+            continue
+        return number
+    return -1
+
+
+@kernel
 def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, start_lo, start_hi, ids, ends):
     """Number the lifetimes and give each row the number of its own.
 
-    Events are taken in order: NEW opens a lifetime, DESTROY closes it; an event that does not fit the open
-    one (another id, an age that contradicts its start) shows that a NEW was lost and opens another. Then each
+    Events are taken in order: NEW opens a lifetime, DESTROY closes it; an UPDATE or DESTROY belongs to the newest open
+    lifetime that it fits, or by its id to an older one (the next NEW can overtake a DESTROY); one that fits none (another
+    id, an age that contradicts the start) shows that a NEW was lost and opens a lifetime. Then each
     row of a list goes to the lifetime of its tuple whose start and span it agrees with best.
 
     Parameters
@@ -89,28 +105,35 @@ def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, star
         while last < rows and group[last] == group[first]:
             last += 1
         begin = count
-        current = -1
         for row in range(first, last):
             kind = event[row]
             if kind == LIST:
                 continue
-            fits = current >= 0 and ends[current] == UNKNOWN and not _ids_differ(ids[current], conntrack_id[row])
-            if kind == NEW:
-                fits = False
-            elif kind == DESTROY and fits and start_lo[current] == start_hi[current]:
-                fits = _destroy_fits(seen[row], lived[row], start_lo[current])
-            if not fits:
-                current = count
+            number = -1
+            if kind != NEW:
+                number = _find_open(
+                    kind,
+                    seen[row],
+                    lived[row],
+                    conntrack_id[row],
+                    begin,
+                    count,
+                    start_lo,
+                    start_hi,
+                    ids,
+                    ends,
+                )
+            if number < 0:
+                number = count
                 count += 1
-                if kind == NEW:
-                    _open(seen[row], current, start_lo, start_hi, ids, ends, seen[row], seen[row], conntrack_id[row])
-                else:
-                    _open(seen[row], current, start_lo, start_hi, ids, ends, lo[row], hi[row], conntrack_id[row])
-            entry[row] = current
-            if ids[current] == 0:
-                ids[current] = conntrack_id[row]
+                first_lo = seen[row] if kind == NEW else lo[row]
+                first_hi = seen[row] if kind == NEW else hi[row]
+                _open(seen[row], number, start_lo, start_hi, ids, ends, first_lo, first_hi, conntrack_id[row])
+            entry[row] = number
+            if ids[number] == 0:
+                ids[number] = conntrack_id[row]
             if kind == DESTROY:
-                ends[current] = seen[row]
+                ends[number] = seen[row]
         for row in range(first, last):
             if event[row] != LIST:
                 continue

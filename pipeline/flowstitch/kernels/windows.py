@@ -47,7 +47,9 @@ def _cover(row, begin, end, first, last, held, reach, window_start, window_end, 
 
 
 @kernel
-def cover_windows(key, window_start, window_end, opens, pointer, first, last, held, reach, slack, linger, offsets, pairs):
+def cover_windows(
+    key, window_start, window_end, opens, pointer, first, last, held, reach, slack, linger, offsets, pairs
+):
     """Segments that each flow-log row covers, many to many.
 
     A row covers every segment of its wire key that had packets in its window, within ``slack``. A row that covers none
@@ -78,7 +80,9 @@ def cover_windows(key, window_start, window_end, opens, pointer, first, last, he
             continue
         begin, end = pointer[key[row]], pointer[key[row] + 1]
         found = pairs[total:]
-        total += _cover(row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found)
+        total += _cover(
+            row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found
+        )
     offsets[key.shape[0]] = total
     return total
 
