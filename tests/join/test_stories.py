@@ -243,6 +243,10 @@ def test_rejected_by_security_group(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("packets", "outcome"), [(2, "refused"), (1, "unanswered")])
 def test_icmp_errors_refuse_what_they_are_as_many_as(tmp_path: Path, packets: int, outcome: str) -> None:
     story = two_nodes()
+    story.connect(
+        direct(40000), -30
+    )  # events of the node before and after: no entry means no backend was reached
+    story.connect(direct(40000), 90)
     client, node = "203.0.113.7", "10.0.0.1"
     for port in (1000, 2000):
         story.cross(
@@ -260,7 +264,7 @@ def test_icmp_errors_refuse_what_they_are_as_many_as(tmp_path: Path, packets: in
         bytes=88 * packets,
         tcp_flags=0,
     )
-    paths = story.tell(tmp_path)
+    paths = [path for path in story.tell(tmp_path) if path["client_ip"] == client]
     assert [(path["outcome"], path["scenario"]) for path in paths] == [
         (outcome, "outside-to-nodeport-remote")
     ] * 2
@@ -272,3 +276,19 @@ def test_overlapping_vpcs_are_refused(tmp_path: Path) -> None:
     story.connect(direct(40000), 0)
     with pytest.raises(UsageError, match=r"10\.0\.1\.1 is in vpc-1 and vpc-2; one run is one address space"):
         story.tell(tmp_path)
+
+
+def test_what_no_node_of_the_path_saw_is_not_guessed(tmp_path: Path) -> None:
+    story = two_nodes()
+    story.cross("eni-a-primary", "in", ("203.0.113.7", 1000), ("10.0.0.1", 30080), 0, 60)
+    story.cross("eni-a-client", "out", ("10.0.1.1", 40000), ("10.0.2.1", 8080), 10, 60)
+    story.cross("eni-a-client", "out", ("10.0.1.1", 40001), ("10.0.2.1", 9999), 20, 60)
+    port, fronted, plain = story.tell(tmp_path)
+    assert (port["dialled_kind"], port["server_ip"], port["scenario"]) == ("node_port", None, None)
+    assert port["scenario_reason"] == "entered_place is not known"
+    assert (fronted["server_name"], fronted["dialled_ip"], fronted["scenario"]) == ("ns/server", None, None)
+    assert (plain["dialled_ip"], plain["dialled_port"], plain["scenario"]) == (
+        "10.0.2.1",
+        9999,
+        "pod-to-pod-remote",
+    )

@@ -15,9 +15,9 @@ from flowstitch.kernels.group import group
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
     from flowstitch.ingest.model import IpRule
-    from flowstitch.join.chains import Chains
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
     from flowstitch.join.services import Services
     from flowstitch.join.stitched import Cluster, Stitched
@@ -60,10 +60,10 @@ def find_translations(stitched: Stitched, ends: Endpoints) -> Translations:
 
 
 def classify(
-    chains: Chains, ends: Endpoints, nat: Translations, verdicts: Verdicts, cluster: Cluster
+    stitched: Stitched, ends: Endpoints, nat: Translations, verdicts: Verdicts, cluster: Cluster
 ) -> tuple[Ints, list[str | None]]:
-    """Scenario number of each path, and why it is unclassified where it is."""
-    dataplane = cluster.dataplane
+    """Scenario number of each path, -1 where too little is known of it; and why it has none or is unclassified."""
+    dataplane, chains = cluster.dataplane, stitched.chains
     pod = field("server_kind").code("pod")
     both = (ends.client.node > 0) & (ends.server.node > 0)
     known = ends.client.ip > 0
@@ -79,7 +79,7 @@ def classify(
         "traffic_policy": ends.policy,
         "server_kind": ends.server.kind,
         "server_place": np.where(both, _place(ends.client.node == ends.server.node), 0),
-        "entered_place": _entered_place(cluster.services, ends),
+        "entered_place": _entered_place(stitched.entries, cluster.services, ends, verdicts.first),
         "snat": np.where(known, 1 + nat.hidden, 0),
         "hairpin": 1 + hairpin,
         "behind_lb": 1 + (ends.behind_lb > 0),
@@ -91,7 +91,12 @@ def classify(
     scenario[too_long] = last
     reasons: list[str | None] = [None] * len(chains)
     for path in np.flatnonzero(scenario == last).tolist():
-        reasons[path] = _reason(features, path, long=bool(too_long[path]))
+        if too_long[path]:
+            reasons[path] = f"more than {MAX_TRANSLATIONS} translations"
+            continue
+        missing, reasons[path] = _reason(features, path)
+        if missing:
+            scenario[path] = -1
     return scenario, reasons
 
 
@@ -99,27 +104,36 @@ def _place(same: Flags) -> Ints:
     return np.where(same, 1, 2)
 
 
-def _entered_place(services: Services, ends: Endpoints) -> Ints:
-    """Whether the backend is on the node whose port was dialled; by its endpoints where no backend was seen."""
+def _entered_place(entries: Entries, services: Services, ends: Endpoints, at: Ints) -> Ints:
+    """Whether the backend is on the node whose port was dialled.
+
+    Where the node's events cover the time and it has no entry, no backend was reached: then its endpoints tell.
+    """
     node_port = ends.dialled_kind == field("dialled_kind").code("node_port")
-    unseen = ends.server.ip == ends.dialled_ip
-    by_endpoints = _place(services.has_local_endpoint(ends.service, ends.target_node))
+    covered = (entries.events_from[ends.target_node] <= at) & (at <= entries.events_to[ends.target_node])
+    unseen = ends.server.ip == 0
+    by_endpoints = np.where(covered, _place(services.has_local_endpoint(ends.service, ends.target_node)), 0)
     by_server = np.where(ends.server.node > 0, _place(ends.server.node == ends.target_node), 0)
     return np.where(node_port, np.where(unseen, by_endpoints, by_server), 0)
 
 
-def _reason(features: dict[str, Ints], path: int, *, long: bool) -> str:
-    if long:
-        return f"more than {MAX_TRANSLATIONS} translations"
+def _reason(features: dict[str, Ints], path: int) -> tuple[bool, str]:
+    """Whether something is not known that a scenario needs, and why there is no scenario."""
     words = {
         name: FEATURES[name][code - 1] if (code := int(values[path])) else None
         for name, values in features.items()
     }
-    for name in ("client_kind", "dialled_kind"):
+    needed = ["client_kind", "dialled_kind"]
+    if words["dialled_kind"] == "node_port":
+        needed.append("entered_place")
+    if words["client_kind"] == "lb":
+        needed.append("payload")
+    for name in needed:
         if words[name] is None:
-            return f"{name} is not known"
+            return True, f"{name} is not known"
     place = f", server {words['server_place']}" if words["server_place"] else ""
-    return f"{UNCLASSIFIED}: {words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
+    who = f"{words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
+    return False, f"{UNCLASSIFIED}: {who}"
 
 
 def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Ints:

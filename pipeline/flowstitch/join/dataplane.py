@@ -30,7 +30,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "snat": ("no", "yes"),
     "hairpin": ("no", "yes"),
     "behind_lb": ("no", "yes"),
-    "payload": ("none", "some"),
+    "payload": ("none", "some", "unopened"),
 }
 EXPECTATIONS = ("return_lands_on", "forward_in_eni_role", "return_out_eni_role")
 UNCLASSIFIED = "unclassified"
@@ -79,7 +79,7 @@ class Dataplane:
             item.code(raw["expect"][column]) if column in raw.get("expect", {}) else 0
             for raw in self.scenarios
         ]
-        return np.array(codes, np.int64)[scenario]
+        return np.array([*codes, 0], np.int64)[scenario]
 
 
 def load_dataplane(name: str) -> Dataplane:

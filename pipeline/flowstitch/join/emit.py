@@ -56,9 +56,9 @@ def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster
     ends, legs, nat, verdicts, scenario = paths.ends, paths.legs, paths.nat, paths.verdicts, paths.scenario
     dataplane, pools = cluster.dataplane, cluster.pools
     names = pools.names
-    slugs = names.codes(raw["slug"] for raw in dataplane.scenarios)
+    slugs = np.append(names.codes(raw["slug"] for raw in dataplane.scenarios), np.uint32(0))
     numbers = {
-        key: np.array([raw.get(key, -1) for raw in dataplane.scenarios], np.int32)[scenario] for key in ("sop", "kernel_stacks")
+        key: np.array([*(raw.get(key, -1) for raw in dataplane.scenarios), -1], np.int32)[scenario] for key in ("sop", "kernel_stacks")
     }  # fmt: skip
     out, back = legs.eni["forward_out"], legs.eni["return_in"]
     seen_other = (ends.seen_ip != ends.client.ip) | (ends.seen_port != ends.client.port)
@@ -81,7 +81,7 @@ def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster
         "dialled_kind": ends.dialled_kind.astype(np.uint8),
         "service": ends.service.astype(np.uint32),
         "traffic_policy": ends.policy.astype(np.uint8),
-        "nat": (1 + nat.dnat + 2 * nat.snat).astype(np.uint8),
+        "nat": np.where(ends.dialled_kind > 0, 1 + nat.dnat + 2 * nat.snat, 0).astype(np.uint8),
         "snat_ip": nat.snat_ip.astype(np.uint32),
         "snat_port": nat.snat_port.astype(np.int32),
         "server_ip": ends.server.ip.astype(np.uint32),

@@ -69,6 +69,7 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     root, tail = chains.root, chains.tail
     at = segments.first[root]
     tuples, last = segments.tuples.take(root), segments.tuples.take(tail)
+    untranslated = chains.next_entry[root] < 0
     source = owners.at(tuples.src, at)
     lead = _first_observers(stitched, source, cluster.pools.names.ranks())
     ports = protocols_with("ports")[tuples.protocol]
@@ -89,6 +90,10 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     ip, port = np.where(explained, lb_ip, ip), np.where(explained, lb_port, port)
     kind = np.where(explained, field("dialled_kind").code("lb_ip"), kind)
     service, policy = np.where(explained, lb_service, service), np.where(explained, lb_policy, policy)
+    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & end.of("pod")
+    blind &= services.may_front(last.protocol, last.dst, dst_port, at)
+    known = directed & ~blind
+    unmet = untranslated & (kind == field("dialled_kind").code("node_port"))
     server_kind = np.where(
         end.of("cluster_ip", "lb_ip", "external_ip"), field("server_kind").code("service"), 0
     )
@@ -97,13 +102,23 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     echo = protocols_with("echo")[tuples.protocol] & (lead >= 0)
     return Endpoints(
         protocol=tuples.protocol, icmp_id=np.where(echo, tuples.src_port, -1), lead=lead, client=client,
-        server=_known(directed, Endpoint(last.dst, server_port, server_kind, *_named(end))),
+        server=_known(directed & ~unmet, Endpoint(last.dst, server_port, server_kind, *_named(end))),
         seen_ip=tuples.src, seen_port=src_port,
-        dialled_ip=np.where(directed, ip, 0), dialled_port=np.where(directed, port, -1),
-        dialled_kind=np.where(directed, kind, 0), service=np.where(directed, service, 0),
-        policy=np.where(directed, policy, 0),
+        dialled_ip=np.where(known, ip, 0), dialled_port=np.where(known, port, -1),
+        dialled_kind=np.where(known, kind, 0), service=np.where(known, service, 0),
+        policy=np.where(known, policy, 0),
         target_node=np.where(target.of("pod", "node"), target.node, 0), behind_lb=np.where(passed_on, lb_count, 0),
     )  # fmt: skip
+
+
+def _own_entry(entries: Entries, lead: Ints, client: Endpoint) -> Flags:
+    """Whether the client's own node saw the path, or there is no such node.
+
+    Without its entry a service that the client's node translated cannot be told from the pod behind it.
+    """
+    away = np.isin(client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
+    lead_node = np.where(lead >= 0, entries.node[lead] if len(entries) else 0, 0)
+    return away | ((client.node > 0) & (lead_node == client.node))
 
 
 def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:

@@ -38,6 +38,8 @@ class Entries:
     state : last state, an enum code. states : states seen as bits.
     replied, assured, translated : bool.
     seen : kinds of row as bits (1 << event).
+    events_from, events_to : by name code of a node, time of its first and last event in µs; without events the first is
+        later than the last.
     counters : shape (entries, 4), packets and bytes forward, packets and bytes back; -1 if not counted.
     """
 
@@ -57,6 +59,8 @@ class Entries:
     translated: Flags
     seen: Ints
     counters: Ints
+    events_from: Ints
+    events_to: Ints
 
     def __len__(self) -> int:
         return self.node.shape[0]
@@ -98,13 +102,24 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     first = by_entry[run_pointers(row_entry[by_entry], found)[:-1]]
     last = np.maximum(facts_out[:, 0], np.where(start_lo == UNKNOWN, UNKNOWN, start_lo))
     orig, reply = orig.take(first), reply.take(first)
+    spans = _event_spans(rows, len(pools.names))
     return Entries(
         row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
         orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, held=np.maximum(facts_out[:, 6], last),
         state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
         translated=orig.differs(reply),
         seen=facts_out[:, 5], counters=counters,
+        events_from=spans[0], events_to=spans[1],
     )  # fmt: skip
+
+
+def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
+    """First and last event of each node by name code, µs."""
+    told = (rows["event"] != field("event").code("list")) & (rows["seen_at"] != UNKNOWN)
+    first, last = np.full(nodes, np.iinfo(np.int64).max, np.int64), np.full(nodes, UNKNOWN, np.int64)
+    np.minimum.at(first, rows["node"][told], rows["seen_at"][told])
+    np.maximum.at(last, rows["node"][told], rows["seen_at"][told])
+    return first, last
 
 
 def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:

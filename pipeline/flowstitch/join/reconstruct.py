@@ -114,7 +114,7 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
     legs = observe_legs(stitched, ends, cluster)
     verdicts = judge(stitched, ends, legs, shared, cluster)
     nat = find_translations(stitched, ends)
-    scenario, reasons = classify(stitched.chains, ends, nat, verdicts, cluster)
+    scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
     forward_out = expected_forward_out(stitched, ends, cluster)
     drift = find_drift(cluster.dataplane, scenario, forward_out, legs, verdicts)
     return Paths(ends, legs, nat, verdicts, scenario, reasons, drift)

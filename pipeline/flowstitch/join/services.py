@@ -125,6 +125,19 @@ class Services:
         found = self._each(protocol, ip, port, at, self._spans_of_endpoint, answer)
         return found[:, 0], found[:, 1], found[:, 2], found[:, 3], found[:, 4]
 
+    def may_front(self, protocol: Ints, ip: Ints, port: Ints, at: Ints) -> Flags:
+        """Whether what reached an address and port may have dialled a service, shape (n,), bool.
+
+        It may if the address is an endpoint, and for all that is known if the export has no services.
+        """
+        if not self._ports_of:
+            return np.ones(ip.shape[0], np.bool_)
+
+        def answer(key: Key, moment: int) -> tuple[int]:
+            return (int(any(_holds(row, moment) for row in self._by_endpoint.get(key, ()))),)
+
+        return self._each(protocol, ip, port, at, self._spans_of_endpoint, answer)[:, 0] == 1
+
     def has_local_endpoint(self, service: Ints, node: Ints) -> Flags:
         """Whether a service has a ready endpoint on a node, name codes of shape (n,) each."""
         pairs, first = group(np.stack([service, node], axis=1).astype(np.uint64))

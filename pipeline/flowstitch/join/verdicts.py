@@ -16,14 +16,13 @@ from flowstitch.kernels.lifetimes import DESTROY, NEW, SECOND
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Flags, Ints
     from flowstitch.join.chains import Chains
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
     from flowstitch.join.segments import Segments, Sides
     from flowstitch.join.stitched import Cluster, Stitched
-    from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
 
 
@@ -48,7 +47,7 @@ class Verdicts:
     counters : shape (paths, 4), packets and bytes forward, packets and bytes back, -1 if nobody counted.
     counted_by : name code of the node or ENI that counted.
     first, last : µs, by the clock of the lead's node.
-    payload : feature code, 1 none, 2 some, 0 not known.
+    payload : feature code, 1 none, 2 some, 3 never opened, 0 not known.
     local : bool, the path stays on one node.
     """
 
@@ -85,7 +84,7 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     match = _match(entries, sides, path, chains, ends, candidates)
     first = np.where(lead.led, lead.take(entries.start_hi), segments.first[chains.root])
     last = np.maximum(first, np.where(lead.led, lead.take(entries.last), segments.last[chains.root]))
-    payload = _payload(ends, lead, counters, cluster.pools)
+    payload = _payload(ends, lead, counters, logged_flags(stitched, legs), cluster.pools)
     return Verdicts(
         outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local
     )  # fmt: skip
@@ -146,27 +145,24 @@ def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs
          code("one_way")],
         code("unanswered"),
     )  # fmt: skip
-    flags_back = _flags_back(stitched.flows, stitched.windows, legs, count)
-    reset_back = tcp & (flags_back & RST > 0) & (flags_back & SYN == 0)
+    flags = logged_flags(stitched, legs)
+    reset_back = tcp & (flags[1] & RST > 0) & (flags[1] & SYN == 0)
+    never_opened = tcp & (flags[0] == SYN)
     without = np.select(
-        [
-            refused | (legs.answered & reset_back),
-            legs.answered & (flags_back & FIN > 0),
-            legs.answered,
-            legs.rejected,
-        ],
-        [code("refused"), code("closed"), code("established"), code("rejected")],
+        [refused | (legs.answered & reset_back), legs.answered & never_opened, legs.answered & (flags[1] & FIN > 0),
+         legs.answered, legs.rejected],
+        [code("refused"), code("one_way"), code("closed"), code("established"), code("rejected")],
         code("unanswered"),
-    )
+    )  # fmt: skip
     return np.where(lead.led, with_entry, without)
 
 
-def _flags_back(flows: Columns, windows: Windows, legs: Legs, count: int) -> Ints:
-    flags = np.zeros(count, np.int64)
-    back = ~windows.forward
-    np.bitwise_or.at(
-        flags, legs.pair_path[back], flows["tcp_flags"][windows.row[back]].clip(0).astype(np.int64)
-    )
+def logged_flags(stitched: Stitched, legs: Legs) -> Ints:
+    """TCP flags that flow logs have of each path, or-ed; shape (2, paths), forward and back."""
+    flags = np.zeros((2, len(stitched.chains)), np.int64)
+    back = (~stitched.windows.forward).astype(np.int64)
+    seen = stitched.flows["tcp_flags"][stitched.windows.row].clip(0).astype(np.int64)
+    np.bitwise_or.at(flags, (back, legs.pair_path), seen)
     return flags
 
 
@@ -197,12 +193,13 @@ def _landing(
     answered = ~np.isin(
         outcome, [field("outcome").code(name) for name in ("unanswered", "one_way", "rejected")]
     )
-    near = ~lead.led | (lead.node == ends.client.node) | lead.assured | (ends.client.node == 0)
+    away = np.isin(ends.client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
+    observed = legs.role["return_in"]
+    own = (lead.node == ends.client.node) | lead.assured | (ends.client.node == 0)
+    near = np.where(lead.led, own, away | (observed > 0))
     by_error = _refused_by_error(outcome, lead) & (ends.client.node > 0) & (legs.role["return_in"] == 0)
     came_back = answered & near & ~by_error
     unseen_error = local & protocols_with("silent_errors")[ends.protocol] & ~answered
-    away = np.isin(ends.client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
-    observed = legs.role["return_in"]
     at_client = segments.tuples.take(legs.client_segment)
     holder = cluster.owners.at(at_client.src, segments.first[legs.client_segment])
     held = cluster.enis.role[holder.eni]
@@ -287,10 +284,12 @@ def _match(
     return np.select([partial, candidates > 1], [code("one_sided"), code("ambiguous")], code("exact"))
 
 
-def _payload(ends: Endpoints, lead: _Lead, counters: Ints, pools: Pools) -> Ints:
-    """Whether a connection that was opened carried payload either way; 0 where nobody counted or it was not opened."""
+def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, pools: Pools) -> Ints:
+    """Feature code: 1 none, 2 some, 3 the connection was never opened; 0 not known."""
     v6 = pools.addresses.hi[ends.server.ip] != 0
     bare = np.where(v6, BARE_PACKET_BYTES[1], BARE_PACKET_BYTES[0])
-    opened = (ends.protocol == TCP) & (lead.assured | lead.was("ESTABLISHED")) & (counters[:, 0] >= 0)
+    by_flags = ((flags[0] & ~SYN) != 0) & (flags[1] & SYN != 0)
+    opened = (ends.protocol == TCP) & np.where(lead.led, lead.assured | lead.was("ESTABLISHED"), by_flags)
+    unopened = (ends.protocol == TCP) & np.where(lead.led, ~opened, flags[0] == SYN)
     empty = (counters[:, 1] <= bare * counters[:, 0]) & (counters[:, 3] <= bare * counters[:, 2])
-    return np.where(opened, np.where(empty, 1, 2), 0)
+    return np.select([unopened, opened & (counters[:, 0] >= 0)], [3, np.where(empty, 1, 2)], 0)
