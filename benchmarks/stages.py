@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from flowstitch.arrays import Columns
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
@@ -65,7 +66,9 @@ def copy_seconds(size_bytes: int) -> float:
 
 def main() -> int:
     """Measure and print; exit 1 when the answer is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--copies", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--output", type=Path)
@@ -81,7 +84,10 @@ def main() -> int:
     for _ in range(options.repeats):
         durations, paths = join(export, conntrack, flows, pools)
         if paths < once * options.copies * 0.99:
-            print(f"{paths} datapaths, expected about {once * options.copies}: not timing a wrong answer", file=sys.stderr)
+            print(
+                f"{paths} datapaths, expected about {once * options.copies}: not timing a wrong answer",
+                file=sys.stderr,
+            )
             return 1
         runs.append(durations)
         copies_s.append(copy_seconds(size))

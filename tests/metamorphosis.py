@@ -54,7 +54,9 @@ class Metamorphosis:
             if text.startswith("100."):
                 other = f"100.{self._random.randint(64, 127)}.{other.split('.', 2)[2]}"
             elif self.v6:
-                other = f"2001:db8:{self._random.randrange(1 << 16):x}::{self._random.randrange(1, 1 << 16):x}"
+                other = (
+                    f"2001:db8:{self._random.randrange(1 << 16):x}::{self._random.randrange(1, 1 << 16):x}"
+                )
             elif other.startswith(("100.", "127.", "169.254.")):
                 continue
             if other not in self.addresses.values():
@@ -87,7 +89,9 @@ class Metamorphosis:
         return self._pattern
 
     def conntrack(self, line: str) -> str:
-        line = re.sub(r"([sd]port)=(\d+)", lambda match: f"{match[1]}={self.port(int(match[2]))}", self.text(line))
+        line = re.sub(
+            r"([sd]port)=(\d+)", lambda match: f"{match[1]}={self.port(int(match[2]))}", self.text(line)
+        )
         line = re.sub(r"^\[(\d+)\.", lambda match: f"[{int(match[1]) + SHIFT_S}.", line)
         if self.v6:
             line = re.sub(r"ipv4     2", "ipv6     10", line)
@@ -144,8 +148,12 @@ def transform(source: Path, target: Path, change: Metamorphosis) -> None:
             lines = [change.conntrack(line) for line in read(path).splitlines(keepends=True)]
             (folder / f"{int(seconds) + SHIFT_S}.{millis}-table").write_text("".join(lines))
         else:
-            convert: Callable[[str], str] = change.ipvs if path.name.startswith("ipvsadm") else change.document
-            (folder / f"x{change.seed}-{path.stem}.dat").write_bytes(gzip.compress(convert(read(path)).encode(), mtime=0))
+            convert: Callable[[str], str] = (
+                change.ipvs if path.name.startswith("ipvsadm") else change.document
+            )
+            (folder / f"x{change.seed}-{path.stem}.dat").write_bytes(
+                gzip.compress(convert(read(path)).encode(), mtime=0)
+            )
     half = len(flows) // 3
     for number, part in enumerate((flows[:half], flows[half:])):
         (target / f"flow-{number}.json.snappy").write_text("".join(part))

@@ -18,7 +18,11 @@ COMPARED = {
     "snat": ("snat_ip", "snat_port"), "return lands on": ("return_lands_on",), "scenario": ("scenario",), "sop": ("sop",),
 }  # fmt: skip
 LEGS = ("forward_out_eni", "forward_in_eni", "return_out_eni", "return_in_eni")
-OUTCOMES = {"ok": {"established", "closed"}, "refused": {"refused"}, "none": {"unanswered", "one_way", "rejected"}}
+OUTCOMES = {
+    "ok": {"established", "closed"},
+    "refused": {"refused"},
+    "none": {"unanswered", "one_way", "rejected"},
+}
 START_WITHIN_S = 3
 
 
@@ -93,7 +97,9 @@ def score(truth: list[dict[str, str]], paths: list[dict[str, Any]]) -> Score:
     return result
 
 
-def _compare(result: Score, measure: str, columns: tuple[str, ...], known: dict[str, str], path: dict[str, Any]) -> None:
+def _compare(
+    result: Score, measure: str, columns: tuple[str, ...], known: dict[str, str], path: dict[str, Any]
+) -> None:
     wanted = [known[column] for column in columns]
     if "?" not in wanted:
         have = ["" if path[column] is None else str(path[column]) for column in columns]

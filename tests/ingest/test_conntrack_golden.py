@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flowstitch.ingest.content import read_head
 from flowstitch.ingest.conntrack import read_conntrack, resolve_start
+from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import taken_at_of
 from flowstitch.ingest.model import Account, Source
 from flowstitch.ingest.sniff import sniff
@@ -18,12 +18,17 @@ CASES = sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*"))
 def read_case(folder):
     path = next(folder.glob("in.*"))
     sniffed = sniff(read_head(path))
-    source = Source(path, path.name, path.stat().st_size, sniffed.kind, sniffed.dialect, "n1", taken_at_of(path.name))
+    source = Source(
+        path, path.name, path.stat().st_size, sniffed.kind, sniffed.dialect, "n1", taken_at_of(path.name)
+    )
     pools, account = Pools(), Account()
     columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))
     resolve_start(columns, source)
     rows = to_arrow("conntrack", columns, pools).to_pylist()
-    found = [{key: str(value) if key.endswith("_at") else value for key, value in row.items() if value is not None} for row in rows]
+    found = [
+        {key: str(value) if key.endswith("_at") else value for key, value in row.items() if value is not None}
+        for row in rows
+    ]
     for row in found:
         assert (row.pop("source"), row.pop("node")) == (path.name, "n1")
     found.append({

@@ -124,7 +124,7 @@ def test_an_unreadable_file_is_listed(tmp_path, monkeypatch):
         ("gone", "there is no file or directory"),
         ("gone/*.txt", "no file matches"),
         ("void", "without any file"),
-        ("odd", "got 4 files, none of a known kind (a, b, c, …)"),
+        ("odd", "none of its files is of a known kind (a, b, c, …)"),
         ("s3://bucket/x", "object stores cannot be read yet"),
         ("oss://bucket/x", "object stores cannot be read yet"),
     ],

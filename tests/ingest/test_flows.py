@@ -183,7 +183,8 @@ def naive(line: str) -> dict | str:
 
     def address(key: str) -> str | None:
         try:
-            return str(ipaddress.ip_address(text[key] or ""))
+            found = ipaddress.ip_address(text[key] or "")
+            return str(getattr(found, "ipv4_mapped", None) or found)
         except ValueError:
             return None
 

@@ -10,6 +10,7 @@ from flowstitch.normalize.columns import Pools, to_arrow
 
 EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
 ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
+NO_NODE = "whose dump it is is not known; put it below nodes/<node>/ or name the node in export.toml."
 
 
 def test_rows_do_not_depend_on_threads():
@@ -52,7 +53,7 @@ def test_unknown_files_are_listed_and_have_no_rows(tmp_path, monkeypatch):
     assert [account.rows for account in export.accounts] == [1, 0, 0, 0]
     assert [account.incomplete for account in export.accounts] == [False, False, False, True]
     assert [account.warnings for account in export.accounts] == [
-        [], [], ["empty file"], ["the file cannot be read: Permission denied."],
+        [NO_NODE], [], ["empty file"], ["the file cannot be read: Permission denied."],
     ]  # fmt: skip
     assert export.duplicates == [("e", "a")]
     assert export.conntrack["orig_src_port"].tolist() == [1]

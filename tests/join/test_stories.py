@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import flowstitch
 import pytest
+
+import flowstitch
 from flowstitch.errors import UsageError
 from story import Hop, Story
 

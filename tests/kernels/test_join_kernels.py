@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import naive
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import naive
 from flowstitch.kernels.align import MAX_CELLS, align_observers
 from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.lifetimes import UNKNOWN, split_lifetimes, summarize_entries
 from flowstitch.kernels.owners import find_owners
 from flowstitch.kernels.windows import cover_windows, running_maximum
-from hypothesis import given
-from hypothesis import strategies as st
 
 SECOND = 1_000_000
 EVENTS = ["list", "new", "update", "destroy"]

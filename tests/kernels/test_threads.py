@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import read_export
@@ -16,7 +17,9 @@ from flowstitch.normalize.columns import Pools, to_arrow
 
 def join(node: Path) -> tuple[Reconstruction, Pools]:
     pools = Pools()
-    export = read_export([str(node), str(node.parents[1] / "inventory"), str(node.parents[1] / "vpc-flow")], pools)
+    export = read_export(
+        [str(node), str(node.parents[1] / "inventory"), str(node.parents[1] / "vpc-flow")], pools
+    )
     finish_inventory(export.inventory)
     addresses = build_addresses(export.inventory)
     dataplane = load_dataplane("terway-eniip")
@@ -31,6 +34,9 @@ def test_two_threads_find_what_one_finds(capture: Path) -> None:
         together = list(pool.map(join, nodes))
     for (one, one_pools), (two, two_pools) in zip(alone, together, strict=True):
         for table in ("datapaths", "segments", "observations", "unmatched"):
-            found, wanted = (to_arrow(table, getattr(join, table), pools) for join, pools in ((two, two_pools), (one, one_pools)))
+            found, wanted = (
+                to_arrow(table, getattr(join, table), pools)
+                for join, pools in ((two, two_pools), (one, one_pools))
+            )
             assert found.equals(wanted), table
         assert np.unique(one.datapaths["path_id"]).shape[0] > 1000

@@ -11,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-import flowstitch
 import pyarrow.parquet as pq
 import pytest
+
+import flowstitch
 from flowstitch.catalog import table
 from flowstitch.catalog.arrow import arrow_schema
 from flowstitch.errors import FlowstitchError, UsageError
@@ -61,7 +62,9 @@ def test_columns_are_those_of_the_schemas(result: Path) -> None:
 def test_empty_text_never_stands_for_null(result: Path) -> None:
     with flowstitch.open(result) as opened:
         for name in opened.tables:
-            words = [item.name for item in table(name).fields if item.type in {"address", "name", "enum", "text"}]
+            words = [
+                item.name for item in table(name).fields if item.type in {"address", "name", "enum", "text"}
+            ]
             some = " or ".join(f"{word} = ''" for word in words)
             assert opened.sql(f"select count(*) from {name} where {some}").fetchall() == [(0,)], name
 
@@ -107,7 +110,9 @@ def test_overwrite_replaces_a_result(capture: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out" / "run.json").read_text())["complete"] is True
 
 
-def test_a_failed_run_leaves_nothing_behind(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_run_leaves_nothing_behind(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from flowstitch.runner import pipeline
 
     def no_space(*_: object, **__: object) -> None:
@@ -121,7 +126,9 @@ def test_a_failed_run_leaves_nothing_behind(capture: Path, tmp_path: Path, monke
 
 def test_a_killed_run_leaves_no_result(capture: Path, tmp_path: Path) -> None:
     script = "import sys, flowstitch; flowstitch.run(sys.argv[1], out=sys.argv[2])"
-    process = subprocess.Popen([sys.executable, "-c", script, str(capture), str(tmp_path / "out")], env=dict(os.environ))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(capture), str(tmp_path / "out")], env=dict(os.environ)
+    )
     while process.poll() is None and not list(tmp_path.iterdir()):
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)

@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import flowstitch
 import pytest
+
+import flowstitch
 from metamorphosis import DAYS, Metamorphosis, read, transform
 
 ADDRESSES = ("client_ip", "dialled_ip", "snat_ip", "server_ip", "seen_ip", "src_ip", "dst_ip")
@@ -22,7 +23,9 @@ HASHES = ("path_id", "flow_key")
 def service_ports(export: Path) -> frozenset[int]:
     services = json.loads(read(export / "inventory" / "services.json"))["items"]
     slices = json.loads(read(export / "inventory" / "endpointslices.json"))["items"]
-    ports = {port.get(key) for item in services for port in item["spec"]["ports"] for key in ("port", "nodePort")}
+    ports = {
+        port.get(key) for item in services for port in item["spec"]["ports"] for key in ("port", "nodePort")
+    }
     ports |= {item["spec"].get("healthCheckNodePort") for item in services}
     ports |= {port["port"] for item in slices for port in item["ports"]}
     return frozenset(port for port in ports if port)
@@ -56,7 +59,9 @@ def told(rows: list[dict[str, Any]], change: Metamorphosis | None) -> Counter[st
 
 
 @pytest.mark.parametrize(("seed", "v6"), [(1, False), (2, False), (3, True)])
-def test_the_same_story_gives_the_same_result(capture: Path, result: Path, tmp_path: Path, seed: int, v6: bool) -> None:
+def test_the_same_story_gives_the_same_result(
+    capture: Path, result: Path, tmp_path: Path, seed: int, v6: bool
+) -> None:
     change = Metamorphosis(seed, v6, service_ports(capture))
     transform(capture, tmp_path / "export", change)
     flowstitch.run(tmp_path / "export", out=tmp_path / "result")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import flowstitch
 import pytest
+
+import flowstitch
 from truth import FLOORS, Score, assign, read_truth, score
 
 
@@ -27,7 +28,9 @@ def ask(result: Path, query: str) -> list[tuple]:
 
 
 def test_load_balancer_address_returns_over_the_primary_eni(result: Path) -> None:
-    query = "select return_lands_on, return_evidence, count(*) from datapaths where scenario = '{}' group by all"
+    query = (
+        "select return_lands_on, return_evidence, count(*) from datapaths where scenario = '{}' group by all"
+    )
     assert ask(result, query.format("pod-to-lbip-cluster-remote")) == [("primary", "observed", 331)]
 
 
@@ -37,7 +40,9 @@ def test_all_230_of_scenario_5_return_over_the_primary_eni(capture: Path, result
         paths = opened.table("datapaths").to_pylist()
     found = [paths[number] for number in assign(truth, paths).values()]
     assert len(found) == 230
-    assert {(path["sop"], path["return_lands_on"], path["return_in_eni_role"]) for path in found} == {(5, "primary", "primary")}
+    assert {(path["sop"], path["return_lands_on"], path["return_in_eni_role"]) for path in found} == {
+        (5, "primary", "primary")
+    }
 
 
 def test_cluster_ip_returns_over_the_secondary_eni(result: Path) -> None:
@@ -46,9 +51,15 @@ def test_cluster_ip_returns_over_the_secondary_eni(result: Path) -> None:
 
 
 def test_nothing_is_invented_where_policy_local_has_no_backend(capture: Path, result: Path) -> None:
-    dead = [row for row in read_truth(capture.parent / "truth.csv.gz") if row["lab_case"] == "pod_to_extip_local_no_backend"]
+    dead = [
+        row
+        for row in read_truth(capture.parent / "truth.csv.gz")
+        if row["lab_case"] == "pod_to_extip_local_no_backend"
+    ]
     assert len(dead) == 59
-    clients = ", ".join(f"('{row['client_ip']}', {row['client_port']}, '{row['dialled_ip']}')" for row in dead)
+    clients = ", ".join(
+        f"('{row['client_ip']}', {row['client_port']}, '{row['dialled_ip']}')" for row in dead
+    )
     query = f"select count(*) from datapaths where (client_ip, client_port, dialled_ip) in ({clients})"
     assert ask(result, query) == [(0,)]
 

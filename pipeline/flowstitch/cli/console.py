@@ -114,5 +114,8 @@ def log_options(command: Command) -> Command:
         help="How progress is logged on stderr.",
     )(command)
     return click.option(
-        "-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr; run.json has them."
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="No progress and no warnings on stderr; the manifest in DIR has them.",
     )(command)

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "flowstitch.cli.demo",
     "inspect": "flowstitch.cli.inspect",
     "run": "flowstitch.cli.run",
+    "convert": "flowstitch.cli.convert",
     "ask": "flowstitch.cli.ask",
     "explain": "flowstitch.cli.explain",
     "sql": "flowstitch.cli.sql",
@@ -105,6 +106,7 @@ def _failed(error: BaseException) -> int:
 
 
 @click.group(
+    NAME,
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="""\b

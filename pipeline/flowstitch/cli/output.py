@@ -215,7 +215,7 @@ def _write_json(names: Sequence[str], rows: Iterable[Row], sink: IO[str]) -> Non
 def _write_csv(names: Sequence[str], rows: Iterable[Row], sink: IO[str]) -> None:
     safe: Callable[[str], str] = printable if _is_terminal(sink) else str
     writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(names)
+    writer.writerow([safe(name) for name in names])
     for row in rows:
         writer.writerow([safe(_field(_plain(value))) for value in row])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,9 +16,13 @@ from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from click.shell_completion import CompletionItem
 
     from flowstitch.runner.pipeline import Options, Summary
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXAMPLES = """\b
 Examples:
@@ -38,6 +42,22 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [name for name in names if name.startswith(incomplete)]
 
 
+def reading_options(command: Command) -> Command:
+    """Options ``--threads`` and ``--max-rejects`` of a command that reads exports."""
+    command = click.option(
+        "--max-rejects",
+        metavar="SHARE",
+        type=click.FloatRange(0, 1),
+        help="Share of a source's rows that may be bad.  [default: 0.001]",
+    )(command)
+    return click.option(
+        "--threads",
+        metavar="N",
+        type=click.IntRange(1),
+        help="Files read at the same time.  [default: one per core]",
+    )(command)
+
+
 @click.command("run", epilog=EXAMPLES)
 @click.argument("exports", metavar="EXPORT...", nargs=-1, required=True)
 @click.option("--out", required=True, metavar="DIR", type=click.Path(), help="Directory of the result.")
@@ -53,18 +73,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     help="Leave out earlier rows; ISO 8601 or epoch seconds, UTC unless it says otherwise.",
 )
 @click.option("--until", metavar="TIME", help="Leave out rows from this time on.")
-@click.option(
-    "--threads",
-    metavar="N",
-    type=click.IntRange(1),
-    help="Files read at the same time.  [default: one per core]",
-)
-@click.option(
-    "--max-rejects",
-    metavar="SHARE",
-    type=click.FloatRange(0, 1),
-    help="Share of a source's rows that may be bad.  [default: 0.001]",
-)
+@reading_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
 @log_options
 @click.pass_context
@@ -104,11 +113,16 @@ def reconstruct(
 
     with progress.shown():
         summary = run(exports, out, options, overwrite=overwrite, listener=progress.stage)
+    tell_warnings(summary, progress)
+    return summary
+
+
+def tell_warnings(summary: Summary, progress: Progress) -> None:
+    """Say on stderr what the user should know of the export."""
     for warning in summary.warnings:
         progress.warn(warning)
     if summary.incomplete:
         progress.warn("the export is not whole; the exit code is 1.")
-    return summary
 
 
 def _options(

@@ -69,6 +69,10 @@ def read_conntrack(source: Source, pools: Pools, account: Account) -> Iterator[C
     Columns of the table ``conntrack``, block by block. ``start_at`` and ``stop_at`` are the dumping host's local
     time read as UTC until ``resolve_start`` has seen the whole file.
     """
+    if not source.node:
+        account.warnings.append(
+            "whose dump it is is not known; put it below nodes/<node>/ or name the node in export.toml."
+        )
     reader = _Reader(source, pools, account)
     for block in read_blocks(source.path, account):
         yield from reader.read(block)

@@ -16,7 +16,8 @@ from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.model import Source
 from flowstitch.ingest.overrides import EXPORT_TOML, read_overrides
-from flowstitch.ingest.sniff import Sniffed, sniff
+from flowstitch.ingest.sniff import CANONICAL_TABLE, Sniffed, sniff
+from flowstitch.runner.layout import CONVERT_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +70,7 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     Parameters
     ----------
     exports : directories (searched recursively), files and globs. Passed over within them: symbolic links, hidden
-        files, ``export.toml``, and results of earlier runs.
+        files, ``export.toml``, results of earlier runs, and the manifest beside converted tables.
     exclude : a directory to pass over, the output.
 
     Returns
@@ -90,7 +91,7 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
         names = [source.name for source in discovery.sources]
         shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        message = f"{_listed(exports)}: got {len(names)} files, none of a known kind ({shown}); name the kind in export.toml."
+        message = f"{_listed(exports)}: none of its files is of a known kind ({shown}); name the kind in export.toml."
         raise UsageError(message)
     return discovery
 
@@ -208,11 +209,16 @@ def _is_result(path: Path, out: Path | None) -> bool:
     return path.resolve() == out or ((path / "run.json").is_file() and (path / "datapaths").is_dir())
 
 
+def _is_manifest(path: Path) -> bool:
+    """Whether a file is what ``flowstitch convert`` says of the tables beside it."""
+    return path.name == CONVERT_MANIFEST and (path.parent / "sources").is_dir()
+
+
 def _unique(found: Iterable[_Found]) -> Iterator[_Found]:
     seen = set()
     for item in found:
         path = item.path.resolve()
-        if path not in seen:
+        if path not in seen and not _is_manifest(path):
             seen.add(path)
             yield item
 
@@ -233,15 +239,18 @@ def _names(found: Sequence[_Found]) -> list[str]:
 
 
 def _source(item: _Found, name: str, discovery: Discovery) -> Source:
-    override = item.override
+    override, size = item.override, 0
     try:
         size = item.path.stat().st_size
-        sniffed = sniff(read_head(item.path))
+        sniffed = sniff(read_head(item.path), item.path)
     except OSError as error:
-        size, sniffed = 0, Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}.")
+        sniffed = Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}.")
         discovery.unreadable.add(name)
     if sniffed.note:
         discovery.notes[name] = sniffed.note
+    if sniffed.kind == CANONICAL_TABLE:
+        # it says itself what it is
+        override = replace(override, kind=None, dialect=None)
     kind, dialect = sniffed.kind, sniffed.dialect
     if override.kind is not None:
         dialect = dialect if override.kind == kind else override.default_dialect
@@ -263,7 +272,8 @@ def _source(item: _Found, name: str, discovery: Discovery) -> Source:
 def _drop_duplicates(sources: Sequence[Source], discovery: Discovery) -> None:
     same_size = defaultdict(list)
     for source in sources:
-        if source.size_bytes:
+        # tables of two conversions can well be equal, and each is needed to read its own
+        if source.size_bytes and source.kind != CANONICAL_TABLE:
             same_size[source.size_bytes].append(source)
     first: dict[tuple[str, str], Source] = {}
     dropped: dict[str, str] = {}

@@ -12,6 +12,7 @@ from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.model import Account, Inventory
 from flowstitch.ingest.read import read_source
+from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.normalize.columns import NULL_TIME, Pools
 
 if TYPE_CHECKING:
@@ -100,6 +101,11 @@ def _inspect(source: Source, discovery: Discovery) -> Inspection:
         return found
     torn: list[str] = []
     try:
+        if source.kind == CANONICAL_TABLE:
+            from flowstitch.ingest.parquet import rows_of  # noqa: PLC0415 - few exports have any
+
+            found.rows = rows_of(source.path)
+            return found
         content = read_head(source.path, READ_BYTES + 1, torn.append)
     except OSError as error:
         account.warnings.append(f"the file cannot be read: {error.strerror or error}.")
@@ -126,7 +132,7 @@ def _read(source: Source, found: Inspection, account: Account) -> None:
     found.rows = account.rows
     if account.rejected:
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(account.rejected.items()))
-        account.warnings.append(f"{account.rejected.total()} rows are not understood: {counts}.")
+        account.warnings.append(f"rejected rows: {counts}.")
     found.enis = sorted(
         {pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])}
     )

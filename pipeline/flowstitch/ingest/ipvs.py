@@ -11,7 +11,7 @@ from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
 from flowstitch.ingest.model import IpvsService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from flowstitch.ingest.content import Block
     from flowstitch.ingest.model import Account, NodeFacts
@@ -61,6 +61,16 @@ def read_ipvs(blocks: Iterable[Block], account: Account, facts: NodeFacts) -> No
                     account.skipped[skipped] += 1
                 else:
                     account.accept(line.number)
+    add_services(services, facts)
+
+
+def add_services(services: Mapping[Key, Iterable[Server]], facts: NodeFacts) -> None:
+    """Add virtual services to the IPVS table of a node, which it has from then on.
+
+    Parameters
+    ----------
+    services : real servers of each virtual service; they take the place of those that it had.
+    """
     known = {(service.protocol, service.ip, service.port): service for service in facts.ipvs or []}
     known |= {key: IpvsService(*key, tuple(sorted(servers))) for key, servers in services.items()}
     facts.ipvs = [known[key] for key in sorted(known)]

@@ -22,8 +22,8 @@ class Source:
     name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
     size_bytes : size as stored.
     kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``ipvs-rules``, ``kubernetes``,
-        ``enis``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl`` or ``unknown``.
-    dialect : name of the file in ``schemas/dialects``, empty when the kind has none.
+        ``enis``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or ``unknown``.
+    dialect : name of the file in ``schemas/dialects``, of a canonical table its name, empty when the kind has none.
     node : node of the file, empty when it has none.
     taken_at : microseconds since the epoch at which a snapshot was taken, None when its name does not say.
     timezone : IANA zone of the dumping host from ``export.toml``, empty when not given.

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from flowstitch.ingest.discover import discover
+from flowstitch.ingest.merge import SourceRows, merge_sources
 from flowstitch.ingest.model import Account, Inventory, Source
+from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.normalize.columns import concat_columns
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class Export:
 
     Attributes
     ----------
-    sources : its files in order of their names, unknown ones too.
+    sources : its files in order of their names, unknown ones too; those that canonical tables came from, not the tables.
     accounts : of each source.
     conntrack, flows : columns of those tables, in order of source and line.
     inventory : the cluster.
@@ -62,46 +64,57 @@ def read_export(
 
     Returns
     -------
-    Export. Files of unknown kind are listed and have no rows.
+    Export. Files of unknown kind are listed and have no rows. Where canonical tables and raw files describe one
+    object of the inventory, the raw files count.
 
     Raises
     ------
     UsageError : see ``discover``.
     """
     discovery = discover(exports, exclude=exclude)
-    accounts = [Account() for _ in discovery.sources]
-    for source, account in zip(discovery.sources, accounts, strict=True):
+    canonical = [source for source in discovery.sources if source.kind == CANONICAL_TABLE]
+    read = [SourceRows(source, Account()) for source in discovery.sources if source.kind != CANONICAL_TABLE]
+    copies: dict[str, list[str]] = {}
+    for left, kept in discovery.duplicates:
+        copies.setdefault(kept, []).append(left)
+    for item in read:
+        item.copies = copies.get(item.source.name, [])
         # the readers of known kinds say for themselves
-        if source.kind == "unknown" and source.name in discovery.notes:
-            account.warnings.append(discovery.notes[source.name])
-            account.incomplete = source.name in discovery.unreadable
+        if item.source.kind == "unknown" and item.source.name in discovery.notes:
+            item.account.warnings.append(discovery.notes[item.source.name])
+            item.account.incomplete = item.source.name in discovery.unreadable
 
-    def rows_of(source: Source, account: Account) -> list[Columns]:
-        parts = _read_rows(source, pools, account) if source.kind in _TABLES else []
-        if progress is not None and source.kind in _TABLES:
-            progress(source)
-        return parts
+    def read_rows(item: SourceRows) -> None:
+        if item.source.kind in _TABLES:
+            item.parts = _read_rows(item.source, pools, item.account)
+            if progress is not None:
+                progress(item.source)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        parts = list(pool.map(rows_of, discovery.sources, accounts))
+        list(pool.map(read_rows, read))
     inventory = Inventory()
+    restored, torn = _read_tables(canonical, pools, inventory, progress)
     # one after the other: the order of the inventory's rows is that of the files
-    for source, account in zip(discovery.sources, accounts, strict=True):
-        if source.kind not in _TABLES:
-            _read_facts(source, account, inventory)
+    for item in read:
+        if item.source.kind not in _TABLES:
+            _read_facts(item.source, item.account, inventory)
             if progress is not None:
-                progress(source)
+                progress(item.source)
+    return _assemble(merge_sources([*read, *torn], restored, pools), inventory)
+
+
+def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
     tables: dict[str, list[Columns]] = {"conntrack": [], "flows": []}
-    for source, columns in zip(discovery.sources, parts, strict=True):
-        if source.kind in _TABLES:
-            tables[_TABLES[source.kind]] += columns
+    for item in items:
+        if item.source.kind in _TABLES:
+            tables[_TABLES[item.source.kind]] += item.parts
     return Export(
-        discovery.sources,
-        accounts,
+        [item.source for item in items],
+        [item.account for item in items],
         concat_columns("conntrack", tables["conntrack"]),
         concat_columns("flows", tables["flows"]),
         inventory,
-        discovery.duplicates,
+        sorted((copy, item.source.name) for item in items for copy in item.copies),
     )
 
 
@@ -136,6 +149,16 @@ def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
     columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))
     resolve_start(columns, source)
     return [columns]
+
+
+def _read_tables(
+    files: Sequence[Source], pools: Pools, inventory: Inventory, progress: Callable[[Source], None] | None
+) -> tuple[list[SourceRows], list[SourceRows]]:
+    if not files:
+        return [], []
+    from flowstitch.ingest.tables import read_tables  # noqa: PLC0415
+
+    return read_tables(files, pools, inventory, progress)
 
 
 def _read_facts(source: Source, account: Account, inventory: Inventory) -> None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.sniff_json import sniff_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KINDS = (
     "conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "kubernetes", "enis", "ip-addr", "ip-rule",
     "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
+# A Parquet file of ours. It says itself what it is: not for export.toml to name.
+CANONICAL_TABLE = "canonical-table"
+_PARQUET = b"PAR1"
 _MAX_LINES = 2000
 
 
@@ -24,17 +30,24 @@ class Sniffed(NamedTuple):
     note: str = ""
 
 
-def sniff(head: bytes) -> Sniffed:
+def sniff(head: bytes, path: Path | None = None) -> Sniffed:
     """Kind and dialect by the first line that is of a known kind.
 
     Parameters
     ----------
     head : the first bytes of the file, uncompressed, without a byte order mark, cut anywhere.
+    path : the file, whose end is asked where the head is that of a Parquet file.
 
     Returns
     -------
     Sniffed; prompts, messages and other noise before the first such line do not count.
+
+    Raises
+    ------
+    OSError : a Parquet file without a readable end.
     """
+    if head.startswith(_PARQUET) and path is not None:
+        return _sniff_parquet(path)
     if not head.strip():
         return Sniffed("unknown", "", "empty file" if not head else "nothing but blanks")
     for line in head.splitlines()[:_MAX_LINES]:
@@ -43,6 +56,15 @@ def sniff(head: bytes) -> Sniffed:
                 return Sniffed(kind, dialect)
     found = sniff_json(head)
     return Sniffed(*found) if found else Sniffed("unknown")
+
+
+def _sniff_parquet(path: Path) -> Sniffed:
+    from flowstitch.ingest.parquet import table_of  # noqa: PLC0415 - few exports have any
+
+    name = table_of(path)
+    return (
+        Sniffed(CANONICAL_TABLE, name) if name else Sniffed("unknown", "", "a Parquet file of something else")
+    )
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.join.chains import MAX_TRANSLATIONS
-from flowstitch.join.dataplane import FEATURES, UNCLASSIFIED
+from flowstitch.join.dataplane import FEATURES
 from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _reason(features: dict[str, Ints], path: int) -> tuple[bool, str]:
             return True, f"{name} is not known"
     place = f", server {words['server_place']}" if words["server_place"] else ""
     who = f"{words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
-    return False, f"{UNCLASSIFIED}: {who}"
+    return False, who
 
 
 def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Ints:

@@ -60,6 +60,7 @@ def conntrack_observations(
     out |= {name: rows[name] for name in ("source", "line", "node")}
     out["kind"] = kinds[rows["source"]].astype(np.uint32)
     out["path_id"] = ids[path]
+    out["position"] = chains.position[sides.segment[entries.row_entry]].astype(np.int32)
     out["part"] = np.select(
         [at_client, node == ends.server.node[path]], [part.code("client"), part.code("server")], part.code("transit")
     ).astype(np.uint8)  # fmt: skip
@@ -98,6 +99,7 @@ def flow_observations(
     out["kind"] = kinds[flows["source"][rows]].astype(np.uint32)
     out["node"] = cluster.enis.node[flows["eni"][rows]].astype(np.uint32)
     out["path_id"][: pair.shape[0]] = ids[path[pair]]
+    out["position"][: pair.shape[0]] = stitched.chains.position[windows.segment[pair]]
     out["part"][: pair.shape[0]] = np.where(leg[pair] >= 0, legs_code[leg[pair]], transit)
     out["reason"] = pools.names.codes(REASONS)[
         np.where(np.arange(rows.shape[0]) < pair.shape[0], 0, windows.reason[rows])

@@ -167,8 +167,9 @@ def logged_flags(stitched: Stitched, legs: Legs) -> Ints:
 
 
 def _stays_local(stitched: Stitched, path: Ints, ends: Endpoints, legs: Legs) -> Flags:
-    """Client and server on one node, and neither another node nor an ENI saw the path."""
-    same = (ends.client.node > 0) & (ends.client.node == ends.server.node)
+    """Client and server on one node, or the node itself answered for a service; neither another node nor an ENI saw it."""
+    service = ends.server.kind == field("server_kind").code("service")
+    same = (ends.client.node > 0) & ((ends.client.node == ends.server.node) | service)
     away = np.zeros(len(stitched.chains), np.bool_)
     away[path[stitched.entries.node[stitched.sides.entry] != ends.client.node[path]]] = True
     away[legs.pair_path] = True

@@ -95,6 +95,46 @@ def _count_fitting(side, others, lo, hi, last, jitter):
 
 
 @kernel
+def _span(begin, end):
+    rows = np.empty(end - begin, np.int64)
+    for row in range(begin, end):
+        rows[row - begin] = row
+    return rows
+
+
+@kernel
+def _longest_first(starts, order):
+    """Runs by length, the first of equals first: an insertion sort, there are few (numba's argsort takes 2 s to compile)."""
+    for run in range(order.shape[0]):
+        length = starts[run + 1] - starts[run]
+        place = run
+        while place > 0 and starts[order[place - 1] + 1] - starts[order[place - 1]] < length:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = run
+
+
+@kernel
+def _merge(left, right, chosen, hi):
+    """Rows of ``left`` and the chosen rows of ``right``, both ascending by start, as one."""
+    size = left.shape[0]
+    for item in range(right.shape[0]):
+        size += chosen[item]
+    merged = np.empty(size, np.int64)
+    i = j = 0
+    for place in range(size):
+        while j < right.shape[0] and not chosen[j]:
+            j += 1
+        if j >= right.shape[0] or (i < left.shape[0] and hi[left[i]] <= hi[right[j]]):
+            merged[place] = left[i]
+            i += 1
+        else:
+            merged[place] = right[j]
+            j += 1
+    return merged
+
+
+@kernel
 def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 
@@ -141,39 +181,30 @@ def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, c
                 starts[run] = row
                 run += 1
         starts[runs] = end
-        order = np.argsort(starts[:-1] - starts[1:], kind="mergesort")
-        lead = order[0]
-        head = np.arange(starts[lead], starts[lead + 1])
+        order = np.empty(runs, np.int64)
+        _longest_first(starts, order)
+        head = _span(starts[order[0]], starts[order[0] + 1])
         for row in head:
             segment[row] = count
             count += 1
         for place in range(1, runs):
-            run = order[place]
-            right = np.arange(starts[run], starts[run + 1])
-            partner = np.full(head.shape[0], -1, np.int64)
+            right = _span(starts[order[place]], starts[order[place] + 1])
+            partner = np.empty(head.shape[0], np.int64)
+            partner[:] = -1
             _match(head, right, lo, hi, last, near, far, partner)
-            taken = np.zeros(right.shape[0], np.bool_)
+            alone = np.ones(right.shape[0], np.bool_)
             for item in range(head.shape[0]):
                 if partner[item] >= 0:
                     row = right[partner[item]]
-                    taken[partner[item]] = True
+                    alone[partner[item]] = False
                     segment[row] = segment[head[item]]
-                    candidates[row] = max(
-                        _count_fitting(head[item], right, lo, hi, last, jitter),
-                        _count_fitting(row, head, lo, hi, last, jitter),
-                        1,
-                    )
-            extra = np.empty(head.shape[0] + right.shape[0], np.int64)
-            size = head.shape[0]
-            extra[:size] = head
+                    there = _count_fitting(head[item], right, lo, hi, last, jitter)
+                    back = _count_fitting(row, head, lo, hi, last, jitter)
+                    candidates[row] = max(there, back, 1)
             for item in range(right.shape[0]):
-                if not taken[item]:
+                if alone[item]:
                     segment[right[item]] = count
                     count += 1
-                    extra[size] = right[item]
-                    size += 1
-            if size > head.shape[0]:
-                merged = extra[:size]
-                head = merged[np.argsort(hi[merged], kind="mergesort")]
+            head = _merge(head, right, alone, hi)
         first = end
     return count

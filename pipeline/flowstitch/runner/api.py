@@ -1,15 +1,17 @@
-"""The Python API: ``read``, ``run`` and ``open``."""
+"""The Python API: ``read``, ``convert``, ``run`` and ``open``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowstitch.ingest.inventory import finish_inventory
-from flowstitch.ingest.read import read_export
-from flowstitch.normalize.columns import Pools, to_arrow
-from flowstitch.runner.pipeline import INVENTORY_TABLES, Options, Summary
+from flowstitch.normalize.columns import Pools
+from flowstitch.runner.convert import canonical_tables
+from flowstitch.runner.convert import convert as run_conversion
+from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Options, Summary
 from flowstitch.runner.pipeline import run as run_pipeline
+from flowstitch.runner.sources import read_sources
+from flowstitch.runner.write import arrow_table
 from flowstitch.sql.session import Result
 
 if TYPE_CHECKING:
@@ -17,24 +19,32 @@ if TYPE_CHECKING:
 
 
 def read(*exports: str | Path, threads: int = 1) -> dict[str, pa.Table]:
-    """Canonical tables of exports: ``conntrack``, ``flows`` and the inventory, by name.
+    """Canonical tables of exports: ``conntrack``, ``flows``, ``sources``, ``rejects`` and the inventory, by name.
 
     Raises
     ------
     UsageError when a path does not exist or holds nothing known.
     """
     pools = Pools()
-    export = read_export([str(item) for item in exports], pools, threads=threads)
-    finish_inventory(export.inventory)
-    tables = {
-        "conntrack": to_arrow("conntrack", export.conntrack, pools),
-        "flows": to_arrow("flows", export.flows, pools),
-    }
-    for name in INVENTORY_TABLES:
-        rows = export.inventory.tables[name]
-        columns = {key: [row[key] for row in rows] for key in _field_names(name)}
-        tables[name] = to_arrow(name, columns, pools)
-    return tables
+    export = read_sources([str(item) for item in exports], pools, threads=threads)
+    return {name: arrow_table(name, data, pools) for name, data in canonical_tables(export, pools).items()}
+
+
+def convert(
+    *exports: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    max_rejects: float = DEFAULT_MAX_REJECTS,
+    threads: int = 1,
+) -> Summary:
+    """Write the canonical tables of exports into the directory ``out``, an export itself; see ``flowstitch convert``.
+
+    Raises
+    ------
+    UsageError for wrong paths or an existing ``out``; FlowstitchError when writing fails.
+    """
+    names = [str(item) for item in exports]
+    return run_conversion(names, Path(out), overwrite=overwrite, max_rejects=max_rejects, threads=threads)
 
 
 def run(
@@ -57,9 +67,3 @@ def open_result(result: str | Path) -> Result:
     UsageError when it is not a result.
     """
     return Result(Path(result))
-
-
-def _field_names(name: str) -> list[str]:
-    from flowstitch.catalog import table  # noqa: PLC0415
-
-    return [item.name for item in table(name).fields]

@@ -1,4 +1,4 @@
-"""What a result directory holds beside its tables."""
+"""What a directory of ours holds beside its tables."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST, LOG = "run.json", "run.log.json"
+# Of what ``flowstitch convert`` writes.
+CONVERT_MANIFEST = "convert.json"
 
 
 def is_result(path: Path) -> bool:

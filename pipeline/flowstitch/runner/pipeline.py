@@ -6,19 +6,16 @@ import platform
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowstitch.ingest.addresses import build_addresses
-from flowstitch.ingest.inventory import finish_inventory
-from flowstitch.ingest.read import read_export
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
 from flowstitch.runner.layout import LOG, MANIFEST
-from flowstitch.runner.sources import judge_sources, reject_rows, source_rows
+from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import atomic_directory, write_json, write_table
 
 if TYPE_CHECKING:
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DATAPLANE = "terway-eniip"
 DEFAULT_MAX_REJECTS = 0.001
-INVENTORY_TABLES = ("nodes", "enis", "pods", "services", "endpoints")
 OUTSIDE = "outside --since and --until"
 
 
@@ -106,7 +102,7 @@ def run(
     pools, stages = Pools(), Stages(listener)
     with atomic_directory(out, overwrite=overwrite) as directory:
         stages("reading")
-        export = _read(exports, out, options, pools, stages)
+        export = _read(exports, out, options, pools, listener)
         addresses = build_addresses(export.inventory)
         stages("joining")
         found = reconstruct(
@@ -118,10 +114,9 @@ def run(
         scenarios, hops = scenario_rows(dataplane)
         tables: dict[str, Any] = {
             "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
-            "unmatched": found.unmatched, "rejects": reject_rows(export), "sources": source_rows(export, pools),
-            "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+            "unmatched": found.unmatched, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
         }  # fmt: skip
-        tables |= {name: export.inventory.tables[name] for name in INVENTORY_TABLES}
+        tables |= export_tables(export, pools)
         for name, data in tables.items():
             summary.counts[name] = write_table(directory, name, data, pools)
         found_wanting = judge_sources(export, options.max_rejects)
@@ -133,15 +128,10 @@ def run(
     return summary
 
 
-def _read(exports: Sequence[str], out: Path, options: Options, pools: Pools, stages: Stages) -> Export:
-    export = read_export(
-        exports,
-        pools,
-        threads=options.threads,
-        exclude=out,
-        progress=lambda source: stages(f"reading {source.name}"),
-    )
-    finish_inventory(export.inventory)
+def _read(
+    exports: Sequence[str], out: Path, options: Options, pools: Pools, listener: Callable[[str], None] | None
+) -> Export:
+    export = read_sources(exports, pools, threads=options.threads, exclude=out, listener=listener)
     if options.since is not None or options.until is not None:
         export.conntrack = _within(export, export.conntrack, ("seen_at", "seen_at"), options, pools)
         export.flows = _within(export, export.flows, ("window_start", "window_end"), options, pools)
@@ -184,11 +174,8 @@ def _join_warnings(found: Reconstruction) -> list[str]:
 
 
 def _manifest(export: Export, options: Options, summary: Summary, found: Reconstruction) -> dict[str, Any]:
-    return {
-        "flowstitch": version("flowstitch"),
-        "versions": {name: version(name) for name in ("pyarrow",)},
+    return provenance(export) | {
         "options": {"dataplane": options.dataplane, "since": options.since, "until": options.until, "max_rejects": options.max_rejects},
-        "inputs": [{"source": source.name, "kind": source.kind, "size_bytes": source.size_bytes} for source in export.sources],
         "counts": summary.counts,
         "clock_offsets_us": found.clock_offsets_us,
         "warnings": summary.warnings,
@@ -197,14 +184,10 @@ def _manifest(export: Export, options: Options, summary: Summary, found: Reconst
 
 
 def _log(options: Options, summary: Summary) -> dict[str, Any]:
-    stages = {
-        name: seconds for name, seconds in summary.durations_s.items() if not name.startswith("reading ")
-    }
-    reading = sum(seconds for name, seconds in summary.durations_s.items() if name.startswith("reading"))
     return {
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
         "python": platform.python_version(),
         "threads": options.threads,
-        "durations_s": stages | {"reading": round(reading, 6)},
+        "durations_s": summary.durations_s,
     }

@@ -1,18 +1,51 @@
-"""The account of every source: rows of ``sources`` and ``rejects``, and whether the export was whole."""
+"""What an export was, whatever is made of it: its sources, rejects and inventory, and whether it was whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowstitch.catalog.arrow import TABLES_VERSION
+from flowstitch.ingest.facts import inventory_rows
+from flowstitch.ingest.inventory import finish_inventory
+from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from flowstitch.arrays import Ints
     from flowstitch.ingest.read import Export
     from flowstitch.normalize.columns import Pools
+
+
+def read_sources(
+    exports: Sequence[str],
+    pools: Pools,
+    *,
+    threads: int = 1,
+    exclude: Path | None = None,
+    listener: Callable[[str], None] | None = None,
+) -> Export:
+    """Read exports, see ``read_export``, and put their inventory in order.
+
+    Parameters
+    ----------
+    listener : is told ``reading <name>`` of each source that was read, from several threads at once.
+    """
+    export = read_export(
+        exports,
+        pools,
+        threads=threads,
+        exclude=exclude,
+        progress=(lambda source: listener(f"reading {source.name}")) if listener else None,
+    )
+    finish_inventory(export.inventory)
+    return export
 
 
 @dataclass
@@ -27,7 +60,7 @@ def judge_sources(export: Export, max_rejects: float) -> Wanting:
     """Warnings of all sources; incomplete if one is torn, lost events, or had more than ``max_rejects`` of its rows rejected."""
     wanting = Wanting()
     for source, account in zip(export.sources, export.accounts, strict=True):
-        wanting.warnings += [f"{source.name}: {warning}" for warning in account.warnings]
+        wanting.warnings += [f"{source.name}: {warning}" for warning in sorted(account.warnings)]
         wanting.incomplete |= account.incomplete
         rejected = account.rejected.total()
         if rejected > max_rejects * account.rows:
@@ -40,6 +73,26 @@ def judge_sources(export: Export, max_rejects: float) -> Wanting:
         f"{left}: has the content of {kept} and was not counted again." for left, kept in export.duplicates
     ]
     return wanting
+
+
+def provenance(export: Export) -> dict[str, Any]:
+    """What every manifest says: by what and from what the tables beside it were made."""
+    return {
+        "flowstitch": version("flowstitch"),
+        "versions": {name: version(name) for name in ("pyarrow",)},
+        "tables_version": TABLES_VERSION,
+        "inputs": [
+            {"source": source.name, "kind": source.kind, "size_bytes": source.size_bytes}
+            for source in export.sources
+        ],
+    }
+
+
+def export_tables(export: Export, pools: Pools) -> dict[str, list[dict[str, Any]]]:
+    """Rows of ``sources``, ``rejects`` and the inventory tables, by table."""
+    return {"sources": source_rows(export, pools), "rejects": reject_rows(export)} | inventory_rows(
+        export.inventory
+    )
 
 
 def reject_rows(export: Export) -> list[dict[str, Any]]:
@@ -60,6 +113,9 @@ def reject_rows(export: Export) -> list[dict[str, Any]]:
 def source_rows(export: Export, pools: Pools) -> list[dict[str, Any]]:
     """Rows of the table ``sources``."""
     first, last = _spans(export, pools)
+    copies: dict[str, list[str]] = {}
+    for left, kept in export.duplicates:
+        copies.setdefault(kept, []).append(left)
     rows = []
     for source, account in zip(export.sources, export.accounts, strict=True):
         code = pools.names.code(source.name)
@@ -78,6 +134,8 @@ def source_rows(export: Export, pools: Pools) -> list[dict[str, Any]]:
                 "rejected_by": sorted(account.rejected.items()),
                 "first_seen": None if last[code] == NULL_TIME else int(first[code]),
                 "last_seen": None if last[code] == NULL_TIME else int(last[code]),
+                "complete": not account.incomplete,
+                "copies": sorted(copies.get(source.name, ())),
                 "warnings": sorted(account.warnings),
             }
         )

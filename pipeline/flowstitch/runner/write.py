@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from flowstitch.catalog import table
+from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.normalize.columns import to_arrow
-from flowstitch.runner.layout import is_result
+from flowstitch.runner.layout import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
 
     from flowstitch.normalize.columns import Pools
 
@@ -25,22 +28,26 @@ ROW_GROUP_ROWS = 1 << 17
 
 
 @contextmanager
-def atomic_directory(out: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_directory(out: Path, *, overwrite: bool, manifest: str = MANIFEST) -> Iterator[Path]:
     """Directory to write into; it becomes ``out`` when the block ends well and is removed when it does not.
+
+    Parameters
+    ----------
+    overwrite : replace an ``out`` that is empty or has the manifest.
+    manifest : name of the file that tells such a directory of ours from others.
 
     Raises
     ------
-    UsageError when ``out`` exists and ``overwrite`` is not given or it is not a result, or cannot be written.
+    UsageError when ``out`` exists and ``overwrite`` is not given or it has no such manifest, or cannot be written.
     """
     out = out.absolute()
     if out.exists() or out.is_symlink():
         if not overwrite:
             raise UsageError(f"{out}: exists already; give --overwrite to replace it, or another --out.")
         empty = out.is_dir() and not any(out.iterdir())
-        if not (empty or is_result(out)):
-            raise UsageError(
-                f"{out}: is not a flowstitch result, so --overwrite does not touch it; give another --out."
-            )
+        if not (empty or (out / manifest).is_file()):
+            kind = "flowstitch result" if manifest == MANIFEST else "directory of converted tables"
+            raise UsageError(f"{out}: is not a {kind}, so --overwrite does not touch it; give another --out.")
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +74,18 @@ def _replace(partial: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def arrow_table(name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools) -> pa.Table:
+    """Arrow table of the table ``name``.
+
+    Parameters
+    ----------
+    data : columns as ``to_arrow`` takes them, or rows as dictionaries.
+    """
+    if not hasattr(data, "keys"):
+        data = {item.name: [row[item.name] for row in data] for item in table(name).fields}
+    return to_arrow(name, data, pools)  # type: ignore[arg-type]
+
+
 def write_table(
     directory: Path, name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools
 ) -> int:
@@ -76,12 +95,12 @@ def write_table(
     ----------
     data : columns as ``to_arrow`` takes them, or rows as dictionaries.
     """
-    if not hasattr(data, "keys"):
-        data = {item.name: [row[item.name] for row in data] for item in table(name).fields}
-    arrow = to_arrow(name, data, pools)  # type: ignore[arg-type]
+    arrow = arrow_table(name, data, pools)
+    arrow = arrow.replace_schema_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
     (directory / name).mkdir()
     pq.write_table(
         arrow, directory / name / "part-00000.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS,
+        write_page_checksum=True,
         use_dictionary=[item.name for item in table(name).fields if item.type in {"address", "name", "enum"}],
     )  # fmt: skip
     return arrow.num_rows

@@ -168,7 +168,9 @@ def chains(path: Path) -> tuple[list[Hop], list[Hop]]:
     """Hops of the request, and of the reply; of the reply none when nothing says that there was one."""
     teller = _Teller(path)
     forward, back = teller.forward(), teller.back()
-    answered = any(hop.rows for hop in back) or path.facts["return_lands_on"] or path.facts["return_packets"]
+    facts = path.facts
+    answered = facts["outcome"] == "one_way" or facts["return_lands_on"] or facts["return_packets"]
+    answered = answered or any(hop.rows for hop in back)
     return forward, back if answered else []
 
 

@@ -1,0 +1,74 @@
+"""One conversion: an export in, its canonical tables out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.join.observations import inventory_observations
+from flowstitch.normalize.columns import Pools
+from flowstitch.runner.layout import CONVERT_MANIFEST
+from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Stages, Summary
+from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
+from flowstitch.runner.write import atomic_directory, write_json, write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from flowstitch.ingest.read import Export
+
+    Listener = Callable[[str], None]
+
+
+def convert(
+    exports: Sequence[str],
+    out: Path,
+    *,
+    max_rejects: float = DEFAULT_MAX_REJECTS,
+    threads: int = 1,
+    overwrite: bool = False,
+    listener: Listener | None = None,
+) -> Summary:
+    """Write the canonical tables of exports into the directory ``out``, which is an export itself.
+
+    A run over ``out`` has the same result as one over the exports: beside ``conntrack``, ``flows`` and the inventory
+    the tables keep the sources with their accounts, the rejects, and which lines of a source became inventory
+    (``observations``). Interfaces of nodes, their addresses and routes are not kept: no result has them.
+
+    Parameters
+    ----------
+    max_rejects : share of a source's rows that may be rejected before the conversion counts as incomplete.
+    threads : files that are read at the same time.
+    overwrite : replace an earlier conversion.
+    listener : is told the name of each stage as it begins, and of each file that was read.
+
+    Raises
+    ------
+    UsageError for wrong paths or an existing ``out``; FlowstitchError when writing fails.
+    """
+    pools, stages = Pools(), Stages(listener)
+    with atomic_directory(out, overwrite=overwrite, manifest=CONVERT_MANIFEST) as directory:
+        stages("reading")
+        export = read_sources(exports, pools, threads=threads, exclude=out, listener=listener)
+        stages("writing")
+        summary = Summary(durations_s=stages.durations_s)
+        tables = canonical_tables(export, pools)
+        tables["observations"] = inventory_observations(export.sources, export.accounts, pools)
+        for name, data in tables.items():
+            summary.counts[name] = write_table(directory, name, data, pools)
+        wanting = judge_sources(export, max_rejects)
+        summary.warnings, summary.incomplete = wanting.warnings, wanting.incomplete
+        manifest = provenance(export) | {
+            "options": {"max_rejects": max_rejects},
+            "counts": summary.counts,
+            "warnings": summary.warnings,
+            "complete": not summary.incomplete,
+        }
+        write_json(directory / CONVERT_MANIFEST, manifest)
+        stages.end()
+    return summary
+
+
+def canonical_tables(export: Export, pools: Pools) -> dict[str, Any]:
+    """Tables of an export by name, as ``to_arrow`` and ``write_table`` take them: its rows, sources, rejects and inventory."""
+    return {"conntrack": export.conntrack, "flows": export.flows} | export_tables(export, pools)

@@ -1,0 +1,191 @@
+"""``explain``: one path, hop by hop, with its proofs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import flowstitch
+from flowstitch.cli.explain import MAX_ROWS
+from flowstitch.ingest.raw import find_source, read_lines
+
+if TYPE_CHECKING:
+    from cli.conftest import Call
+
+PROOF = re.compile(r"^ {6}(\S+):(\d+) ", re.MULTILINE)
+
+
+def one(result: Path, where: str, order: str = "path_id") -> dict[str, Any]:
+    """A datapath that a condition holds for."""
+    with flowstitch.open(result) as opened:
+        found = opened.sql(f"from datapaths where {where} order by {order} limit 1")
+        return dict(zip(found.columns, found.fetchall()[0], strict=True))
+
+
+@pytest.fixture(scope="module")
+def masqueraded(result: Path) -> dict[str, Any]:
+    """A path whose reply lands on the primary ENI, with both nodes and all four crossings seen."""
+    return one(
+        result, "scenario = 'pod-to-lbip-cluster-remote' and match = 'exact' and time_quality = 'events'"
+    )
+
+
+def test_a_path_is_told_hop_by_hop(call: Call, result: Path, masqueraded: dict[str, Any]) -> None:
+    path = masqueraded
+    text = call("explain", result, path["path_id"]).stdout
+    head, forward, back = text.split("\n\n")
+    client, server = (
+        f"{path['client_ip']}:{path['client_port']}",
+        f"{path['server_ip']}:{path['server_port']}",
+    )
+    dialled, snat = f"{path['dialled_ip']}:{path['dialled_port']}", f"{path['snat_ip']}:{path['snat_port']}"
+    assert f"client    {client}  pod {path['client_name']} on {path['client_node']}" in head
+    assert f"dialled   {dialled}  lb_ip of service {path['service']}, policy Cluster" in head
+    assert f"saw the client as {snat}" in head
+    assert "scenario  pod-to-lbip-cluster-remote (5): Pod to a load balancer's address" in head
+    assert "return    lands on the primary ENI (observed)" in head
+    hops = [line.strip() for line in forward.splitlines() if line[2] in "●→⇄·"]
+    assert hops == [
+        f"● {client} → {dialled}",
+        f"→ within {path['client_node']}, crosses no ENI",
+        f"⇄ {path['client_node']} translates source {client} → {snat}, destination {dialled} → {server}",
+        f"● {snat} → {server}",
+        f"→ out of {path['client_node']} by {path['forward_out_eni']} ({path['forward_out_eni_role']})",
+        f"→ into {path['server_node']} by {path['forward_in_eni']} (secondary)",
+        f"· conntrack of {path['server_node']}",
+    ]
+    hops = [line.strip() for line in back.splitlines() if line[2:3] and line[2] in "●→⇄·"]
+    assert hops == [
+        f"● {server} → {snat}",
+        f"→ out of {path['server_node']} by {path['return_out_eni']} (secondary)",
+        f"→ into {path['client_node']} by {path['return_in_eni']} (primary)",
+        f"⇄ {path['client_node']} undoes its translation: the same conntrack rows prove it",
+        f"● {dialled} → {client}",
+        f"→ within {path['client_node']}, crosses no ENI",
+    ]
+
+
+def test_every_observation_of_a_path_stands_in_it_once(call: Call, result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        query = """
+            select path_id, list(source || ':' || line order by source, line)
+            from (select *, row_number() over (partition by scenario, evidence, return_lands_on order by path_id) as place from datapaths)
+            join observations using (path_id)
+            where place <= 2
+            group by path_id
+            having count(*) <= $most
+        """
+        paths = opened.sql(query, {"most": MAX_ROWS}).fetchall()
+    assert len(paths) > 20
+    for path_id, rows in paths:
+        text = call("explain", result, path_id).stdout
+        assert sorted(":".join(proof) for proof in PROOF.findall(text)) == sorted(rows)
+
+
+def test_raw_lines_are_shown_when_the_export_is_at_hand(
+    call: Call, result: Path, capture: Path, masqueraded: dict[str, Any]
+) -> None:
+    text = call("explain", result, masqueraded["path_id"], "--export", capture).stdout
+    proofs = PROOF.findall(text)
+    chains = text.partition("\n\n")[2].splitlines()
+    raw = [line.strip() for line in chains if line.startswith(" " * 8)]
+    assert len(raw) == len(proofs) > 4
+    assert sum(f"src={masqueraded['client_ip']} dst={masqueraded['dialled_ip']}" in line for line in raw) >= 3
+    for line in raw:
+        assert str(masqueraded["snat_port"]) in line
+    elsewhere = call("explain", result, masqueraded["path_id"], "--export", capture / "inventory").stdout
+    assert elsewhere == call("explain", result, masqueraded["path_id"]).stdout
+
+
+def test_what_was_not_seen_is_said(call: Call, result: Path, capture: Path, tmp_path: Path) -> None:
+    call("run", capture / "nodes", capture / "inventory", "--out", tmp_path / "blind", "--quiet")
+    path = one(tmp_path / "blind", "scenario = 'pod-to-lbip-cluster-remote' and match = 'exact'")
+    text = call("explain", tmp_path / "blind", path["path_id"]).stdout
+    assert "return    lands on the primary ENI (inferred)" in text
+    assert f"→ out of {path['client_node']}: no flow log row\n" in text
+    owner = "by the owner of the address that the reply goes to it is the primary ENI"
+    assert f"→ into {path['client_node']}: no flow log row; {owner}\n" in text
+    silent = one(result, "outcome = 'unanswered' and match = 'one_sided' and server_kind = 'pod'")
+    text = call("explain", result, silent["path_id"]).stdout
+    assert f"· conntrack of {silent['server_node']}: no conntrack row\n" in text
+    assert text.endswith("return\n  nothing was seen to come back\n")
+    assert "return    nothing came back, or it cannot be known where\n" in text
+    lost = one(result, "outcome = 'one_way' and 'flow' in evidence")
+    back = call("explain", result, lost["path_id"]).stdout.partition("\nreturn\n")[2]
+    assert f"→ into {lost['client_node']}: no flow log row\n" in back
+
+
+def test_a_balancer_that_no_row_shows_is_told(call: Call, result: Path) -> None:
+    path = one(result, "scenario = 'outside-to-lb-to-pod' and dialled_kind = 'lb_ip'")
+    sent = f"load balancer sends {path['dialled_ip']}:{path['dialled_port']} on to {path['server_ip']}:{path['server_port']}"
+    assert f"⇄ {sent}: in no row, by its service" in call("explain", result, path["path_id"]).stdout
+
+
+@pytest.mark.parametrize("side", ["client", "dialled", "server", "snat"])
+def test_an_address_of_several_paths_lists_them(
+    call: Call, result: Path, masqueraded: dict[str, Any], side: str
+) -> None:
+    ip = masqueraded[f"{side}_ip"]
+    with flowstitch.open(result) as opened:
+        query = (
+            "select count(*) from datapaths where $ip in (client_ip, dialled_ip, server_ip, snat_ip, seen_ip)"
+        )
+        ((count,),) = opened.sql(query, {"ip": ip}).fetchall()
+    lines = call("explain", result, ip).stdout.splitlines()
+    assert len(lines) == 1 + 20 + 2
+    assert (
+        lines[-1] == f"{count - 20} more paths have {ip}; name one by its path_id, or by its time with --at."
+    )
+
+
+def test_time_picks_one_of_several(call: Call, result: Path, masqueraded: dict[str, Any]) -> None:
+    target = f"{masqueraded['client_ip']}:{masqueraded['client_port']}"
+    at = masqueraded["first_seen"]
+    assert f"path      {masqueraded['path_id']} " in call("explain", result, target, "--at", at).stdout
+    first = one(
+        result,
+        f"'{masqueraded['client_ip']}' in (client_ip, dialled_ip, server_ip, snat_ip, seen_ip)",
+        "first_seen, path_id",
+    )
+    nearest = call("explain", result, masqueraded["client_ip"], "--at", "2020-01-01").stdout
+    assert f"path      {first['path_id']} " in nearest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["1"], "has no path 1; name an ADDRESS[:PORT] to look for one."),
+        (["192.0.2.1"], "no path has 192.0.2.1 as client, dialled, server or translated address."),
+        (["[2001:DB8::1]:80"], "no path has [2001:DB8::1]:80 as"),
+        (["a-pod"], "got 'a-pod', expected a path_id or ADDRESS[:PORT]"),
+        (["10.0.1.91:65536"], "expected a path_id or ADDRESS[:PORT]"),
+        (["9" * 5000], "expected a path_id or ADDRESS[:PORT]"),
+        (["[::1]80"], "expected a path_id or ADDRESS[:PORT]"),
+        (["10.0.1.91", "--at", "noon"], "--at: got 'noon', expected a time like"),
+        (["10.0.1.91", "--export", "nowhere"], "--export: there is no file or directory 'nowhere'."),
+    ],
+)
+def test_wrong_use(call: Call, result: Path, arguments: list[str], sentence: str) -> None:
+    done = call("explain", result, *arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_source_never_leads_out_of_the_export(tmp_path: Path) -> None:
+    export, secret = tmp_path / "export", tmp_path / "secret.txt"
+    (export / "nodes").mkdir(parents=True)
+    secret.write_text("secret\n")
+    (export / "nodes" / "log.txt").write_text("one\ntwo\nthree")
+    (export / "link.txt").symlink_to(secret)
+    for name in ("../secret.txt", str(secret), "link.txt", "nodes/../../secret.txt", "nodes", "nothing.txt"):
+        assert find_source([export], name) is None
+    assert find_source([tmp_path / "other", export], "nodes/log.txt") == export / "nodes" / "log.txt"
+    file = export / "nodes" / "log.txt"
+    for name in ("log.txt", "nodes/log.txt", "export/nodes/log.txt"):
+        assert find_source([file], name) == file
+    assert read_lines(file, [1, 3, 9]) == {1: b"one", 3: b"three"}

@@ -1,0 +1,129 @@
+"""``inspect``: what files are, from their first bytes."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowstitch.ingest.inspect import READ_BYTES, find_gaps
+
+if TYPE_CHECKING:
+    from cli.conftest import Call
+
+NODE = "nodes/cn-hongkong.10.0.1.47"
+ENTRY = (
+    "[1795395003.{0:06}]\t    [NEW] ipv4     2 tcp      6 120 SYN_SENT src=10.0.1.91 dst=10.0.3.63 sport=20088 dport=80 "
+    "[UNREPLIED] src=10.0.3.58 dst=10.0.1.82 sport=8080 dport=56690 id=630463324\n"
+)
+
+
+def inspected(call: Call, *exports: Path, code: int = 0) -> dict[str, dict[str, object]]:
+    done = call("inspect", *exports, "--format", "json")
+    assert done.exit_code == code
+    assert done.stderr == ""
+    return {row["source"]: row for row in json.loads(done.stdout)}
+
+
+def test_it_tells_what_a_run_will_read(call: Call, capture: Path, result: Path) -> None:
+    found = inspected(call, capture)
+    (*rows,) = json.loads(call("sql", result, "from sources", "--format", "json").stdout)
+    assert set(found) == {row["source"] for row in rows}
+    for row in rows:
+        told = found[row["source"]]
+        assert told["kind"] == row["kind"]
+        assert told["node"] == row["node"]
+        if told["rows"] is not None:
+            assert (told["rows"], told["whole"]) == (row["rows"], True)
+    log = found["vpc-flow/eni-j6cz6vfhp7a8whk54mul.jsonl.gz"]
+    assert log["enis"] == ["eni-j6cz6vfhp7a8whk54mul"]
+    assert (log["first_seen"], log["last_seen"]) == ("2026-11-23T00:44:22Z", "2026-11-23T00:53:00Z")
+    dump = found[f"{NODE}/conntrack-list.1795394843.871.txt.gz"]
+    assert dump["first_seen"] == dump["last_seen"] == "2026-11-23T00:47:23.871000Z"
+
+
+def test_a_table_is_for_readers(call: Call, capture: Path) -> None:
+    lines = call("inspect", capture / NODE).stdout.splitlines()
+    assert lines[0].split() == ["source", "kind", "of", "rows", "from", "to", "warnings"]
+    (events,) = (line.split() for line in lines if line.startswith("conntrack-events.log.gz"))
+    assert events[1:4] == ["conntrack-events", "cn-hongkong.10.0.1.47", "8963"]
+
+
+def test_torn_and_double_files_are_told(call: Call, torn_export: Path) -> None:
+    copy = torn_export / "copy.json"
+    copy.write_text(
+        '{"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "a", "namespace": "b"}}]}'
+    )
+    (torn_export / "twin.json").write_text(copy.read_text())
+    found = inspected(call, torn_export, code=1)
+    (warning,) = found[f"{NODE}/conntrack-events.log.gz"]["warnings"]
+    assert "the gzip stream is torn" in warning
+    assert found["copy.json"]["warnings"] == ["twin.json has the same content and does not count."]
+
+
+def test_little_of_a_large_file_is_read(call: Call, tmp_path: Path) -> None:
+    lines = [ENTRY.format(number) for number in range(40_000)]
+    (tmp_path / "nodes" / "a").mkdir(parents=True)
+    with gzip.open(tmp_path / "nodes" / "a" / "events.gz", "wt", compresslevel=1) as file:
+        file.writelines(lines)
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "a", "namespace": "b", "annotations": {"long": "x" * READ_BYTES}},
+    }
+    (tmp_path / "pods.json").write_text(json.dumps({"kind": "List", "items": [pod]}))
+    found = inspected(call, tmp_path)
+    events = found["nodes/a/events.gz"]
+    assert events["rows"] == READ_BYTES // len(lines[0])
+    assert events["whole"] is False
+    assert events["warnings"] == ["rows, span and gaps are of its first 4 MiB."]
+    assert found["pods.json"]["rows"] is None
+    assert found["pods.json"]["warnings"] == ["a document of more than 4 MiB: its items were not counted."]
+    assert f"≥ {events['rows']}" in call("inspect", tmp_path).stdout
+
+
+def test_silence_and_rejects_are_told(call: Call, tmp_path: Path) -> None:
+    text = ENTRY.format(0) + "what is this\n" + ENTRY.format(1).replace("1795395003", "1795395103")
+    (tmp_path / "node=a").mkdir()
+    (tmp_path / "node=a" / "events.log").write_text(text)
+    found = inspected(call, tmp_path)["node=a/events.log"]
+    assert found["gaps"] == ["2026-11-23T00:50:03Z/2026-11-23T00:51:43.000001Z"]
+    assert found["rows"] == 3
+    assert [warning.rpartition(" ")[2] for warning in found["warnings"]] == ["1."]
+    assert found["warnings"][0].startswith("rejected rows: ")
+    assert "nothing from 2026-11-23T00:50:03Z to" in call("inspect", tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (None, "got a directory without any file to read"),
+        ("hello\n", "none of its files is of a known kind (hello.txt)"),
+    ],
+)
+def test_wrong_use(call: Call, tmp_path: Path, text: str | None, sentence: str) -> None:
+    if text is not None:
+        (tmp_path / "hello.txt").write_text(text)
+    done = call("inspect", tmp_path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9))))
+def test_gaps_are_the_times_that_nothing_covers(spans: list[tuple[int, int]]) -> None:
+    begin = np.array([start for start, _ in spans], np.int64)
+    end = np.array([start + length for start, length in spans], np.int64)
+    covered = {moment for start, length in spans for moment in range(start, start + length)}
+    edges = sorted({start for start, _ in spans} | {start + length for start, length in spans})
+    open_spans: list[tuple[int, int]] = []
+    for left, right in itertools.pairwise(edges):
+        if left not in covered:
+            touching = open_spans and open_spans[-1][1] == left and left not in {start for start, _ in spans}
+            open_spans[-1:] = [(open_spans[-1][0], right)] if touching else [*open_spans[-1:], (left, right)]
+    assert find_gaps(begin, end, least=3) == [(left, right) for left, right in open_spans if right - left > 3]

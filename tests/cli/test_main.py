@@ -1,0 +1,134 @@
+"""The group: what it lists, what it imports, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import flowstitch.cli.schema
+from cli.conftest import COMMAND, Call, start
+from flowstitch.cli.main import COMMANDS
+
+ENGINES = {"numba", "polars", "duckdb", "pyarrow", "numpy"}
+
+
+def test_help_names_every_command_and_imports_no_engine() -> None:
+    code = (
+        "import sys\nfrom flowstitch.cli.main import commands\n"
+        "try:\n    commands.main(['--help'])\n"
+        f"except SystemExit as end:\n    print(sorted({ENGINES} & set(sys.modules)), end.code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *help_lines, found = done.stdout.splitlines()
+    assert found == "[] 0"
+    listed = [line.split()[0] for line in help_lines if line.startswith("  ") and len(line.split()) > 1]
+    assert set(COMMANDS) <= set(listed)
+    assert "..." not in done.stdout.replace("COMMAND [ARGS]...", "")
+    assert "_FLOWSTITCH_COMPLETE=zsh_source" in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_line_of_help_and_examples(call: Call, name: str) -> None:
+    helped = call(name, "--help")
+    assert helped.exit_code == 0
+    assert f"flowstitch {name}" in helped.stdout.partition("Examples:")[2]
+
+
+def test_version(call: Call) -> None:
+    assert call("--version").stdout == f"flowstitch {flowstitch.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["shema"], "flowstitch: there is no command 'shema'; did you mean 'schema'?\n"),
+        (["schema", "datapath"], "flowstitch: there is no table 'datapath'; did you mean 'datapaths'?\n"),
+        (["schema", "--formt", "json"], "flowstitch: no such option '--formt'."),
+        (["run"], "flowstitch: missing argument 'EXPORT...'; see flowstitch run --help.\n"),
+    ],
+)
+def test_wrong_use_is_one_sentence(call: Call, arguments: list[str], sentence: str) -> None:
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_a_command_it_helps_and_fails(call: Call) -> None:
+    done = call()
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "Commands:" in done.stderr
+
+
+def raising(error: BaseException) -> object:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+def test_the_unexpected_is_one_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FLOWSTITCH_DEBUG", raising=False)
+    monkeypatch.setattr(flowstitch.cli.schema, "table_names", raising(ZeroDivisionError("a \x1b[31mreason")))
+    done = call("schema")
+    assert done.exit_code == 3
+    sentence = r"flowstitch: failed unexpectedly with ZeroDivisionError: a \x1b[31mreason; FLOWSTITCH_DEBUG=1 shows where."
+    assert done.stderr == sentence + "\n"
+
+
+def test_debugging_shows_where(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLOWSTITCH_DEBUG", "1")
+    monkeypatch.setattr(flowstitch.cli.schema, "table_names", raising(ZeroDivisionError("a reason")))
+    done = call("schema")
+    assert done.exit_code == 3
+    assert "Traceback" in done.stderr
+
+
+def test_an_interrupt_is_one_line(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flowstitch.cli.schema, "table_names", raising(KeyboardInterrupt()))
+    done = call("schema")
+    assert done.exit_code == 130
+    assert done.stderr.strip() == "flowstitch: interrupted."
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "parquet"])
+def test_a_reader_may_leave_early(result: Path, form: str) -> None:
+    # more than a pipe holds
+    with start("sql", result, "from observations", "--format", form) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        os.read(process.stdout.fileno(), 1)
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 141
+    assert "Error" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_leaves_nothing(capture: Path, tmp_path: Path, number: int, code: int) -> None:
+    with start("run", capture, "--out", tmp_path / "result") as process:
+        assert process.stderr is not None
+        assert "reading" in process.stderr.readline()
+        process.send_signal(number)
+        said = process.stderr.read()
+    assert process.returncode == code
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_completed() -> None:
+    words = {
+        "_FLOWSTITCH_COMPLETE": "bash_complete",
+        "COMP_WORDS": "flowstitch ask result ret",
+        "COMP_CWORD": "3",
+    }
+    done = subprocess.run(COMMAND, env=os.environ | words, capture_output=True, text=True, check=True)
+    assert done.stdout == "plain,return-eni\n"

@@ -1,0 +1,46 @@
+"""Every question keeps what its header promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import flowstitch
+from flowstitch.errors import SchemaError, UsageError
+from flowstitch.sql.questions import parse_question, question, question_names
+from flowstitch.sql.returns import read_returns
+
+
+@pytest.mark.parametrize("name", question_names())
+def test_columns_are_those_of_the_header(result: Path, name: str) -> None:
+    asked = question(name)
+    with flowstitch.open(result) as opened:
+        answer = opened.sql(asked.sql)
+        assert answer.columns == [column for column, _ in asked.columns]
+        rows = answer.fetchall()
+        assert rows
+        assert opened.sql(asked.sql).fetchall() == rows
+    assert all(meaning.endswith(".") for _, meaning in asked.columns)
+    assert asked.title.endswith("?")
+    assert asked.grain.startswith("one row per ")
+
+
+@pytest.mark.parametrize("name", question_names())
+def test_a_result_without_connections_has_an_answer(capture: Path, tmp_path: Path, name: str) -> None:
+    flowstitch.run(capture / "inventory", out=tmp_path / "result")
+    with flowstitch.open(tmp_path / "result") as opened:
+        assert len(opened.sql(question(name).sql).fetchall()) == (6 if name == "coverage" else 0)
+        assert read_returns(opened).sentence == "no reply came back over an ENI of its client's node."
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="there is no question 'return-en'; did you mean 'return-eni'"):
+        question("return-en")
+
+
+def test_a_header_has_to_be_complete() -> None:
+    header = "-- title: What?\n-- why: Because.\n-- grain: one row per row\n-- columns:\n--   a: A.\n--   b: B: b.\nselect 1 -- b: no"
+    assert parse_question("x", header).columns == (("a", "A."), ("b", "B: b."))
+    with pytest.raises(SchemaError, match=r"questions/x\.sql: the header lacks why, columns\."):
+        parse_question("x", "-- title: What?\n-- grain: one row per row\nselect 1")
