@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
+from naive_text import *  # noqa: F403 - the twins of the kernels that read text
+
 UNKNOWN = None
 SECOND = 1_000_000
 SLACK = 1_500_000

@@ -31,6 +31,7 @@ def digests(result: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.smoke
 def test_every_row_of_every_source_is_accounted_for(result: Path) -> None:
     with flowstitch.open(result) as opened:
         query = "select count(*), sum(rows) from sources where rows <> parsed + skipped + rejected"
@@ -52,6 +53,7 @@ def test_every_row_of_every_source_is_accounted_for(result: Path) -> None:
         assert opened.sql(lost).fetchall() == [(0,)]
 
 
+@pytest.mark.smoke
 def test_columns_are_those_of_the_schemas(result: Path) -> None:
     for folder in sorted(path for path in result.iterdir() if path.is_dir()):
         found = pq.read_schema(next(folder.glob("*.parquet")))

@@ -16,6 +16,7 @@ def scored(capture: Path, result: Path) -> Score:
         return score(read_truth(capture.parent / "truth.csv.gz"), opened.table("datapaths").to_pylist())
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("measure", FLOORS)
 def test_floor(scored: Score, measure: str) -> None:
     assert scored.tries[measure] > 2000
