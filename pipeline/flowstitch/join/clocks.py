@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 TOLD_APART = SECOND // 2
 
 
-def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[int, int]:
-    """Offset of each node's clock against a common one, µs.
+def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
+    """Offset of each node's clock against a common one, that of the node nearest to all others, µs.
 
     Only wire keys count that exactly two nodes saw, once each, both from the NEW on: those two lifetimes are one,
     and the difference of their starts is the clocks' (a reader stamps within some 0.1 s). The median per pair of
@@ -26,15 +26,16 @@ def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[
 
     Parameters
     ----------
-    wire, node : shape (sides,), wire key and node of each side.
+    wire, node : shape (sides,), wire key and node of each side, small numbers.
     start : shape (sides,), start of the side's lifetime by its node's clock, µs.
     exact : shape (sides,), bool, the start is that of a NEW.
 
     Returns
     -------
-    Node to offset; what has to be taken from that node's times. A node without a pair has 0.
+    Offset by node: what has to be taken from that node's times. A node without a pair has 0.
     """
-    offsets = dict.fromkeys(np.unique(node).tolist(), 0)
+    nodes = np.unique(node).tolist()
+    offsets = np.zeros(int(node.max(initial=0)) + 1, np.int64)
     order = np.lexsort((node, wire))
     sizes = np.bincount(wire, minlength=1)
     twice = sizes[wire[order]] == 2
@@ -50,10 +51,12 @@ def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> dict[
         of_pair = gap[numbers == number]
         left, right = node[pairs[row]].tolist()
         edges.append((-of_pair.shape[0], left, right, int(np.median(of_pair))))
-    tree = _Forest(offsets)
+    tree = _Forest(offsets, nodes)
     for _, left, right, median in sorted(edges):
         tree.join(left, right, median)
-    return {node: offset if abs(offset) >= TOLD_APART else 0 for node, offset in offsets.items()}
+    known = offsets[nodes]
+    offsets[nodes] -= min(known.tolist(), key=lambda middle: int(np.abs(known - middle).sum()))
+    return np.where(np.abs(offsets) >= TOLD_APART, offsets, 0)
 
 
 def flow_log_offset(window_start: Ints, first: Ints) -> int:
@@ -73,15 +76,15 @@ def flow_log_offset(window_start: Ints, first: Ints) -> int:
 class _Forest:
     """Offsets within each connected part, joined from the best-proven pair on."""
 
-    def __init__(self, offsets: dict[int, int]) -> None:
+    def __init__(self, offsets: Ints, nodes: list[int]) -> None:
         self._offsets = offsets
-        self._part = {node: node for node in offsets}
+        self._part = {node: node for node in nodes}
 
     def join(self, left: int, right: int, gap: int) -> None:
         """Let ``right``'s clock be ``gap`` ahead of ``left``'s, unless that is known already."""
         if self._part[left] == self._part[right]:
             return
-        shift = self._offsets[left] + gap - self._offsets[right]
+        shift = int(self._offsets[left]) + gap - int(self._offsets[right])
         old, new = self._part[right], self._part[left]
         for node, part in self._part.items():
             if part == old:

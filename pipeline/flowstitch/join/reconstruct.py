@@ -25,7 +25,7 @@ from flowstitch.join.refusals import attribute_refusals
 from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
 from flowstitch.join.verdicts import judge
-from flowstitch.join.windows import attach_windows
+from flowstitch.join.windows import attach_windows, flow_clock_offset
 from flowstitch.normalize.columns import concat_columns, take_columns
 
 if TYPE_CHECKING:
@@ -75,12 +75,14 @@ def reconstruct(
     stage("entries")
     entries = build_entries(conntrack, inventory.facts, cluster.local, pools)
     stage("segments")
-    sides, seen, offsets = build_segments(entries, pools.names.ranks())
+    sides, seen, ahead = build_segments(entries, pools.names.ranks())
+    offset = flow_clock_offset(flows, seen)
+    seen, ahead[np.unique(entries.node)] = seen.later(offset), ahead[np.unique(entries.node)] - offset
     windows, segments = attach_windows(flows, seen, cluster.services.ports)
     windows, refused = attribute_refusals(flows, windows, segments)
     stage("chains")
     chains = build_chains(sides, len(segments))
-    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused)
+    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused, ahead)
     stage("datapaths")
     shared = paths_per_row(windows, chains)
     paths = _know_paths(stitched, shared, cluster)
@@ -98,7 +100,7 @@ def reconstruct(
         ],
     )
     unmatched = unmatched_flows(flows, windows, kinds, pools)
-    known = {pools.names.word(node) or "": offset for node, offset in offsets.items()}
+    known = {pools.names.word(node) or "": int(ahead[node]) for node in np.unique(entries.node).tolist()}
     return Reconstruction(
         _take(datapath_columns(paths, ids, flow_key, cluster), by_path),
         _take(segment_columns(stitched, ids, pools), by_segment),

@@ -50,7 +50,7 @@ class Segments:
     Attributes
     ----------
     tuples : the tuple, from client to server as far as that is known.
-    first, last : first and last packet, µs by a common clock.
+    first, last : first and last packet, µs by a common clock, that of the flow logs where there are any.
     held : until when conntrack kept an entry for it, µs; ``last`` where no conntrack saw it.
     directed : bool, it is known who opened the connection.
     """
@@ -64,9 +64,16 @@ class Segments:
     def __len__(self) -> int:
         return self.first.shape[0]
 
+    def later(self, offset: int) -> Segments:
+        """The same segments by a clock that is so many µs ahead."""
+        first, last, held = (
+            _shifted(times, np.int64(-offset)) for times in (self.first, self.last, self.held)
+        )
+        return Segments(self.tuples, first, last, held, self.directed)
 
-def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, dict[int, int]]:
-    """Sides of all entries, the segments they make up, and the clock offset of each node in µs.
+
+def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, Ints]:
+    """Sides of all entries, the segments they make up, and how far each node's clock is ahead, by name code, µs.
 
     Parameters
     ----------
@@ -80,7 +87,7 @@ def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, dict
     node = ranks[entries.node[entry]]
     exact = (entries.seen[entry] & (1 << NEW)) > 0
     offsets = estimate_offsets(wire, node, entries.start_hi[entry], exact)
-    shift = np.array([offsets[code] for code in node.tolist()], np.int64)
+    shift = offsets[node]
     observer = node << 16 | entries.zone[entry]
     lo, hi, last, held = (
         _shifted(values[entry], shift)
@@ -94,11 +101,13 @@ def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, dict
     )  # fmt: skip
     segment[order], candidates[order] = found, fitting
     sides = Sides(entry, reply, tuples, segment, candidates)
-    known = {code: offsets[int(ranks[code])] for code in np.unique(entries.node).tolist()}
-    return sides, _segments(sides, entries, hi, last, held, count), known
+    ahead = np.zeros(ranks.shape[0], np.int64)
+    nodes = np.unique(entries.node)
+    ahead[nodes] = offsets[ranks[nodes]]
+    return sides, _segments(sides, entries, hi, last, held, count), ahead
 
 
-def _shifted(times: Ints, shift: Ints) -> Ints:
+def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:
     return np.where(times == UNKNOWN, UNKNOWN, times - shift)
 
 

@@ -55,6 +55,7 @@ class Stitched:
     Attributes
     ----------
     refused : shape (segments,), bool, ICMP errors refused the segment.
+    ahead : by name code of a node, how far its clock is ahead of the common one, µs.
     """
 
     flows: Columns
@@ -64,6 +65,7 @@ class Stitched:
     segments: Segments
     chains: Chains
     refused: Flags
+    ahead: Ints
 
 
 @dataclass(frozen=True)

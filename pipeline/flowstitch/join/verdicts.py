@@ -46,7 +46,7 @@ class Verdicts:
     candidates : lifetimes that fitted at the worst joint.
     counters : shape (paths, 4), packets and bytes forward, packets and bytes back, -1 if nobody counted.
     counted_by : name code of the node or ENI that counted.
-    first, last : µs, by the clock of the lead's node.
+    first, last : µs, by the common clock.
     payload : feature code, 1 none, 2 some, 3 never opened, 0 not known.
     local : bool, the path stays on one node.
     """
@@ -82,8 +82,10 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     candidates = np.ones(len(chains), np.int64)
     np.maximum.at(candidates, path, sides.candidates)
     match = _match(entries, sides, path, chains, ends, candidates)
-    first = np.where(lead.led, lead.take(entries.start_hi), segments.first[chains.root])
-    last = np.maximum(first, np.where(lead.led, lead.take(entries.last), segments.last[chains.root]))
+    ahead = np.where(lead.led, stitched.ahead[lead.node], 0)
+    first = np.where(lead.led, lead.take(entries.start_hi) - ahead, segments.first[chains.root])
+    last = np.where(lead.led, lead.take(entries.last) - ahead, segments.last[chains.root])
+    last = np.maximum(first, last)
     payload = _payload(ends, lead, counters, logged_flags(stitched, legs), cluster.pools)
     return Verdicts(
         outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local

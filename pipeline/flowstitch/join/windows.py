@@ -25,7 +25,7 @@ SLACK = 2 * SECOND
 LINGER = 120 * SECOND
 # Rows of one wire key that are further apart are different connections.
 GAP = 300 * SECOND
-SYN, ACK = 2, 16
+TCP, SYN, ACK = 6, 2, 16
 ICMP_ONE_WAY = 3
 
 
@@ -81,9 +81,8 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
     usable = flows["log_status"] == field("log_status").code("OK")
     reason = _coverage_reasons(flows)
     flags = flows["tcp_flags"]
-    opens = (tuples.protocol == 6) & (flags > 0) & (flags & SYN > 0)
-    begins = opens & (flags & ACK == 0)
-    flows = _common_clock(flows, key, begins, segments)
+    opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
+    begins = _begins(flows, tuples)
     offsets, segment = _cover(flows, np.where(usable, key[known:], -1), key[:known], segments, opens)
     lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
     errors = _one_way_echo(tuples.take(lonely), key[known:][lonely])
@@ -107,17 +106,22 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
     return Windows(run_pointers(row, tuples.src.shape[0]), segment, row, forward, reason), joined
 
 
-def _common_clock(flows: Columns, key: Ints, begins: Flags, segments: Segments) -> Columns:
-    """Windows by the clock of the segments, from connections that are alone on their wire key."""
-    known = len(segments)
+def flow_clock_offset(flows: Columns, segments: Segments) -> int:
+    """How far the flow logs' clock is ahead of the segments', µs, from connections that are alone on their wire key."""
+    tuples, known = flow_tuples(flows), len(segments)
+    key, _ = number_wires(concat_tuples(segments.tuples, tuples), logged=True)
     segment_of = np.full(int(key.max(initial=-1)) + 1, -1, np.int64)
     segment_of[key[:known]] = np.arange(known)
     lone = np.bincount(key[:known], minlength=segment_of.shape[0]) == 1
-    rows = np.flatnonzero(begins & lone[key[known:]])
+    rows = np.flatnonzero(_begins(flows, tuples) & lone[key[known:]])
     segment = segment_of[key[known:][rows]]
     dated = segments.first[segment] != UNKNOWN
-    offset = flow_log_offset(flows["window_start"][rows[dated]], segments.first[segment[dated]])
-    return flows | {name: flows[name] - offset for name in ("window_start", "window_end")}
+    return flow_log_offset(flows["window_start"][rows[dated]], segments.first[segment[dated]])
+
+
+def _begins(flows: Columns, tuples: Tuples) -> Flags:
+    """Rows with a SYN and no answer in them: their source opened the connection."""
+    return (tuples.protocol == TCP) & (flows["tcp_flags"] > 0) & (flows["tcp_flags"] & (SYN | ACK) == SYN)
 
 
 def _coverage_reasons(flows: Columns) -> Ints:
