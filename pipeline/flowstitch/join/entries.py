@@ -9,6 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.instants import row_instants
 from flowstitch.join.keys import Tuples, run_pointers
 from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
@@ -77,7 +78,8 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     """
     orig, reply = _tuples(rows, local)
     number, _ = group(_entry_words(rows, orig, reply))
-    instants = row_instants(rows)
+    full_timeout = full_timeouts(rows, facts, pools)
+    instants = row_instants(rows, number, full_timeout)
     lo, hi = _start_bounds(rows, instants)
     order = np.lexsort((instants, number))
     count = rows["node"].shape[0]
@@ -95,7 +97,7 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     start_lo, start_hi = start_lo[:found], start_hi[:found]
     summarize_entries(
         by_entry, row_entry, rows["event"], instants, rows["state"], rows["replied"], rows["assured"],
-        rows["timeout_s"], full_timeouts(rows, facts, pools), rows["delta_time_s"],
+        rows["timeout_s"], full_timeout, rows["delta_time_s"],
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,
     )  # fmt: skip
@@ -151,17 +153,6 @@ def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
         words.append(tuples.src.astype(np.uint64) << np.uint64(32) | tuples.dst.astype(np.uint64))
         words.append(tuples.src_port.astype(np.uint64) << np.uint64(16) | tuples.dst_port.astype(np.uint64))
     return np.stack(words, axis=1)
-
-
-def row_instants(rows: Columns) -> Ints:
-    """When the kernel wrote each row, µs: a dump's stamp can be seconds off, ``[start=]`` + delta-time is not.
-
-    Both are cut to the second, so the instant lies within two seconds from their sum.
-    """
-    seen, start, lived = rows["seen_at"], rows["start_at"], rows["delta_time_s"]
-    told = (rows["event"] == field("event").code("list")) & (start != UNKNOWN) & (lived >= 0)
-    earliest = start + lived * SECOND
-    return np.where(told, np.clip(seen, earliest, earliest + 2 * SECOND), seen)
 
 
 def _start_bounds(rows: Columns, seen: Ints) -> tuple[Ints, Ints]:
