@@ -44,11 +44,11 @@ def repeat(columns: Columns, copies: int) -> Columns:
     return tiled
 
 
-def join(export: Export, conntrack: Columns, flows: Columns, pools: Pools) -> tuple[dict[str, float], int]:
+def join(export: Export, rows: dict[str, Columns], pools: Pools) -> tuple[dict[str, float], int]:
     """Seconds by stage, and how many datapaths were found."""
     stages = Stages()
     found = reconstruct(
-        conntrack, flows, export.inventory, build_addresses(export.inventory), export.sources, export.accounts,
+        rows, export.inventory, build_addresses(export.inventory), export.sources, export.accounts,
         load_dataplane("terway-eniip"), pools, stages,
     )  # fmt: skip
     stages.end()
@@ -76,13 +76,13 @@ def main() -> int:
     pools = Pools()
     export = read_export([str(CAPTURE)], pools)
     finish_inventory(export.inventory)
-    _, once = join(export, export.conntrack, export.flows, pools)
-    conntrack, flows = (repeat(columns, options.copies) for columns in (export.conntrack, export.flows))
-    rows = conntrack["line"].shape[0] + flows["line"].shape[0]
-    size = sum(values.nbytes for columns in (conntrack, flows) for values in columns.values())
+    _, once = join(export, export.rows, pools)
+    tables = {name: repeat(columns, options.copies) for name, columns in export.rows.items()}
+    rows = sum(columns["line"].shape[0] for columns in tables.values())
+    size = sum(values.nbytes for columns in tables.values() for values in columns.values())
     runs, copies_s = [], []
     for _ in range(options.repeats):
-        durations, paths = join(export, conntrack, flows, pools)
+        durations, paths = join(export, tables, pools)
         if paths < once * options.copies * 0.99:
             print(
                 f"{paths} datapaths, expected about {once * options.copies}: not timing a wrong answer",

@@ -109,6 +109,15 @@ class Metamorphosis:
         line = self.text(line)
         return re.sub(r"-([tur]) (2001:\S+):(\d+)", r"-\1 [\2]:\3", line)
 
+    def connection(self, line: str) -> str:
+        """A line of ``ipvsadm -Lnc``: its endpoints are ADDRESS:PORT, an IPv6 address in brackets."""
+
+        def end(match: re.Match[str]) -> str:
+            ip = self.address(match[1])
+            return f"{f'[{ip}]' if ':' in ip else ip}:{self.port(int(match[2]))}"
+
+        return re.sub(r"(?<![\d.])((?:\d{1,3}\.){3}\d{1,3}):(\d+)", end, line)
+
     def document(self, text: str) -> str:
         return ISO.sub(lambda match: _later(match[0]), self.text(text))
 
@@ -135,7 +144,7 @@ def transform(source: Path, target: Path, change: Metamorphosis) -> None:
     flows: list[str] = []
     for path in sorted(item for item in source.rglob("*") if item.is_file()):
         parts = path.relative_to(source).parts
-        if parts[0] == "slb" or path.name.startswith("ipvsadm-Lnc"):
+        if parts[0] == "slb":
             continue
         folder = target.joinpath(*(change.names.get(part, part) for part in parts[:-1]))
         folder.mkdir(parents=True, exist_ok=True)
@@ -143,6 +152,10 @@ def transform(source: Path, target: Path, change: Metamorphosis) -> None:
             flows += [change.flow(line) for line in read(path).splitlines()]
         elif path.name.startswith("conntrack-events"):
             _split(folder, [change.conntrack(line) for line in read(path).splitlines(keepends=True)])
+        elif path.name.startswith("ipvsadm-Lnc"):
+            seconds, millis = path.name.split(".")[1:3]
+            lines = [change.connection(line) for line in read(path).splitlines(keepends=True)]
+            (folder / f"{int(seconds) + SHIFT_S}.{millis}-balanced").write_text("".join(lines))
         elif path.name.startswith("conntrack-list"):
             seconds, millis = path.name.split(".")[1:3]
             lines = [change.conntrack(line) for line in read(path).splitlines(keepends=True)]

@@ -50,6 +50,7 @@ class Story:
     enis: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     flows: list[dict[str, Any]] = field(default_factory=list)
+    balanced: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     ids: int = 0
 
     def node(self, name: str, ip: str) -> None:
@@ -172,6 +173,11 @@ class Story:
                "log-status": "OK", "tcp-flags": 11, "__topic__": "flow_log"}  # fmt: skip
         self.flows.append(row | {key.replace("_", "-"): value for key, value in more.items()})
 
+    def balance(self, node: str, at: int, *ends: tuple[str, int]) -> None:
+        """A row of a node's IPVS connection table: source, virtual service, real server."""
+        row = "TCP 01:00  ESTABLISHED " + " ".join(f"{ip}:{port}" for ip, port in ends) + "\n"
+        self.balanced.setdefault((node, at), []).append(row)
+
     def write(self, folder: Path) -> Path:
         """Write the export."""
         node_items = [
@@ -193,6 +199,10 @@ class Story:
                 f"[{T0 + at:.6f}]\t{line}\n" for at, line in sorted(lines, key=lambda pair: pair[0])
             )
             (folder / "nodes" / node / "events").write_text(text)
+        for (node, at), lines in self.balanced.items():
+            (folder / "nodes" / node).mkdir(parents=True, exist_ok=True)
+            head = "IPVS connection entries\npro expire state       source             virtual            destination\n"
+            (folder / "nodes" / node / f"ipvs.{T0 + at}.0.txt").write_text(head + "".join(lines))
         if self.flows:
             (folder / "flows").write_text("".join(json.dumps(row) + "\n" for row in self.flows))
         return folder

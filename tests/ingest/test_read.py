@@ -19,7 +19,7 @@ def test_rows_do_not_depend_on_threads():
         pools, seen = Pools(), []
         export = read_export([str(EXPORT)], pools, threads=threads, progress=seen.append)
         assert sorted(source.name for source in seen) == [source.name for source in export.sources]
-        tables = [to_arrow(name, getattr(export, name), pools) for name in ("conntrack", "flows")]
+        tables = [to_arrow(name, export.rows[name], pools) for name in ("conntrack", "flows")]
         read.append((tables, export.accounts, [source.name for source in export.sources], export.inventory))
     assert read[0] == read[1]
     tables, accounts, names, inventory = read[0]
@@ -56,9 +56,9 @@ def test_unknown_files_are_listed_and_have_no_rows(tmp_path, monkeypatch):
         [NO_NODE], [], ["empty file"], ["the file cannot be read: Permission denied."],
     ]  # fmt: skip
     assert export.duplicates == [("e", "a")]
-    assert export.conntrack["orig_src_port"].tolist() == [1]
-    assert export.flows["line"].dtype == np.int64
-    assert export.flows["line"].size == 0
+    assert export.rows["conntrack"]["orig_src_port"].tolist() == [1]
+    assert export.rows["flows"]["line"].dtype == np.int64
+    assert export.rows["flows"]["line"].size == 0
 
 
 def test_wrong_use():

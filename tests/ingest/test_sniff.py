@@ -17,7 +17,7 @@ ENTRY = b"udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport=1 dport=2 [UNREPLIED]
         ("nodes/*/conntrack-list*", "conntrack-list"),
         ("nodes/*/ipvsadm-save.txt", "ipvs-rules"),
         ("nodes/*/sysctl.txt", "sysctl"),
-        ("nodes/*/ipvsadm-Lnc*", "unknown"),
+        ("nodes/*/ipvsadm-Lnc*", "ipvs-connections"),
     ],
 )
 def test_shipped_capture(glob, kind):

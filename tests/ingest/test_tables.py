@@ -162,7 +162,7 @@ def test_rows_of_no_source_are_left_out(tables: Path) -> None:
         lambda data: data.filter(pc.not_equal(data["source"].cast(pa.string()), "nodes/n2/list")),
     )
     export = read(tables)
-    assert export.conntrack["line"].tolist() == [1, 2, 3, 4, 5]
+    assert export.rows["conntrack"]["line"].tolist() == [1, 2, 3, 4, 5]
     listed = accounts(export)[f"sources/{PART}"]
     assert listed.warnings == ["5 rows beside it are of no source that it has; they were left out."]
     assert sum(account.rejected.total() for account in export.accounts) == 1
@@ -186,7 +186,7 @@ def test_rows_in_several_files_and_row_groups(tables: Path) -> None:
     found = read(tables)
     assert found.accounts == wanted.accounts
     for name in ("line", "orig_src_port"):
-        assert found.conntrack[name].tolist() == wanted.conntrack[name].tolist()
+        assert found.rows["conntrack"][name].tolist() == wanted.rows["conntrack"][name].tolist()
 
 
 def test_tables_in_one_directory_belong_together(tables: Path, tmp_path: Path) -> None:

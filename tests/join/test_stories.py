@@ -293,3 +293,33 @@ def test_what_no_node_of_the_path_saw_is_not_guessed(tmp_path: Path) -> None:
         9999,
         "pod-to-pod-remote",
     )
+
+
+def test_ipvs_tells_what_was_dialled_where_conntrack_of_the_node_does_not(tmp_path: Path) -> None:
+    story = two_nodes()
+    client, server = ("10.0.1.1", 40000), ("10.0.2.1", 8080)
+    story.connect(direct(40000)[1:], 0)
+    story.balance("a", 5, client, ("192.168.0.5", 80), server)
+    story.balance("a", 5, ("10.0.1.1", 40001), ("192.168.0.5", 80), server)
+    (path,) = story.tell(tmp_path)
+    assert (path["dialled_ip"], path["dialled_port"], path["service"]) == ("192.168.0.5", 80, "ns/web")
+    assert (path["scenario"], path["nat"], path["evidence"]) == (
+        "pod-to-clusterip-remote",
+        "dnat",
+        ["conntrack", "ipvs"],
+    )
+    with flowstitch.open(tmp_path / "result") as opened:
+        rows = opened.sql(
+            "select part, reason from observations where kind = 'ipvs-connections' order by line"
+        ).fetchall()
+    assert rows == [("client", None), (None, "no connection with its source and server")]
+
+
+def test_ipvs_rows_that_disagree_name_nothing(tmp_path: Path) -> None:
+    story = two_nodes()
+    client, server = ("10.0.1.1", 40000), ("10.0.2.1", 8080)
+    story.connect(direct(40000)[1:], 0)
+    story.balance("a", 5, client, ("192.168.0.5", 80), server)
+    story.balance("a", 9, client, ("10.0.9.9", 80), server)
+    (path,) = story.tell(tmp_path)
+    assert (path["dialled_ip"], path["scenario"], path["evidence"]) == (None, None, ["conntrack", "ipvs"])

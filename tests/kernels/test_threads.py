@@ -23,7 +23,7 @@ def join(node: Path) -> tuple[Reconstruction, Pools]:
     finish_inventory(export.inventory)
     addresses = build_addresses(export.inventory)
     dataplane = load_dataplane("terway-eniip")
-    rows = export.conntrack, export.flows, export.inventory, addresses, export.sources, export.accounts
+    rows = export.rows, export.inventory, addresses, export.sources, export.accounts
     return reconstruct(*rows, dataplane, pools, lambda _: None), pools
 
 

@@ -20,7 +20,13 @@ NOT_IN_SDIST = {".ci/run", ".gitignore"}
 
 
 def tracked() -> set[str]:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if listed.returncode:
         pytest.fail("the contents can only be compared in a git checkout")
     return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}

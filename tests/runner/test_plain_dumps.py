@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from truth import FLOORS, read_truth, score
 
 import flowstitch
+from truth import FLOORS, read_truth, score
 
 TOKENS = {
     "no counters": r" packets=\d+ bytes=\d+",

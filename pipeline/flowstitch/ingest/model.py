@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_REJECT_BYTES = 1024
+# Kinds whose rows are rows of a canonical table; every other known kind is inventory.
+ROW_KINDS = {
+    "conntrack-list": "conntrack",
+    "conntrack-events": "conntrack",
+    "vpc-flow-log": "flows",
+    "ipvs-connections": "ipvs_connections",
+}
+# Canonical tables, with the columns that say from when to when a row is.
+ROW_TABLES = {
+    "conntrack": ("seen_at", "seen_at"),
+    "flows": ("window_start", "window_end"),
+    "ipvs_connections": ("seen_at", "seen_at"),
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.merge import SourceRows, merge_sources
-from flowstitch.ingest.model import Account, Inventory, Source
+from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account, Inventory, Source
 from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.normalize.columns import concat_columns
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Columns
     from flowstitch.normalize.columns import Pools
 
-# The table that the rows of a kind go to; every other known kind is inventory.
-_TABLES = {"conntrack-list": "conntrack", "conntrack-events": "conntrack", "vpc-flow-log": "flows"}
-
 
 @dataclass
 class Export:
@@ -31,15 +28,14 @@ class Export:
     ----------
     sources : its files in order of their names, unknown ones too; those that canonical tables came from, not the tables.
     accounts : of each source.
-    conntrack, flows : columns of those tables, in order of source and line.
+    rows : columns of each of ``ROW_TABLES``, in order of source and line.
     inventory : the cluster.
     duplicates : (dropped file, the file that has the same content).
     """
 
     sources: list[Source]
     accounts: list[Account]
-    conntrack: Columns
-    flows: Columns
+    rows: dict[str, Columns]
     inventory: Inventory = field(default_factory=Inventory)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
 
@@ -85,7 +81,7 @@ def read_export(
             item.account.incomplete = item.source.name in discovery.unreadable
 
     def read_rows(item: SourceRows) -> None:
-        if item.source.kind in _TABLES:
+        if item.source.kind in ROW_KINDS:
             item.parts = _read_rows(item.source, pools, item.account)
             if progress is not None:
                 progress(item.source)
@@ -96,7 +92,7 @@ def read_export(
     restored, torn = _read_tables(canonical, pools, inventory, progress)
     # one after the other: the order of the inventory's rows is that of the files
     for item in read:
-        if item.source.kind not in _TABLES:
+        if item.source.kind not in ROW_KINDS:
             _read_facts(item.source, item.account, inventory)
             if progress is not None:
                 progress(item.source)
@@ -104,15 +100,14 @@ def read_export(
 
 
 def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
-    tables: dict[str, list[Columns]] = {"conntrack": [], "flows": []}
+    tables: dict[str, list[Columns]] = {name: [] for name in ROW_TABLES}
     for item in items:
-        if item.source.kind in _TABLES:
-            tables[_TABLES[item.source.kind]] += item.parts
+        if item.source.kind in ROW_KINDS:
+            tables[ROW_KINDS[item.source.kind]] += item.parts
     return Export(
         [item.source for item in items],
         [item.account for item in items],
-        concat_columns("conntrack", tables["conntrack"]),
-        concat_columns("flows", tables["flows"]),
+        {name: concat_columns(name, parts) for name, parts in tables.items()},
         inventory,
         sorted((copy, item.source.name) for item in items for copy in item.copies),
     )
@@ -130,9 +125,9 @@ def read_source(source: Source, pools: Pools, account: Account, inventory: Inven
 
     Returns
     -------
-    Columns of ``conntrack`` or ``flows``, part by part; nothing when the source is inventory or not known.
+    Columns of the kind's table, part by part; nothing when the source is inventory or not known.
     """
-    if source.kind in _TABLES:
+    if source.kind in ROW_KINDS:
         return _read_rows(source, pools, account)
     _read_facts(source, account, inventory)
     return []
@@ -140,10 +135,14 @@ def read_source(source: Source, pools: Pools, account: Account, inventory: Inven
 
 def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
-    if _TABLES[source.kind] == "flows":
+    if ROW_KINDS[source.kind] == "flows":
         from flowstitch.ingest.jsonlines import read_flows  # noqa: PLC0415
 
         return list(read_flows(source, pools, account))
+    if ROW_KINDS[source.kind] == "ipvs_connections":
+        from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
+
+        return list(read_ipvs_connections(source, pools, account))
     from flowstitch.ingest.conntrack import read_conntrack, resolve_start  # noqa: PLC0415
 
     columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))

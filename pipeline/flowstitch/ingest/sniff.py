@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = (
-    "conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "kubernetes", "enis", "ip-addr", "ip-rule",
+    "conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "ipvs-connections", "kubernetes", "enis", "ip-addr", "ip-rule",
     "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
@@ -85,6 +85,7 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
             "ipvs-rules",
             "",
         ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)",
+        ("ipvs-connections", ""): r"\s*pro\s+expire\s+state\s+source\s+virtual\s+destination",
         ("sysctl", ""): r"(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm)(?:\.[\w/-]+)+\s*=",
     }
     return tuple((*key, re.compile(text.encode())) for key, text in patterns.items())

@@ -14,7 +14,7 @@ from flowstitch.catalog import table
 from flowstitch.errors import UsageError
 from flowstitch.ingest.facts import FACT_TABLES, note_dump, take_rows
 from flowstitch.ingest.merge import SourceRows
-from flowstitch.ingest.model import Account, Inventory, Reject, Source
+from flowstitch.ingest.model import ROW_TABLES, Account, Inventory, Reject, Source
 from flowstitch.ingest.parquet import read_groups, readable
 from flowstitch.normalize.columns import from_arrow, take_columns
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-ROW_TABLES = ("conntrack", "flows")
 INVENTORY_TABLES = (*Inventory().tables, *FACT_TABLES)
 # The tables of a conversion. Of observations it has those of inventory, which are in no other table.
 TABLES = (*ROW_TABLES, *INVENTORY_TABLES, "sources", "rejects", "observations")

@@ -51,6 +51,7 @@ def find_translations(stitched: Stitched, ends: Endpoints) -> Translations:
     dnat, snat = np.zeros(len(chains), np.bool_), np.zeros(len(chains), np.bool_)
     dnat[path[(orig.dst != reply.dst) | (orig.dst_port != reply.dst_port)]] = True
     snat[path[(orig.src != reply.src) | (orig.src_port != reply.src_port)]] = True
+    dnat |= ends.told
     last = segments.tuples.take(chains.tail)
     numbered = ends.seen_port >= 0
     known = ends.client.ip > 0

@@ -51,7 +51,9 @@ def path_ids(stitched: Stitched, ends: Endpoints, first: Ints, pools: Pools) -> 
     return unique_ids(ids, wire), flow_key, wire
 
 
-def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster) -> Columns:
+def datapath_columns(
+    paths: Paths, stitched: Stitched, ids: Words, flow_key: Words, cluster: Cluster
+) -> Columns:
     """Columns of the table ``datapaths``, one row per path in the paths' own order."""
     ends, legs, nat, verdicts, scenario = paths.ends, paths.legs, paths.nat, paths.verdicts, paths.scenario
     dataplane, pools = cluster.dataplane, cluster.pools
@@ -100,7 +102,7 @@ def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster
         "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
         "drift": pa.array(paths.drift, pa.list_(pa.string())),
         "counted_by": verdicts.counted_by.astype(np.uint32),
-        "evidence": _evidence(ends, legs),
+        "evidence": _evidence(ends, legs, stitched),
         "match": verdicts.match.astype(np.uint8),
         "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
         "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
@@ -114,11 +116,13 @@ def datapath_columns(paths: Paths, ids: Words, flow_key: Words, cluster: Cluster
     return columns  # type: ignore[return-value]
 
 
-def _evidence(ends: Endpoints, legs: Legs) -> pa.Array:
-    logged = np.zeros(ends.lead.shape[0], np.int64)
-    logged[legs.pair_path] = 1
-    kinds = pa.array([["conntrack"], ["conntrack", "flow"], ["flow"]], pa.list_(pa.string()))
-    return kinds.take(pa.array(np.where(ends.lead >= 0, logged, 2)))
+def _evidence(ends: Endpoints, legs: Legs, stitched: Stitched) -> pa.Array:
+    words = ("conntrack", "flow", "ipvs")
+    bits = (ends.lead >= 0).astype(np.int64)
+    bits[legs.pair_path] |= 2
+    bits[stitched.ipvs.path[stitched.ipvs.path >= 0]] |= 4
+    kinds = [[word for place, word in enumerate(words) if number >> place & 1] for number in range(8)]
+    return pa.array(kinds, pa.list_(pa.string())).take(pa.array(bits))
 
 
 def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:

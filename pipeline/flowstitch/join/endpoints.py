@@ -42,7 +42,7 @@ class Endpoints:
     client, server : the ends; the client's address is 0 where only a stand-in was seen.
     seen_ip, seen_port : the original source as first seen.
     dialled_ip, dialled_port, dialled_kind, service, policy : what was dialled, codes as in the table ``datapaths``.
-    target_ip, target_owner : the address first dialled on the wire and who owned it.
+    told : IPVS alone tells what was dialled. target_node : node of the dialled address.
     behind_lb : LoadBalancer services that have the server as endpoint, counted where the client is outside.
     """
 
@@ -58,6 +58,7 @@ class Endpoints:
     dialled_kind: Ints
     service: Ints
     policy: Ints
+    told: Flags
     target_node: Ints
     behind_lb: Ints
 
@@ -76,10 +77,17 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     src_port, dst_port = np.where(ports, tuples.src_port, -1), np.where(ports, tuples.dst_port, -1)
     directed = segments.directed[root]
     client = _client(stitched.entries, lead, tuples.src, src_port, source, directed, cluster)
-    target, end = owners.at(tuples.dst, at), owners.at(last.dst, at)
-    dialled = services.dialled(tuples.protocol, tuples.dst, dst_port, at)
+    end = owners.at(last.dst, at)
+    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & end.of("pod")
+    blind &= services.may_front(last.protocol, last.dst, dst_port, at)
+    told = blind & (stitched.ipvs.virtual_ip > 0)
+    dst = np.where(told, stitched.ipvs.virtual_ip, tuples.dst)
+    dst_port = np.where(told, stitched.ipvs.virtual_port, dst_port)
+    known = directed & (told | ~blind)
+    target = owners.at(dst, at)
+    dialled = services.dialled(tuples.protocol, dst, dst_port, at)
     kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind"))
-    ip, port, service, policy = tuples.dst.copy(), dst_port, dialled.service, dialled.policy
+    ip, port, service, policy = dst, dst_port, dialled.service, dialled.policy
     passed_on = (
         (client.kind == field("client_kind").code("outside")) & (end.of("pod")) & (tuples.dst == last.dst)
     )
@@ -90,9 +98,6 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     ip, port = np.where(explained, lb_ip, ip), np.where(explained, lb_port, port)
     kind = np.where(explained, field("dialled_kind").code("lb_ip"), kind)
     service, policy = np.where(explained, lb_service, service), np.where(explained, lb_policy, policy)
-    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & end.of("pod")
-    blind &= services.may_front(last.protocol, last.dst, dst_port, at)
-    known = directed & ~blind
     unmet = untranslated & (kind == field("dialled_kind").code("node_port"))
     server_kind = np.where(
         end.of("cluster_ip", "lb_ip", "external_ip"), field("server_kind").code("service"), 0
@@ -107,6 +112,7 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
         dialled_ip=np.where(known, ip, 0), dialled_port=np.where(known, port, -1),
         dialled_kind=np.where(known, kind, 0), service=np.where(known, service, 0),
         policy=np.where(known, policy, 0),
+        told=told,
         target_node=np.where(target.of("pod", "node"), target.node, 0), behind_lb=np.where(passed_on, lb_count, 0),
     )  # fmt: skip
 

@@ -59,7 +59,7 @@ def _lateness(rows: Columns, tuple_number: Ints, full_timeout_s: Ints, untold: I
     )
     order = np.lexsort((began, tuple_number[listed]))
     listed, began = listed[order], began[order]
-    place = _last_before(tuple_number[events], rows["seen_at"][events], tuple_number[listed], began + SECOND)
+    place = last_before(tuple_number[events], rows["seen_at"][events], tuple_number[listed], began + SECOND)
     found = place >= 0
     gap = began[found] - rows["seen_at"][events[place[found]]]
     sources = rows["source"][listed[found]]
@@ -71,7 +71,7 @@ def _lateness(rows: Columns, tuple_number: Ints, full_timeout_s: Ints, untold: I
     return late
 
 
-def _last_before(key: Ints, time: Ints, asked_key: Ints, asked_time: Ints) -> Ints:
+def last_before(key: Ints, time: Ints, asked_key: Ints, asked_time: Ints) -> Ints:
     """Last row of the same key at or before a time, -1 if none; all sorted by (key, time)."""
     rank = np.lexsort((np.concatenate([time, asked_time]), np.concatenate([key, asked_key])))
     is_row = rank < key.shape[0]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 INVENTORY = "inventory"
+NO_CONNECTION = "no connection with its source and server"
 
 
 def paths_per_row(windows: Windows, chains: Chains) -> Ints:
@@ -106,6 +107,32 @@ def flow_observations(
     ]
     out["first_seen"], out["last_seen"] = flows["window_start"][rows], flows["window_end"][rows]
     out["shared_by"] = shared[rows]
+    return out
+
+
+def ipvs_observations(
+    rows: Columns, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints, pools: Pools
+) -> Columns:
+    """Rows of ``observations`` for IPVS connections.
+
+    Parameters
+    ----------
+    rows : columns of the table ``ipvs_connections``.
+    kinds : by name code of a source, the name code of its kind.
+    """
+    part, path = field("part"), stitched.ipvs.path
+    found = path >= 0
+    node = rows["node"].astype(np.int64)
+    out = null_columns("observations", path.shape[0])
+    out |= {name: rows[name] for name in ("source", "line", "node")}
+    out["kind"] = kinds[rows["source"]].astype(np.uint32)
+    out["path_id"][found] = ids[path[found]]
+    out["position"][found] = 0
+    own = found & (node == ends.client.node[np.maximum(path, 0)])
+    out["part"] = np.select([own, found], [part.code("client"), part.code("transit")], 0).astype(np.uint8)
+    out["reason"] = np.where(found, 0, pools.names.code(NO_CONNECTION)).astype(np.uint32)
+    out["first_seen"] = out["last_seen"] = rows["seen_at"]
+    out["shared_by"] = found.astype(np.int64)
     return out
 
 

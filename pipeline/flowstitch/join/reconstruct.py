@@ -12,11 +12,13 @@ from flowstitch.join.classify import classify, expected_forward_out, find_drift,
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries
+from flowstitch.join.ipvs import match_ipvs
 from flowstitch.join.legs import observe_legs
 from flowstitch.join.observations import (
     conntrack_observations,
     flow_observations,
     inventory_observations,
+    ipvs_observations,
     paths_per_row,
     source_kinds,
     unmatched_flows,
@@ -29,7 +31,7 @@ from flowstitch.join.windows import attach_windows, flow_clock_offset
 from flowstitch.normalize.columns import concat_columns, take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from flowstitch.arrays import Columns, Ints
@@ -58,7 +60,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    conntrack: Columns, flows: Columns, inventory: Inventory, addresses: Sequence[dict[str, Any]],
+    rows: Mapping[str, Columns], inventory: Inventory, addresses: Sequence[dict[str, Any]],
     sources: Sequence[Source], accounts: Sequence[Account], dataplane: Dataplane, pools: Pools,
     stage: Callable[[str], None],
 ) -> Reconstruction:  # fmt: skip
@@ -66,11 +68,12 @@ def reconstruct(
 
     Parameters
     ----------
-    conntrack, flows : columns of those tables.
+    rows : columns of the canonical tables by name.
     addresses : rows of the table ``addresses``.
     sources, accounts : what was read, in the same order.
     stage : is told the name of each stage as it begins.
     """
+    conntrack, flows, ipvs = (rows[name] for name in ("conntrack", "flows", "ipvs_connections"))
     cluster = know_cluster(inventory, addresses, dataplane, pools)
     stage("entries")
     entries = build_entries(conntrack, inventory.facts, cluster.local, pools)
@@ -82,7 +85,8 @@ def reconstruct(
     windows, refused = attribute_refusals(flows, windows, segments)
     stage("chains")
     chains = build_chains(sides, len(segments))
-    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused, ahead)
+    matches = match_ipvs(ipvs, segments, chains, ahead)
+    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused, ahead, matches)
     stage("datapaths")
     shared = paths_per_row(windows, chains)
     paths = _know_paths(stitched, shared, cluster)
@@ -96,13 +100,14 @@ def reconstruct(
         [
             conntrack_observations(conntrack, stitched, paths.ends, ids, kinds),
             flow_observations(stitched, shared, paths.legs, ids, kinds, cluster),
+            ipvs_observations(ipvs, stitched, paths.ends, ids, kinds, pools),
             inventory_observations(sources, accounts, pools),
         ],
     )
     unmatched = unmatched_flows(flows, windows, kinds, pools)
     known = {pools.names.word(node) or "": int(ahead[node]) for node in np.unique(entries.node).tolist()}
     return Reconstruction(
-        _take(datapath_columns(paths, ids, flow_key, cluster), by_path),
+        _take(datapath_columns(paths, stitched, ids, flow_key, cluster), by_path),
         _take(segment_columns(stitched, ids, pools), by_segment),
         take_columns(observations, _by_line(observations, pools)),
         take_columns(unmatched, _by_line(unmatched, pools)),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
+    from flowstitch.join.ipvs import IpvsMatches
     from flowstitch.join.legs import Enis, Legs
     from flowstitch.join.segments import Segments, Sides
     from flowstitch.join.verdicts import Verdicts
@@ -66,6 +67,7 @@ class Stitched:
     chains: Chains
     refused: Flags
     ahead: Ints
+    ipvs: IpvsMatches
 
 
 @dataclass(frozen=True)

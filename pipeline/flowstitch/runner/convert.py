@@ -71,4 +71,4 @@ def convert(
 
 def canonical_tables(export: Export, pools: Pools) -> dict[str, Any]:
     """Tables of an export by name, as ``to_arrow`` and ``write_table`` take them: its rows, sources, rejects and inventory."""
-    return {"conntrack": export.conntrack, "flows": export.flows} | export_tables(export, pools)
+    return export.rows | export_tables(export, pools)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.ingest.addresses import build_addresses
+from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
@@ -106,7 +107,7 @@ def run(
         addresses = build_addresses(export.inventory)
         stages("joining")
         found = reconstruct(
-            export.conntrack, export.flows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
+            export.rows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
             stages,
         )  # fmt: skip
         stages("writing")
@@ -133,8 +134,8 @@ def _read(
 ) -> Export:
     export = read_sources(exports, pools, threads=options.threads, exclude=out, listener=listener)
     if options.since is not None or options.until is not None:
-        export.conntrack = _within(export, export.conntrack, ("seen_at", "seen_at"), options, pools)
-        export.flows = _within(export, export.flows, ("window_start", "window_end"), options, pools)
+        for name, span in ROW_TABLES.items():
+            export.rows[name] = _within(export, export.rows[name], span, options, pools)
     return export
 
 

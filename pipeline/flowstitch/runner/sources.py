@@ -11,6 +11,7 @@ import numpy as np
 from flowstitch.catalog.arrow import TABLES_VERSION
 from flowstitch.ingest.facts import inventory_rows
 from flowstitch.ingest.inventory import finish_inventory
+from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import NULL_TIME
 
@@ -148,10 +149,8 @@ def _spans(export: Export, pools: Pools) -> tuple[Ints, Ints]:
         pools.names.code(source.name)
     first = np.full(len(pools.names), np.iinfo(np.int64).max, np.int64)
     last = np.full(len(pools.names), NULL_TIME, np.int64)
-    for columns, begin, end in (
-        (export.conntrack, "seen_at", "seen_at"),
-        (export.flows, "window_start", "window_end"),
-    ):
+    for name, (begin, end) in ROW_TABLES.items():
+        columns = export.rows[name]
         known = columns[begin] != NULL_TIME
         np.minimum.at(first, columns["source"][known], columns[begin][known])
         np.maximum.at(last, columns["source"], columns[end])

@@ -1,0 +1,93 @@
+"""Connection table of a node's IPVS: ``ipvsadm -Lnc``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog.protocols import protocol_names
+from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
+from flowstitch.normalize.columns import NULL_TIME, null_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flowstitch.arrays import Columns
+    from flowstitch.ingest.model import Account, Source
+    from flowstitch.normalize.columns import Pools
+
+_END = rb"\[?([0-9A-Fa-f:.]+?)\]?:([0-9]{1,5})"
+# protocol, minutes:seconds until it expires, state, source, virtual, destination (ipvsadm.c, print_conn)
+_ROW = re.compile(
+    rb"\s*([A-Z]{2,4})\s+([0-9]{1,6}):([0-5][0-9])\s+([A-Z_0-9]{1,20})\s+"
+    + rb"\s+".join([_END] * 3)
+    + rb"(?:\s|$)"
+)
+_HEADERS = (b"IPVS connection entries", b"pro expire state")
+HEADER, TEMPLATE, NOT_A_CONNECTION, NOT_A_PORT = (
+    "header",
+    "persistence template",
+    "not an IPVS connection",
+    "bad port",
+)
+
+Row = tuple[int, int, int, bytes, list[str], list[int]]
+
+
+def read_ipvs_connections(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
+    """Read an IPVS connection table.
+
+    Parameters
+    ----------
+    source : of kind ``ipvs-connections``.
+    pools : get its addresses, its name, its node and its states.
+    account : gets every line: parsed, skipped (header, template of a persistent service, which is no connection) or
+        rejected.
+
+    Yields
+    ------
+    Columns of the table ``ipvs_connections``, block by block.
+    """
+    numbers = {name.upper().encode(): number for number, name in enumerate(protocol_names())}
+    for block in read_blocks(source.path, account):
+        rows: list[Row] = []
+        lines = list(split_lines(block))
+        for line in lines:
+            torn = not block.terminated and line is lines[-1]
+            found = _ROW.match(line.text)
+            if not line.text.strip() or line.text.strip().startswith(_HEADERS):
+                account.skipped[BLANK if not line.text.strip() else HEADER] += 1
+            elif torn or found is None or found[1] not in numbers:
+                account.incomplete |= torn
+                account.reject(
+                    line.number, line.byte_offset, TORN_LINE if torn else NOT_A_CONNECTION, line.text
+                )
+            elif max(ports := [int(found[place]) for place in (6, 8, 10)]) > 65535:
+                account.reject(line.number, line.byte_offset, NOT_A_PORT, line.text)
+            elif ports[0] == 0:
+                account.skipped[TEMPLATE] += 1
+            else:
+                seconds = int(found[2]) * 60 + int(found[3])
+                ips = [found[place].decode() for place in (5, 7, 9)]
+                rows.append((line.number, numbers[found[1]], seconds, found[4], ips, ports))
+        account.parsed += len(rows)
+        if rows:
+            yield _columns(rows, source, pools)
+
+
+def _columns(rows: list[Row], source: Source, pools: Pools) -> Columns:
+    out = null_columns("ipvs_connections", len(rows))
+    out["source"][:] = pools.names.code(source.name)
+    out["node"][:] = pools.names.code(source.node)
+    out["seen_at"][:] = NULL_TIME if source.taken_at is None else source.taken_at
+    out["line"][:] = [row[0] for row in rows]
+    out["protocol_number"][:] = [row[1] for row in rows]
+    out["timeout_s"][:] = [row[2] for row in rows]
+    out["ipvs_state"] = pools.names.codes(row[3].decode() for row in rows)
+    for place, end in enumerate(("client", "virtual", "server")):
+        out[f"{end}_ip"] = pools.addresses.intern_texts([row[4][place] for row in rows])
+        out[f"{end}_port"] = np.array([row[5][place] for row in rows], np.int32)
+    return out
