@@ -34,6 +34,10 @@ FEATURES: dict[str, tuple[str, ...]] = {
 }
 EXPECTATIONS = ("return_lands_on", "forward_in_eni_role", "return_out_eni_role")
 UNCLASSIFIED = "unclassified"
+# What `dead_ends` says who fails for: by service proxy, reason and kind of address.
+PROXIES = ("ipvs", "other")
+DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
+DEAD_END_CLIENTS = ("node", "outside", "pod")
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,14 @@ class Dataplane:
     name : name of the file. scenarios : its scenarios in order, as parsed.
     lb_source_networks : CIDRs that load balancers send from.
     forward_out : by which ENI role a request leaves, see the file.
+    dead_ends : kinds of client that fail, by (proxy, reason, kind of address); none where there is nothing for it.
     """
 
     name: str
     scenarios: tuple[Mapping[str, Any], ...]
     lb_source_networks: tuple[str, ...]
     forward_out: Mapping[str, Any]
+    dead_ends: Mapping[tuple[str, str, str], list[str]]
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint8]:
@@ -99,7 +105,9 @@ def load_dataplane(name: str) -> Dataplane:
                 raise SchemaError(
                     f"dataplanes/{name}.toml: scenario {scenario['slug']!r}: unknown key {key!r}."
                 )
-    return Dataplane(name, scenarios, tuple(raw["lb_source_networks"]), raw["forward_out"])
+    return Dataplane(
+        name, scenarios, tuple(raw["lb_source_networks"]), raw["forward_out"], _dead_ends(name, raw.get("dead_ends", {}))
+    )  # fmt: skip
 
 
 def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -118,13 +126,31 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
     return scenarios, hops
 
 
+def _dead_ends(dataplane: str, raw: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
+    place = f"dataplanes/{dataplane}.toml: dead_ends"
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for proxy, reasons in raw.items():
+        _check(place, proxy, PROXIES)
+        for reason, kinds in reasons.items():
+            _check(f"{place}.{proxy}", reason, DEAD_END_REASONS)
+            for kind, clients in kinds.items():
+                _check(f"{place}.{proxy}.{reason}", kind, field("address_kind").values)
+                for client in clients:
+                    _check(f"{place}.{proxy}.{reason}.{kind}", client, DEAD_END_CLIENTS)
+                found[proxy, reason, kind] = sorted(clients)
+    return found
+
+
 def _codes(dataplane: str, name: str, wanted: str | list[str] | None) -> list[int]:
     values = FEATURES[name]
     if wanted is None:
         return list(range(len(values) + 1))
     chosen = [wanted] if isinstance(wanted, str) else wanted
     for value in chosen:
-        if value not in values:
-            known = ", ".join(values)
-            raise SchemaError(f"dataplanes/{dataplane}.toml: {name}: got {value!r}, expected one of {known}.")
+        _check(f"dataplanes/{dataplane}.toml: {name}", value, values)
     return [values.index(value) + 1 for value in chosen]
+
+
+def _check(place: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise SchemaError(f"{place}: got {value!r}, expected one of {', '.join(known)}.")

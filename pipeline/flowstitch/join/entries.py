@@ -79,7 +79,7 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     orig, reply = _tuples(rows, local)
     number, _ = group(_entry_words(rows, orig, reply))
     full_timeout = full_timeouts(rows, facts, pools)
-    instants = row_instants(rows, number, full_timeout)
+    instants, earliest = row_instants(rows, number, full_timeout)
     lo, hi = _start_bounds(rows, instants)
     order = np.lexsort((instants, number))
     count = rows["node"].shape[0]
@@ -96,7 +96,7 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     counters = np.empty((found, 4), np.int64)
     start_lo, start_hi = start_lo[:found], start_hi[:found]
     summarize_entries(
-        by_entry, row_entry, rows["event"], instants, rows["state"], rows["replied"], rows["assured"],
+        by_entry, row_entry, rows["event"], earliest, rows["state"], rows["replied"], rows["assured"],
         rows["timeout_s"], full_timeout, rows["delta_time_s"],
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,

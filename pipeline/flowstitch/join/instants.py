@@ -18,8 +18,8 @@ FEWEST = 8
 QUIET_STATE = "TIME_WAIT"
 
 
-def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> Ints:
-    """When the kernel wrote each row, shape (rows,), µs.
+def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
+    """When the kernel wrote each row, and the earliest that it can have been, shape (rows,) each, µs.
 
     A dump's stamp can be seconds off: 4 to 19 s in a capture of a loaded host. ``[start=]`` + delta-time is the kernel's own
     word, both cut to the second, so a row is within two seconds from their sum. A file without them is as late as the
@@ -40,7 +40,7 @@ def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> Int
     if untold.any():
         late = _lateness(rows, tuple_number, full_timeout_s, untold)
         instants = np.where(untold, seen - late[rows["source"]], instants)
-    return instants
+    return instants, np.where(told, earliest, instants)
 
 
 def _lateness(rows: Columns, tuple_number: Ints, full_timeout_s: Ints, untold: Ints) -> Ints:
