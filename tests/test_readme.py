@@ -50,5 +50,5 @@ def test_shown_output_is_what_is_printed(result: Path) -> None:
 
 
 def test_files_and_columns_named_exist() -> None:
-    for path in re.findall(r"\]\(([a-z/A-Z.]+)\)", README):
+    for path in re.findall(r"\]\(([a-z/A-Z.-]+)\)", README):
         assert (ROOT / path).is_file(), path

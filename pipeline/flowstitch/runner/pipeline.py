@@ -13,6 +13,7 @@ import numpy as np
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
+from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
 from flowstitch.runner.layout import LOG, MANIFEST
@@ -113,9 +114,11 @@ def run(
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
         scenarios, hops = scenario_rows(dataplane)
+        dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = {
             "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
             "unmatched": found.unmatched, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+            "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
         for name, data in tables.items():
