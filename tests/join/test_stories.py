@@ -323,3 +323,17 @@ def test_ipvs_rows_that_disagree_name_nothing(tmp_path: Path) -> None:
     story.balance("a", 9, client, ("10.0.9.9", 80), server)
     (path,) = story.tell(tmp_path)
     assert (path["dialled_ip"], path["scenario"], path["evidence"]) == (None, None, ["conntrack", "ipvs"])
+
+
+def test_a_timeout_that_no_kernel_has_is_not_believed(tmp_path: Path) -> None:
+    story = two_nodes()
+    story.connect(direct(40000), 0)
+    export = story.write(tmp_path / "export")
+    (export / "nodes" / "a" / "sysctl").write_text(
+        "net.netfilter.nf_conntrack_tcp_timeout_time_wait = 99999999999999999999\n"
+    )
+    flowstitch.run(export, out=tmp_path / "result")
+    with flowstitch.open(tmp_path / "result") as opened:
+        assert opened.sql("select last_seen - first_seen < interval 1 second from datapaths").fetchall() == [
+            (True,)
+        ]

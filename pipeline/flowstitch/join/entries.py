@@ -207,4 +207,5 @@ def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -
 
 def _seconds(sysctls: Mapping[str, str], key: str, default: int) -> int:
     text = sysctls.get(key, "")
-    return int(text) if text.isdigit() else default
+    # the kernel's own are 32-bit
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else default
