@@ -105,12 +105,24 @@ class Metamorphosis:
             row[key] = str(int(row[key]) + SHIFT_S)
         return json.dumps(row) + "\n"
 
+    def request(self, line: str) -> str:
+        """A row of an access log, its time told from elsewhere."""
+        upstream = self.connection(json.loads(line)["upstream_addr"])
+        row = json.loads(self.text(line))
+        for key in ("client_port", "slb_vport"):
+            row[key] = str(self.port(int(row[key])))
+        time = datetime.fromisoformat(row["time"]) + timedelta(days=DAYS)
+        return (
+            json.dumps(row | {"upstream_addr": upstream, "time": time.astimezone(SHANGHAI).isoformat()})
+            + "\n"
+        )
+
     def ipvs(self, line: str) -> str:
         line = self.text(line)
         return re.sub(r"-([tur]) (2001:\S+):(\d+)", r"-\1 [\2]:\3", line)
 
     def connection(self, line: str) -> str:
-        """A line of ``ipvsadm -Lnc``: its endpoints are ADDRESS:PORT, an IPv6 address in brackets."""
+        """A line in which endpoints are ADDRESS:PORT, an IPv6 address in brackets, as ``ipvsadm -Lnc`` has them."""
 
         def end(match: re.Match[str]) -> str:
             ip = self.address(match[1])
@@ -145,6 +157,10 @@ def transform(source: Path, target: Path, change: Metamorphosis) -> None:
     for path in sorted(item for item in source.rglob("*") if item.is_file()):
         parts = path.relative_to(source).parts
         if parts[0] == "slb":
+            lines = read(path).splitlines()
+            for name in {json.loads(line)["slbid"] for line in lines}:
+                change.name(name)
+            (target / "7").write_text("".join(map(change.request, lines)))
             continue
         folder = target.joinpath(*(change.names.get(part, part) for part in parts[:-1]))
         folder.mkdir(parents=True, exist_ok=True)

@@ -262,3 +262,26 @@ def find_owner(at: int, owned: list[tuple[int, int]]) -> int:
     if not owned:
         return -1
     return next((place for place, (begin, end) in enumerate(owned) if begin <= at < end), -2)
+
+
+def find_carriers(
+    attempt: tuple[int, int, int], connections: list[dict], spans: dict[int, list[tuple[int, int]]]
+) -> list[int]:
+    """Paths that could have carried an attempt (backend, since, until), those that began last first.
+
+    Connections have backend, path, first and last, and stand in order of backend and first; ``spans`` of a path are when it
+    had packets, as far as that is known.
+    """
+    backend, since, until = attempt
+    open_then = [
+        item
+        for item in reversed(connections)
+        if item["backend"] == backend and item["first"] <= until and item["last"] >= since
+    ]
+    busy = [
+        item
+        for item in open_then
+        if item["path"] not in spans
+        or any(first <= until and last >= since for first, last in spans[item["path"]])
+    ]
+    return [item["path"] for item in busy or open_then]

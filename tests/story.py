@@ -22,7 +22,8 @@ def iso(second: float) -> str:
 class Hop:
     """What one node's conntrack saw: original source and destination, and the reply tuple where it differs.
 
-    Endpoints are (address, port); ``back`` and ``via`` are the reply's source and destination.
+    Endpoints are (address, port); ``back`` and ``via`` are the reply's source and destination. An ``empty`` connection
+    carried no payload.
     """
 
     node: str
@@ -31,6 +32,7 @@ class Hop:
     back: tuple[str, int] | None = None
     via: tuple[str, int] | None = None
     zone: int = 0
+    empty: bool = False
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Story:
     enis: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     flows: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     balanced: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     ids: int = 0
 
@@ -148,8 +151,9 @@ class Story:
     def _entry(self, hop: Hop, state: str, replied: bool, *, counted: bool) -> str:
         back, via = hop.back or hop.dst, hop.via or hop.src
         family = "ipv6     10" if ":" in hop.src[0] else "ipv4     2"
-        counters = " packets=5 bytes=400" if counted else ""
-        answers = f" packets={4 if replied else 0} bytes={500 if replied else 0}" if counted else ""
+        sizes = (260, 208) if hop.empty else (400, 500)
+        counters = f" packets=5 bytes={sizes[0]}" if counted else ""
+        answers = f" packets={4 if replied else 0} bytes={sizes[1] if replied else 0}" if counted else ""
         zone = f" zone={hop.zone}" if hop.zone else ""
         return (
             f"{family} tcp      6 {state} src={hop.src[0]} dst={hop.dst[0]} sport={hop.src[1]} dport={hop.dst[1]}{counters}"
@@ -178,6 +182,17 @@ class Story:
         row = "TCP 01:00  ESTABLISHED " + " ".join(f"{ip}:{port}" for ip, port in ends) + "\n"
         self.balanced.setdefault((node, at), []).append(row)
 
+    def request(
+        self, end: float, upstream: str = "-", took: str = "-", status: str = "200", **more: Any
+    ) -> None:
+        """A row of a load balancer's access log, written when the response was sent; lists of attempts have commas."""
+        times = [float(item) for item in took.split(",") if item.strip() != "-"]
+        row = {"time": iso(end), "slbid": "lb-1", "vip_addr": "198.51.100.1", "slb_vport": "80", "client_ip": "203.0.113.9",
+               "client_port": str(40000 + len(self.requests)), "request_method": "GET", "host": "shop", "request_uri": "/",
+               "status": status.rpartition(",")[2].strip(), "request_time": f"{sum(times):.3f}", "upstream_addr": upstream,
+               "upstream_response_time": took, "upstream_status": status if upstream != "-" else "-"}  # fmt: skip
+        self.requests.append(row | more)
+
     def write(self, folder: Path) -> Path:
         """Write the export."""
         node_items = [
@@ -205,6 +220,8 @@ class Story:
             (folder / "nodes" / node / f"ipvs.{T0 + at}.0.txt").write_text(head + "".join(lines))
         if self.flows:
             (folder / "flows").write_text("".join(json.dumps(row) + "\n" for row in self.flows))
+        if self.requests:
+            (folder / "requests").write_text("".join(json.dumps(row) + "\n" for row in self.requests))
         return folder
 
     def tell(self, folder: Path) -> list[dict[str, Any]]:

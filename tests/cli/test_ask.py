@@ -21,7 +21,9 @@ SCENARIO = "pod-to-lbip-cluster-remote"
 def test_without_a_question_it_lists_them(call: Call, result: Path) -> None:
     listed = call("ask", result)
     assert listed.exit_code == 0
-    assert "return-eni  Which return paths land on the primary ENI?" in listed.stdout
+    names, titles = zip(*(line.split(maxsplit=1) for line in listed.stdout.splitlines()[1:]), strict=True)
+    assert list(names) == sorted(names)
+    assert titles[names.index("return-eni")] == "Which return paths land on the primary ENI?"
     told = {item["question"]: item for item in json.loads(call("ask", result, "-f", "json").stdout)}
     assert set(told) >= {"coverage", "return-eni", "scenarios"}
     assert told["return-eni"]["columns"]["return_bytes"].startswith("IP bytes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ ENTRY = (
 def inspected(call: Call, *exports: Path, code: int = 0) -> dict[str, dict[str, object]]:
     done = call("inspect", *exports, "--format", "json")
     assert done.exit_code == code
-    assert done.stderr == ""
+    assert all(" warning " in line for line in done.stderr.splitlines())
     return {row["source"]: row for row in json.loads(done.stdout)}
 
 
@@ -54,6 +55,35 @@ def test_a_table_is_for_readers(call: Call, capture: Path) -> None:
     assert lines[0].split() == ["source", "kind", "of", "rows", "from", "to", "warnings"]
     (events,) = (line.split() for line in lines if line.startswith("conntrack-events.log.gz"))
     assert events[1:4] == ["conntrack-events", "cn-hongkong.10.0.1.47", "8963"]
+
+
+def test_what_the_export_lacks_is_told_on_stderr(call: Call, capture: Path, tmp_path: Path) -> None:
+    assert call("inspect", capture).stderr == ""
+    done = call(
+        "inspect", capture / "inventory", capture / "vpc-flow", capture / "nodes" / "cn-hongkong.10.0.1.47"
+    )
+    (sentence,) = done.stderr.splitlines()
+    assert (
+        "warning nodes cn-hongkong.10.0.1.82 and cn-hongkong.10.0.3.49: no conntrack in the export;"
+        in sentence
+    )
+
+
+def test_what_was_not_read_is_not_missing(call: Call, capture: Path, tmp_path: Path) -> None:
+    shutil.copytree(capture, tmp_path / "export")
+    for path in (tmp_path / "export" / "inventory").iterdir():
+        path.write_text(path.read_text() + " " * READ_BYTES)
+    events = tmp_path / "export" / NODE / "conntrack-events.log.gz"
+    early = [
+        line
+        for line in gzip.decompress(events.read_bytes()).splitlines(keepends=True)
+        if line[:11] < b"[1795394800"
+    ]
+    events.write_bytes(gzip.compress(b"".join(early) + b" " * READ_BYTES))
+    assert call("inspect", tmp_path / "export").stderr == ""
+    events.write_bytes(gzip.compress(b"".join(early)))
+    (sentence,) = call("inspect", tmp_path / "export").stderr.splitlines()
+    assert "conntrack events end earlier than those of other nodes" in sentence
 
 
 def test_torn_and_double_files_are_told(call: Call, torn_export: Path) -> None:

@@ -4,7 +4,6 @@ import gzip
 import ipaddress
 import json
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ from hypothesis import strategies as st
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest import jsonlines
-from flowstitch.ingest.jsonlines import read_flows
+from flowstitch.ingest.jsonlines import read_json_lines
 from flowstitch.ingest.model import Account
-from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
+from flowstitch.normalize.columns import Pools
 from inventory_reading import EXPORT, source_of
+from log_reading import Log
 
-DIALECTS = Path(__file__).parents[1] / "dialects"
 GOOD = {
     "eni-id": "eni-1", "srcaddr": "10.0.0.1", "srcport": "53870", "protocol": "6", "dstaddr": "10.0.0.2", "dstport": "80",
     "direction": "in", "packets": "10", "bytes": "980", "start": "1700000000", "end": "1700000055", "tcp-flags": "19",
@@ -27,42 +26,13 @@ GOOD = {
 }  # fmt: skip
 
 
-def read(path: Path) -> tuple[list[dict], Account]:
-    account = Account()
-    pools = Pools()
-    parts = list(read_flows(source_of(path, "vpc-flow-log", dialect="alibaba-vpc-flow"), pools, account))
-    rows = to_arrow("flows", concat_columns("flows", parts), pools).to_pylist()
-    assert account.parsed == len(rows)
-    return rows, account
+LOG = Log("vpc-flow-log", "alibaba-vpc-flow")
+read, read_lines = LOG.read, LOG.read_lines
 
 
-def read_lines(data: bytes) -> tuple[list[dict], Account]:
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "flows.jsonl"
-        path.write_bytes(data)
-        return read(path)
-
-
-def outcome(rows: list[dict], account: Account) -> list[dict]:
-    """Rows and rejects by line, as the golden files have them."""
-    found = []
-    for row in rows:
-        plain = {name: value for name, value in row.items() if name != "source"}
-        for name in ("window_start", "window_end"):
-            plain[name] = row[name].isoformat()
-        found.append(plain)
-    found += [{"line": reject.line, "reject": reject.reason} for reject in account.rejects]
-    return sorted(found, key=lambda entry: entry["line"])
-
-
-@pytest.mark.parametrize("folder", sorted(path.name for path in DIALECTS.glob("alibaba-vpc-flow*")))
+@pytest.mark.parametrize("folder", LOG.goldens())
 def test_golden(folder):
-    expected = [json.loads(line) for line in (DIALECTS / folder / "expected.jsonl").read_text().splitlines()]
-    rows, account = read(DIALECTS / folder / "in.jsonl")
-    assert outcome(rows, account) == expected
-    lines = (DIALECTS / folder / "in.jsonl").read_bytes().removesuffix(b"\n").count(b"\n") + 1
-    assert account.rows == lines
-    assert account.skipped["blank"] == lines - len(expected)
+    LOG.check_golden(folder)
 
 
 def test_shipped_export_has_no_rejects():
@@ -141,7 +111,7 @@ def test_empty_files():
 def test_unknown_dialect_is_named():
     with pytest.raises(UsageError, match="did you mean 'alibaba-vpc-flow'"):
         next(
-            read_flows(
+            read_json_lines(
                 source_of(Path(__file__), "vpc-flow-log", dialect="alibaba-vpc-flows"), Pools(), Account()
             )
         )

@@ -13,6 +13,7 @@ from inventory_reading import EXPORT
 
 POD = {"metadata": {"name": "a", "namespace": "b"}, "spec": {"nodeName": "n"}}
 FLOW = {"eni-id": "eni-1", "start": "1", "end": "2", "log-status": "NODATA"}
+REQUESTS = ("lb-access-log", "alibaba-clb-access")
 FLOWS, KUBERNETES, ENIS = ("vpc-flow-log", "alibaba-vpc-flow"), ("kubernetes", ""), ("enis", "alibaba-eni")
 
 KNOWN = {
@@ -43,7 +44,11 @@ KNOWN = {
 
 UNKNOWN = {
     "neighbours": [{"dst": "10.0.0.1", "dev": "eth0", "lladdr": "00:00:00:00:00:01", "state": ["REACHABLE"]}],
-    "load balancer log": {"slbid": "lb-1", "upstream_addr": "10.0.0.1:80", "status": "200"},
+    "load balancer log without its key": {
+        "upstream_addr": "10.0.0.1:80",
+        "status": "200",
+        "request_time": "0.1",
+    },
     "key in a text": {"message": '"eni-id": 1, "start": 1, "end": 1, "log-status": 1'},
     "keys one deeper": {"row": FLOW},
     "flow rows in a list": [FLOW],
@@ -78,7 +83,7 @@ def test_unknown(name, indent):
     ("nodes/*/ip-rule.json", ("ip-rule", "")),
     ("nodes/*/ip-route-table-all.json", ("ip-route", "")),
     ("vpc-flow/*.jsonl.gz", FLOWS),
-    ("slb/*.jsonl.gz", None),
+    ("slb/*.jsonl.gz", REQUESTS),
 ])  # fmt: skip
 def test_shipped_files_cut_anywhere(pattern, expected):
     paths = sorted(EXPORT.glob(pattern))

@@ -69,9 +69,7 @@ def test_clocks_apart_are_told(tmp_path: Path) -> None:
     for number in range(5):
         story.connect(masqueraded(30000 + number, 60000 - number), 10 * number)
     summary = flowstitch.run(story.write(tmp_path / "export"), out=tmp_path / "result")
-    assert ["b: its clock is +7.0 s off the other nodes'" in warning for warning in summary.warnings] == [
-        True
-    ]
+    assert sum("b: its clock is +7.0 s off the other nodes'" in warning for warning in summary.warnings) == 1
 
 
 def test_node_port_of_another_node_is_a_chain_of_three(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_every_row_of_every_source_is_accounted_for(result: Path) -> None:
         assert opened.sql(unexplained).fetchall() == [(0,)]
         lost = """
             select count(*) from unmatched full join
-                (select source, line, reason from observations where reason is not null and kind = 'vpc-flow-log') said
+                (select source, line, reason from observations where reason is not null and kind in ('vpc-flow-log', 'lb-access-log')) said
                 using (source, line) where unmatched.reason is distinct from said.reason
         """
         assert opened.sql(lost).fetchall() == [(0,)]

@@ -62,6 +62,7 @@ def damaged(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for pattern in (
         "nodes/*/conntrack-*.gz",
         "vpc-flow/*.gz",
+        "slb/*.gz",
         "nodes/*/sysctl.txt",
         "nodes/*/ipvsadm-save.txt",
     ):

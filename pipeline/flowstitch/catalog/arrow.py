@@ -21,6 +21,7 @@ _TYPES = {
     "enum": _WORDS,
     "flag": pa.bool_(),
     "id": pa.uint64(),
+    "ids": pa.list_(pa.uint64()),
     "name": _WORDS,
     "names": pa.list_(pa.string()),
     "port": pa.uint16(),

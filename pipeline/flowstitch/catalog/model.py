@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIELD_TYPES = (
-    "address", "bytes", "count", "counts", "enum", "flag", "id", "name", "names", "port", "text", "time", "u16", "u8",
+    "address", "bytes", "count", "counts", "enum", "flag", "id", "ids", "name", "names", "port", "text", "time", "u16", "u8",
 )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ Examples:
   flowstitch explain result/ 10.0.1.91:20036 --export export/     with the raw lines
 """
 MAX_ROWS = 12
-_MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·"}
+_MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request": "·"}
 
 
 @click.command("explain", epilog=EXAMPLES)

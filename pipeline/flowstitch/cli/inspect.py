@@ -31,13 +31,20 @@ def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, outp
     """Say what each file of an export is.
 
     EXPORT is a directory, a file or a quoted glob. Of each file it says kind, node or ENI, rows, time span, gaps and
-    warnings. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
+    warnings, and on stderr what the export lacks. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
     """
+    from flowstitch.ingest.holdings import Holdings  # noqa: PLC0415
     from flowstitch.ingest.inspect import inspect_export  # noqa: PLC0415
+    from flowstitch.ingest.inventory import finish_inventory  # noqa: PLC0415
+    from flowstitch.runner.coverage import find_missing  # noqa: PLC0415
 
+    held = Holdings()
     with Progress(quiet=not sys.stderr.isatty()).shown() as progress:
-        found = list(inspect_export(exports, lambda source: progress.stage(READING + source.name)))
+        found = list(inspect_export(exports, lambda source: progress.stage(READING + source.name), held))
+    finish_inventory(held.inventory)
     _write(found, form, output)
+    for sentence in find_missing(held):
+        Progress().warn(sentence)
     ctx.exit(int(any(item.incomplete for item in found)))
 
 

@@ -24,6 +24,7 @@ DUCKDB_TYPES = {
     "enum": "VARCHAR",
     "flag": "BOOLEAN",
     "id": "UBIGINT",
+    "ids": "UBIGINT[]",
     "name": "VARCHAR",
     "names": "VARCHAR[]",
     "port": "USMALLINT",

@@ -1,4 +1,4 @@
-"""``schemas/dialects/conntrack.toml`` as the arrays that the kernel reads."""
+"""``schemas/dialects/conntrack.toml`` and ``conntrack-xml.toml`` as the arrays that the kernels read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from flowstitch.catalog.load import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.errors import SchemaError
 from flowstitch.kernels import conntrack_text as ct
+from flowstitch.kernels import conntrack_xml as cx
 from flowstitch.kernels.token_text import make_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 _LIMITS = {"u8": (1 << 8) - 1, "u16": (1 << 16) - 1, "u32": (1 << 32) - 1, "u63": (1 << 63) - 1}
 _FORMS = {"address": ct.ADDRESS, "hex16": ct.HEX16, "time": ct.TIME, "text": ct.TEXT} | dict.fromkeys(
@@ -40,7 +43,33 @@ _TARGETS = {
     "use": (ct.USE, ct.USE),
     "conntrack_id": (ct.CONNTRACK_ID, ct.CONNTRACK_ID),
 }
-_NAME = "dialects/conntrack"
+_XML_FORMS = {
+    "address": cx.ADDRESS,
+    "hex16": cx.HEX16,
+    "text": cx.TEXT,
+    "state": cx.STATE,
+    "ns": cx.NANOSECONDS,
+} | dict.fromkeys(_LIMITS, cx.DECIMAL)
+_XML_LIMITS = _LIMITS | {"ns": _LIMITS["u63"]}
+_ATTRIBUTES = {
+    "event": cx.EVENT_TYPE,
+    "direction": cx.DIRECTION,
+    "protocol_number": cx.PROTOCOL,
+    "protocol": cx.PROTOCOL_NAME,
+}
+_DIRECTIONS = {"original": cx.ORIGINAL, "reply": cx.REPLY, "independent": cx.INDEPENDENT}
+_XML_TARGETS = _TARGETS | {
+    "tuple_zone": (ct.ZONE_ORIG, ct.ZONE_REPLY),
+    "state": (ct.STATE, ct.STATE),
+    "timeout_s": (ct.TIMEOUT, ct.TIMEOUT),
+    "year": (cx.YEAR, cx.YEAR),
+    "month": (cx.MONTH, cx.MONTH),
+    "day": (cx.DAY, cx.DAY),
+    "hour": (cx.HOUR, cx.HOUR),
+    "minute": (cx.MINUTE, cx.MINUTE),
+    "second": (cx.SECOND, cx.SECOND),
+}
+_NAME, _XML_NAME = "dialects/conntrack", "dialects/conntrack-xml"
 _T = TypeVar("_T")
 
 
@@ -56,13 +85,15 @@ class Notice(NamedTuple):
 def conntrack_grammar() -> ct.Grammar:
     """Keywords and protocols; ``SchemaError`` with the place when the file is not what its head says."""
     raw = load_toml(_NAME)
-    bits = np.where(protocols_with("ports"), ct.HAS_PORTS, 0) | np.where(
-        protocols_with("echo"), ct.HAS_ECHO, 0
-    )
+    bits = _port_bits() | np.where(protocols_with("echo"), ct.HAS_ECHO, 0)
     for number, rules in raw["timeouts"].items():
         if not rules.keys() <= {"any", "assured"}:
             bits[int(number)] |= ct.HAS_STATES
-    return ct.Grammar(make_words(_keywords(raw)), bits.astype(np.int64))
+    return ct.Grammar(make_words(_keywords(raw)), bits)
+
+
+def _port_bits() -> NDArray[np.int64]:
+    return np.where(protocols_with("ports"), ct.HAS_PORTS, 0).astype(np.int64)
 
 
 def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -88,6 +119,74 @@ def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 @cache
+def xml_grammar() -> cx.XmlGrammar:
+    """Names of elements, attributes and values; ``SchemaError`` as for ``conntrack_grammar``."""
+    # XML does not have the echo identifiers of ICMP
+    return cx.XmlGrammar(make_words(_xml_keywords(load_toml(_XML_NAME))), _port_bits())
+
+
+def _xml_keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    codes = {"": 0} | {name: code for code, name in enumerate(raw["containers"], 1)}
+    nowhere = (-1, -1, -1)
+    found = {
+        word: (cx.CONTAINER, codes[word], _of(codes, word, parent, _XML_NAME), *nowhere)
+        for word, parent in raw["containers"].items()
+    }
+    for word, item in raw["attributes"].items():
+        tells = _of(_ATTRIBUTES, word, item["to"], _XML_NAME)
+        parent = _of(codes, word, item["of"], _XML_NAME)
+        found[f"{word}="] = (cx.ATTRIBUTE, tells, parent, *nowhere)
+        if tells == cx.EVENT_TYPE:
+            values = {event: field("event").code(value) for event, value in raw["events"].items()}
+        else:
+            values = _DIRECTIONS if tells == cx.DIRECTION else {}
+        found |= {value: (cx.VALUE, code, parent, *nowhere) for value, code in values.items()}
+    for word, item in raw["flags"].items():
+        flag = _of(_FLAGS, word, item["to"], _XML_NAME)
+        found[word] = (cx.FLAG, flag, _of(codes, word, item["in"], _XML_NAME), -1, -1, 0)
+    found |= dict.fromkeys(load_toml("protocols"), (cx.NAME, ct.NAMED, 0, *nowhere))
+    found |= {word: (cx.STATE_NAME, code, 0, *nowhere) for code, word in enumerate(field("state").values, 1)}
+    for word in raw["tuple"] | raw["entry"]:
+        found[word] = _xml_element(word, raw["tuple"].get(word), raw["entry"].get(word), codes)
+    return found
+
+
+def _xml_element(
+    word: str,
+    of_tuple: Mapping[str, str] | None,
+    of_entry: Mapping[str, str] | None,
+    codes: Mapping[str, int],
+) -> tuple[int, ...]:
+    item = of_tuple or of_entry or {}
+    places = [-1, -1, -1]
+    if of_tuple:
+        places[:2] = _of(_XML_TARGETS, word, of_tuple["to"], _XML_NAME)
+    if of_entry and "to" in of_entry:
+        places[2] = _of(_XML_TARGETS, word, of_entry["to"], _XML_NAME)[0]
+    kind = _of(_XML_FORMS, word, item["form"], _XML_NAME)
+    return (kind, _XML_LIMITS.get(item["form"], 0), _of(codes, word, item["in"], _XML_NAME), *places)
+
+
+@cache
+def xml_states() -> NDArray[np.uint8]:
+    """State that a printed one stands for: shape (256, states + 1), uint8, by protocol number and code of ``state``.
+
+    The tool names the states of all protocols by one protocol's table. A name that this table does not have stands for
+    itself, and for null where the protocol has no such state.
+    """
+    tables = load_toml(_NAME)["states"]
+    codes = {int(number): [field("state").code(name) for name in names] for number, names in tables.items()}
+    printed = codes[load_toml(_XML_NAME)["states_of"]]
+    meant = np.tile(np.arange(len(field("state").values) + 1, dtype=np.uint8), (256, 1))
+    for number, own in codes.items():
+        if own is not printed:
+            meant[number, ~np.isin(meant[number], own)] = 0
+            for shown, code in zip(printed, own, strict=False):
+                meant[number, shown] = code
+    return meant
+
+
+@cache
 def conntrack_notices() -> tuple[Notice, ...]:
     """Lines of stderr that merged files hold."""
     return tuple(
@@ -96,8 +195,8 @@ def conntrack_notices() -> tuple[Notice, ...]:
     )
 
 
-def _of(known: Mapping[str, _T], name: str, value: str) -> _T:
+def _of(known: Mapping[str, _T], name: str, value: str, file: str = _NAME) -> _T:
     if value not in known:
-        message = f"{_NAME}.toml: {name}: got {value!r}, expected one of {', '.join(known)}."
+        message = f"{file}.toml: {name}: got {value!r}, expected one of {', '.join(known)}."
         raise SchemaError(message)
     return known[value]

@@ -40,5 +40,5 @@ def dialect_of(source: Source, form: str) -> dict[str, Any]:
 
 
 def normal_key(key: str) -> str:
-    """Key as it is compared between exporters: without case, ``-`` and ``_``."""
-    return key.replace("-", "").replace("_", "").casefold()
+    """Key as it is compared between exporters: without case, ``-`` and ``_``; SLS's own, like ``__time__``, as it is."""
+    return key if key.startswith("__") else key.replace("-", "").replace("_", "").casefold()

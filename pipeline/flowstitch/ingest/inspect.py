@@ -10,7 +10,8 @@ import numpy as np
 
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import discover
-from flowstitch.ingest.model import Account, Inventory
+from flowstitch.ingest.holdings import Holdings
+from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account
 from flowstitch.ingest.read import read_source
 from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.normalize.columns import NULL_TIME, Pools
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 22
 # A node that carries traffic is not silent for so long, and an ENI without any has a NODATA row for every window.
 GAP_US = 60_000_000
-_SPANS = (("seen_at", "seen_at"), ("window_start", "window_end"))
-_LINES = ("conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "sysctl")
+_SPANS = tuple(dict.fromkeys(ROW_TABLES.values()))
+_LINES = ("conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "sysctl")
 
 
 @dataclass
@@ -66,7 +67,9 @@ class _Head:
 
 
 def inspect_export(
-    exports: Sequence[str], progress: Callable[[Source], None] | None = None
+    exports: Sequence[str],
+    progress: Callable[[Source], None] | None = None,
+    held: Holdings | None = None,
 ) -> Iterator[Inspection]:
     """Look into every file of the exports; nothing is written.
 
@@ -74,19 +77,25 @@ def inspect_export(
     ----------
     exports : directories, files and globs, see ``discover``.
     progress : called with each source before it is read, at most ``READ_BYTES`` of its content.
+    held : takes note of everything that is read; its inventory is still to be finished when all files are.
 
     Raises
     ------
     UsageError : see ``discover``.
     """
     discovery = discover(exports)
+    held = held or Holdings()
     for source in discovery.sources:
         if progress is not None:
             progress(source)
-        yield _inspect(source, discovery)
+        found = _inspect(source, discovery, held)
+        held.note(source)
+        if found.rows is None or not found.whole or source.kind == CANONICAL_TABLE:
+            held.unread.add((source.kind, source.node))
+        yield found
 
 
-def _inspect(source: Source, discovery: Discovery) -> Inspection:
+def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection:
     account = Account()
     found = Inspection(source, warnings=account.warnings)
     if source.name in discovery.notes:
@@ -120,16 +129,18 @@ def _inspect(source: Source, discovery: Discovery) -> Inspection:
     if not found.whole:
         content = content[: content.rfind(b"\n", 0, READ_BYTES) + 1]
         account.warnings.append(f"rows, span and gaps are of its first {READ_BYTES >> 20} MiB.")
-    _read(replace(source, path=cast("Path", _Head(content))), found, account)
+    _read(replace(source, path=cast("Path", _Head(content))), found, account, held)
     account.warnings += torn
     found.incomplete = account.incomplete or bool(torn)
     return found
 
 
-def _read(source: Source, found: Inspection, account: Account) -> None:
+def _read(source: Source, found: Inspection, account: Account, held: Holdings) -> None:
     pools = Pools()
-    parts = read_source(source, pools, account, Inventory())
+    parts = read_source(source, pools, account, held.inventory)
     found.rows = account.rows
+    for part in parts:
+        held.take(ROW_KINDS[source.kind], part, pools)
     if account.rejected:
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(account.rejected.items()))
         account.warnings.append(f"rejected rows: {counts}.")

@@ -1,4 +1,4 @@
-"""Flow logs as JSON lines, to canonical columns."""
+"""Logs as JSON lines, to canonical columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.dialects import dialect_of
-from flowstitch.ingest.flowcolumns import Plan
+from flowstitch.ingest.jsoncolumns import Plan
 from flowstitch.ingest.lines import BLANK, TORN_LINE, Line, split_lines
 from flowstitch.normalize.columns import take_columns
 
@@ -32,19 +32,19 @@ _PIECE = 2048  # lines that are tried together when a batch does not parse
 _FEW = 64  # lines that are looked at one by one when they do not parse together
 
 
-def read_flows(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
-    """Rows of a flow log.
+def read_json_lines(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
+    """Rows of a flow log or access log.
 
     Parameters
     ----------
-    source : a file of kind ``vpc-flow-log`` with a dialect of form ``json-lines``.
-    pools : addresses, ENIs and the source are interned here.
+    source : a file of a kind that has a dialect of form ``json-lines``.
+    pools : addresses, words, texts and the source are interned here.
     account : gets the rows parsed, skipped and rejected, and a warning when the log says that it lost rows.
 
     Returns
     -------
-    Columns of the table ``flows``, a block at a time, in the order of the file. NODATA and SKIPDATA rows have
-    a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
+    Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
+    logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
     """
     plan = Plan(dialect_of(source, "json-lines"))
     source_code = pools.names.code(source.name)
@@ -54,7 +54,7 @@ def read_flows(source: Source, pools: Pools, account: Account) -> Iterator[Colum
         rows = columns["line"].shape[0]
         columns["source"] = np.full(rows, source_code, np.uint32)
         account.parsed += rows
-        lost += int(np.count_nonzero(columns["log_status"] == plan.lost))
+        lost += plan.count_lost(columns)
         if rows:
             yield columns
     if lost:

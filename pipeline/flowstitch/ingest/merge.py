@@ -26,7 +26,7 @@ class SourceRows:
 
     Attributes
     ----------
-    parts : its rows in order, columns of ``conntrack`` or ``flows``; none for other kinds.
+    parts : its rows in order, columns of the table of its kind; none for inventory.
     copies : files of the same content, which do not count again.
     """
 

@@ -15,12 +15,14 @@ ROW_KINDS = {
     "conntrack-list": "conntrack",
     "conntrack-events": "conntrack",
     "vpc-flow-log": "flows",
+    "lb-access-log": "requests",
     "ipvs-connections": "ipvs_connections",
 }
 # Canonical tables, with the columns that say from when to when a row is.
 ROW_TABLES = {
     "conntrack": ("seen_at", "seen_at"),
     "flows": ("window_start", "window_end"),
+    "requests": ("request_at", "request_at"),
     "ipvs_connections": ("seen_at", "seen_at"),
 }
 
@@ -34,7 +36,7 @@ class Source:
     path : where it is.
     name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
     size_bytes : size as stored.
-    kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``ipvs-rules``, ``kubernetes``,
+    kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``lb-access-log``, ``ipvs-rules``, ``kubernetes``,
         ``enis``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or ``unknown``.
     dialect : name of the file in ``schemas/dialects``, of a canonical table its name, empty when the kind has none.
     node : node of the file, empty when it has none.

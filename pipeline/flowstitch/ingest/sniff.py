@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KINDS = (
-    "conntrack-list", "conntrack-events", "vpc-flow-log", "ipvs-rules", "ipvs-connections", "kubernetes", "enis", "ip-addr", "ip-rule",
-    "ip-route", "ip-link", "sysctl", "unknown",
+    "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "kubernetes",
+    "enis", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
 CANONICAL_TABLE = "canonical-table"

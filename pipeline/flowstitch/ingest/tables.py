@@ -41,7 +41,7 @@ class _Conversion:
     Attributes
     ----------
     files : its files in order of their names.
-    parts : rows of ``conntrack`` and ``flows`` by source.
+    parts : rows of the canonical tables of logs by source.
     rows : rows of the other tables.
     read : tables of which everything was read.
     unread : by name of a file, why not all of it was read.

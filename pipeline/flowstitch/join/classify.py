@@ -14,7 +14,7 @@ from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
-    from flowstitch.ingest.model import IpRule
+    from flowstitch.ingest.model import IpRule, NodeFacts
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
@@ -161,13 +161,22 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
             facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
         )
         if facts is not None and rule is not None:
-            proxy = (
-                "other_proxy" if facts.ipvs is None else "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
-            )
-            by_case[case] = codes["direct"], codes[proxy]
+            by_case[case] = codes["direct"], codes.get(_proxy(facts, rule), 0)
     of_pod = by_case[cases, balanced.astype(np.int64)]
+    of_pod = np.where((ends.dialled_kind > 0) & ~ends.told, of_pod, 0)
     of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
     return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
+
+
+def _proxy(facts: NodeFacts, rule: IpRule) -> str:
+    """Which of ``forward_out`` holds for what the node balances, '' where the export does not tell the proxy's mode.
+
+    The sysctls of IPVS exist once its module is loaded (ip_vs_ctl.c).
+    """
+    if facts.ipvs is None:
+        modeless = not facts.sysctls or any(key.startswith("net.ipv4.vs.") for key in facts.sysctls)
+        return "" if modeless else "other_proxy"
+    return "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
 
 
 def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) -> IpRule | None:
@@ -176,9 +185,15 @@ def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) 
 
 
 def find_drift(
-    dataplane: Dataplane, scenario: Ints, forward_out: Ints, legs: Legs, verdicts: Verdicts
-) -> list[list[str]]:  # fmt: skip
-    """Broken expectations of each path, 'column: expected x, observed y'."""
+    stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
+) -> list[list[str]]:
+    """Broken expectations of each path, 'column: expected x, observed y'.
+
+    At the server's node the scenario's role gives way to that of the ENI that holds the server's address.
+    """
+    dataplane = cluster.dataplane
+    forward_out = expected_forward_out(stitched, ends, cluster)
+    held = cluster.enis.role[cluster.owners.at(ends.server.ip, verdicts.first).eni]
     observed = {
         "return_lands_on": np.where(
             verdicts.return_evidence == field("return_evidence").code("observed"), verdicts.lands_on, 0
@@ -190,6 +205,8 @@ def find_drift(
     drift: list[list[str]] = [[] for _ in range(scenario.shape[0])]
     for column, seen in sorted(observed.items()):
         wanted = forward_out if column == "forward_out_eni_role" else dataplane.expected(column, scenario)
+        if column in {"forward_in_eni_role", "return_out_eni_role"}:
+            wanted = np.where((wanted > 0) & (held > 0), held, wanted)
         values = field(column).values
         for path in np.flatnonzero((wanted > 0) & (seen > 0) & (wanted != seen)).tolist():
             drift[path].append(

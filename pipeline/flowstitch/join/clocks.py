@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowstitch.join.keys import run_pointers
 from flowstitch.kernels.group import group
-from flowstitch.kernels.lifetimes import SECOND
+from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
 
 
+# So many connections must tell a difference, and agree on it.
+FEWEST, SPREAD = 3, SECOND
 # Smaller differences are the readers' lateness, not the clocks'.
 TOLD_APART = SECOND // 2
 
@@ -40,17 +43,21 @@ def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
     sizes = np.bincount(wire, minlength=1)
     twice = sizes[wire[order]] == 2
     pairs = order[twice].reshape(-1, 2)
-    usable = exact[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
+    usable = (exact & (start != UNKNOWN))[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
     pairs = pairs[usable]
     if pairs.shape[0] == 0:
         return offsets
     numbers, first = group(node[pairs].astype(np.uint64))
     gap = start[pairs[:, 1]] - start[pairs[:, 0]]
+    order = np.argsort(numbers, kind="stable")
+    pointer = run_pointers(numbers[order], first.shape[0])
     edges = []
     for number, row in enumerate(first.tolist()):
-        of_pair = gap[numbers == number]
-        left, right = node[pairs[row]].tolist()
-        edges.append((-of_pair.shape[0], left, right, int(np.median(of_pair))))
+        of_pair = gap[order[pointer[number] : pointer[number + 1]]]
+        median = int(np.median(of_pair))
+        if of_pair.shape[0] >= FEWEST and np.median(np.abs(of_pair - median)) < SPREAD:
+            left, right = node[pairs[row]].tolist()
+            edges.append((-of_pair.shape[0], left, right, median))
     tree = _Forest(offsets, nodes)
     for _, left, right, median in sorted(edges):
         tree.join(left, right, median)

@@ -84,7 +84,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     it does not say which one it saw, so those stay expected.
 
     Headless and ExternalName services have no address that a node translates. Without any endpoint in the export,
-    nothing is expected. A service or node that was made again ends the one before.
+    nothing is expected. A service that was made again ends the one before.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     known = bool(inventory.tables["endpoints"])
     rows: list[Row] = []
     services = inventory.tables["services"]
-    for service, life in zip(services, _lives(services, ("namespace", "name")), strict=True):
+    for service, life in zip(services, _lives(services), strict=True):
         for dial in _dials(service):
             families = (4, 6) if dial.kind == "node_port" else (_family(dial.ip),)
             for family in families:
@@ -115,9 +115,9 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
 def _nodes(inventory: Inventory, dumped: Iterable[str]) -> dict[str, _Node]:
     listed = inventory.tables["nodes"]
     nodes: dict[str, _Node] = {}
-    for row, life in zip(listed, _lives(listed, ("name",)), strict=True):
+    for row in listed:
         node = nodes.setdefault(row["name"], _Node(row["name"], []))
-        node.lives.append(life)
+        node.lives = union([*node.lives, interval(row)])
         node.ips = sorted({*node.ips, *(row["internal_ips"] or ())})
     if not listed:
         nodes = {name: _Node(name, [(MIN_TIME, MAX_TIME)]) for name in dumped if name}
@@ -217,16 +217,16 @@ def _proven(
     dial: Dial, ip: str, node: _Node, life: Span, stretches: list[tuple[Span, str]], dataplane: Dataplane
 ) -> Iterator[Row]:
     """Rows of a virtual service without real servers; nobody gets through, whatever the reason."""
-    expected = [found for living in node.lives for found in _within(stretches, living)]
     clients = dataplane.dead_ends.get(("ipvs", NO_ENDPOINT, dial.kind), [])
-    if not expected:
+    found = [part for living in node.lives for part in _within(stretches, living)]
+    contradicted = not found
+    if contradicted:
         reason = NO_LOCAL_ENDPOINT if dial.local else NO_ENDPOINT
-        for span, _ in (found for living in node.lives for found in _within([(life, reason)], living)):
-            yield _row(dial, ip, node, clients, reason, span, "proven", ["ipvs"])
-        return
-    certainty = "proven" if len(union(span for span, _ in expected)) == 1 else "expected"
-    for span, reason in expected:
-        yield _row(dial, ip, node, clients, reason, span, certainty, [*_shown_by(reason), "ipvs"])
+        found = [part for living in node.lives for part in _within([(life, reason)], living)]
+    certainty = "proven" if len(union(span for span, _ in found)) == 1 else "expected"
+    for span, reason in found:
+        evidence = ["ipvs"] if contradicted else [*_shown_by(reason), "ipvs"]
+        yield _row(dial, ip, node, clients, reason, span, certainty, evidence)
 
 
 def _shown_by(reason: str) -> list[str]:
@@ -254,16 +254,16 @@ def _family(ip: str) -> int:
     return 6 if ":" in ip else 4
 
 
-def _lives(rows: list[Row], identity: tuple[str, ...]) -> list[Span]:
-    """Validity of each row, cut where the next one of its identity begins."""
-    starts: dict[tuple[Any, ...], set[int]] = defaultdict(set)
-    for row in rows:
-        starts[tuple(row[part] for part in identity)].add(interval(row)[0])
+def _lives(services: list[Row]) -> list[Span]:
+    """Validity of each row, cut where the next service of its name begins."""
+    starts: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in services:
+        starts[row["namespace"], row["name"]].add(interval(row)[0])
     lives = []
-    for row in rows:
+    for row in services:
         begin, end = interval(row)
-        later = [start for start in starts[tuple(row[part] for part in identity)] if start > begin]
-        lives.append((begin, min([end, *later])))
+        later = (start for start in starts[row["namespace"], row["name"]] if start > begin)
+        lives.append((begin, min(end, *later, MAX_TIME)))
     return lives
 
 

@@ -86,7 +86,7 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     known = directed & (told | ~blind)
     target = owners.at(dst, at)
     dialled = services.dialled(tuples.protocol, dst, dst_port, at)
-    kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind"))
+    kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind", cluster))
     ip, port, service, policy = dst, dst_port, dialled.service, dialled.policy
     passed_on = (
         (client.kind == field("client_kind").code("outside")) & (end.of("pod")) & (tuples.dst == last.dst)
@@ -102,7 +102,7 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     server_kind = np.where(
         end.of("cluster_ip", "lb_ip", "external_ip"), field("server_kind").code("service"), 0
     )
-    server_kind = np.where(server_kind > 0, server_kind, _kinds(end, "server_kind"))
+    server_kind = np.where(server_kind > 0, server_kind, _kinds(end, "server_kind", cluster))
     server_port = np.where(ports, last.dst_port, -1)
     echo = protocols_with("echo")[tuples.protocol] & (lead >= 0)
     return Endpoints(
@@ -134,7 +134,8 @@ def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:
     at_root = np.flatnonzero((chains.position[sides.segment] == 0) & ~sides.reply)
     entry, path = sides.entry[at_root], path[at_root]
     foreign = (entries.node[entry] != source.node[path]).astype(np.int64)
-    start, rank, zone = entries.start_hi[entry], ranks[entries.node[entry]], entries.zone[entry]
+    start = entries.start_hi[entry] - stitched.ahead[entries.node[entry]]
+    rank, zone = ranks[entries.node[entry]], entries.zone[entry]
     chosen = first_of_each(path, len(chains), foreign, start, rank, zone)
     return np.where(chosen >= 0, entry[chosen], -1) if entry.shape[0] else chosen
 
@@ -152,16 +153,18 @@ def _client(
     own_node = node & (lead_node == owner.node) & (lead_node > 0)
     stand_in = local[ip] & ~pod & ~node & (lead_node > 0)
     node_ip = _node_address(lead_node, ip, cluster.inventory, cluster.pools)
-    outside = ~pod & ~node & ~local[ip] & ~owner.lapsed
+    held = owner.of("eni")
+    outside = ~pod & ~node & ~held & ~local[ip] & ~owner.lapsed & cluster.knows_insiders
     kind = np.select(
         [pod, own_node | stand_in, outside & cluster.lb_source[ip], outside],
         [kinds.code("pod"), kinds.code("node"), kinds.code("lb"), kinds.code("outside")],
         0,
     )
-    known = directed & (pod | own_node | (stand_in & (node_ip > 0)) | outside | (owner.lapsed & ~local[ip]))
+    stranger = ~pod & ~node & ~local[ip]
+    known = directed & (pod | own_node | (stand_in & (node_ip > 0)) | stranger)
     on_node = own_node | stand_in
     name = np.where(pod, owner.name, np.where(on_node, lead_node, 0))
-    home = np.where(pod, owner.node, np.where(on_node, lead_node, 0))
+    home = np.where(pod | held, owner.node, np.where(on_node, lead_node, 0))
     return _known(known, Endpoint(np.where(stand_in, node_ip, ip), port, kind, name, home))
 
 
@@ -186,14 +189,17 @@ def _node_address(node: Ints, like: Ints, inventory: Inventory, pools: Pools) ->
     return found
 
 
-def _kinds(owner: Owned, column: str) -> Ints:
-    """Owner kinds as codes of another column; 'outside' for what nobody ever owned."""
+def _kinds(owner: Owned, column: str, cluster: Cluster) -> Ints:
+    """Owner kinds as codes of another column; 'outside' for what nobody ever owned, null for what only an ENI holds.
+
+    An address that an ENI of the cluster holds and no pod of the list is a pod that the list does not have.
+    """
     item, kinds = field(column), field("owner_kind").values
-    codes = [0] + [item.code(kind) if kind in item.values else item.code("outside") for kind in kinds]
-    found = np.array(codes, np.int64)[owner.kind]
-    return np.where(owner.lapsed, 0, np.where(owner.kind == 0, item.code("outside"), found))
+    outside = item.code("outside") if cluster.knows_insiders else 0
+    codes = [outside] + [item.code(kind) if kind in item.values else 0 for kind in kinds]
+    return np.where(owner.lapsed, 0, np.array(codes, np.int64)[owner.kind])
 
 
 def _named(owner: Owned) -> tuple[Ints, Ints]:
     workload = owner.of("pod", "node")
-    return np.where(workload, owner.name, 0), np.where(workload, owner.node, 0)
+    return np.where(workload, owner.name, 0), np.where(workload | owner.of("eni"), owner.node, 0)

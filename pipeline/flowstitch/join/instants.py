@@ -34,7 +34,8 @@ def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tup
     seen, start, lived = rows["seen_at"], rows["start_at"], rows["delta_time_s"]
     listed = rows["event"] == field("event").code("list")
     told = listed & (start != UNKNOWN) & (lived >= 0)
-    earliest = start + lived * SECOND
+    # XML has starts finer than that
+    earliest = (start // SECOND + lived) * SECOND
     instants = np.where(told, np.clip(seen, earliest, earliest + 2 * SECOND), seen)
     untold = listed & ~told & (seen != UNKNOWN)
     if untold.any():

@@ -102,10 +102,12 @@ def observe_legs(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Legs:
 
 def _client_segments(entries: Entries, chains: Chains, client_node: Ints) -> Ints:
     at = chains.root.copy()
+    # a chain can close in a circle: its positions grow only once round
     while True:
         entry = chains.next_entry[at]
         own = (entry >= 0) & (client_node > 0)
         own[own] = entries.node[entry[own]] == client_node[own]
+        own[own] = chains.position[chains.next_segment[at[own]]] > chains.position[at[own]]
         if not own.any():
             return at
         at[own] = chains.next_segment[at[own]]

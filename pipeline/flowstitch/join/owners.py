@@ -64,7 +64,8 @@ class Owners:
         address = pools.addresses.intern_texts([row["ip"] for row in rows]).astype(np.int64)
         spans = np.array([interval(row) for row in rows], np.int64).reshape(-1, 2)
         rank = np.array([_PRIORITY.index(row["owner_kind"]) for row in rows], np.int64)
-        order = np.lexsort((spans[:, 0], rank, address))
+        # the latest owner first: a deletion that no snapshot saw leaves the one before open
+        order = np.lexsort((~spans[:, 0], rank, address))
         chosen = [rows[place] for place in order.tolist()]
         self._address, self._spans = address[order], spans[order]
         kind = field("owner_kind")
@@ -88,13 +89,14 @@ class Owners:
 def local_addresses(rows: Rows, inventory: Inventory, pools: Pools) -> Flags:
     """Addresses that never are the source of a packet on a wire, by address number, bool.
 
-    A service's addresses live on every node (kube-ipvs0) or on none; loopback and link-local do not leave the host.
+    A service's addresses live on every node (kube-ipvs0) or on none; loopback and link-local do not leave the host. A
+    service can also answer at the address of a node, which is on the wire all the same.
     """
     services = {row["ip"] for row in rows if row["owner_kind"] in SERVICE_KINDS}
-    hosts = {row["ip"] for row in rows if row["owner_kind"] in {"pod", "node"}}
+    hosts = {row["ip"] for row in rows if row["owner_kind"] in {"pod", "node", "eni"}}
     for facts in inventory.facts.values():
-        services.update(service.ip for service in facts.ipvs or () if service.ip not in hosts)
-    numbers = pools.addresses.intern_texts(sorted(services))
+        services.update(service.ip for service in facts.ipvs or ())
+    numbers = pools.addresses.intern_texts(sorted(services - hosts))
     local = within(_LOCAL_NETWORKS, pools)
     local[numbers] = True
     local[0] = False

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowstitch.join.attempts import split_attempts
 from flowstitch.join.chains import build_chains
-from flowstitch.join.classify import classify, expected_forward_out, find_drift, find_translations
+from flowstitch.join.classify import classify, find_drift, find_translations
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries
@@ -24,6 +25,12 @@ from flowstitch.join.observations import (
     unmatched_flows,
 )
 from flowstitch.join.refusals import attribute_refusals
+from flowstitch.join.requests import (
+    attribute_requests,
+    request_columns,
+    request_observations,
+    unmatched_requests,
+)
 from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
 from flowstitch.join.verdicts import judge
@@ -46,13 +53,14 @@ class Reconstruction:
 
     Attributes
     ----------
-    datapaths, segments, observations, unmatched : columns of those tables in their final order.
+    datapaths, segments, lb_requests, observations, unmatched : columns of those tables in their final order.
     clock_offsets_us : by node, how far its clock is ahead of the common one.
     left_out : translations that could not be linked because another one was already there.
     """
 
     datapaths: Columns
     segments: Columns
+    lb_requests: Columns
     observations: Columns
     unmatched: Columns
     clock_offsets_us: dict[str, int]
@@ -74,6 +82,7 @@ def reconstruct(
     stage : is told the name of each stage as it begins.
     """
     conntrack, flows, ipvs = (rows[name] for name in ("conntrack", "flows", "ipvs_connections"))
+    attempts = split_attempts(rows["requests"], pools)
     cluster = know_cluster(inventory, addresses, dataplane, pools)
     stage("entries")
     entries = build_entries(conntrack, inventory.facts, cluster.local, pools)
@@ -92,6 +101,7 @@ def reconstruct(
     paths = _know_paths(stitched, shared, cluster)
     stage("tables")
     ids, flow_key, wire = path_ids(stitched, paths.ends, paths.verdicts.first, pools)
+    requests = attribute_requests(rows["requests"], attempts, stitched, paths, shared, ids)
     by_path = np.lexsort((ids, paths.verdicts.first, wire))
     by_segment = np.lexsort((chains.position, np.argsort(by_path)[chains.path]))
     kinds = source_kinds(sources, pools)
@@ -101,14 +111,19 @@ def reconstruct(
             conntrack_observations(conntrack, stitched, paths.ends, ids, kinds),
             flow_observations(stitched, shared, paths.legs, ids, kinds, cluster),
             ipvs_observations(ipvs, stitched, paths.ends, ids, kinds, pools),
+            request_observations(requests, ids, kinds, pools),
             inventory_observations(sources, accounts, pools),
         ],
     )
-    unmatched = unmatched_flows(flows, windows, kinds, pools)
+    unmatched = concat_columns(
+        "unmatched",
+        [unmatched_flows(flows, windows, kinds, pools), unmatched_requests(requests, kinds, pools)],
+    )
     known = {pools.names.word(node) or "": int(ahead[node]) for node in np.unique(entries.node).tolist()}
     return Reconstruction(
         _take(datapath_columns(paths, stitched, ids, flow_key, cluster), by_path),
         _take(segment_columns(stitched, ids, pools), by_segment),
+        request_columns(requests, ids, pools.names.ranks()),
         take_columns(observations, _by_line(observations, pools)),
         take_columns(unmatched, _by_line(unmatched, pools)),
         known,
@@ -122,8 +137,7 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
     verdicts = judge(stitched, ends, legs, shared, cluster)
     nat = find_translations(stitched, ends)
     scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
-    forward_out = expected_forward_out(stitched, ends, cluster)
-    drift = find_drift(cluster.dataplane, scenario, forward_out, legs, verdicts)
+    drift = find_drift(stitched, ends, scenario, legs, verdicts, cluster)
     return Paths(ends, legs, nat, verdicts, scenario, reasons, drift)
 
 

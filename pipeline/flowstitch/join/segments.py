@@ -53,6 +53,7 @@ class Segments:
     first, last : first and last packet, µs by a common clock, that of the flow logs where there are any.
     held : until when conntrack kept an entry for it, µs; ``last`` where no conntrack saw it.
     directed : bool, it is known who opened the connection.
+    exact : bool, ``first`` is that of a NEW.
     """
 
     tuples: Tuples
@@ -60,6 +61,7 @@ class Segments:
     last: Ints
     held: Ints
     directed: Flags
+    exact: Flags
 
     def __len__(self) -> int:
         return self.first.shape[0]
@@ -69,7 +71,7 @@ class Segments:
         first, last, held = (
             _shifted(times, np.int64(-offset)) for times in (self.first, self.last, self.held)
         )
-        return Segments(self.tuples, first, last, held, self.directed)
+        return Segments(self.tuples, first, last, held, self.directed, self.exact)
 
 
 def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, Ints]:
@@ -118,9 +120,10 @@ def _segments(sides: Sides, entries: Entries, start: Ints, last: Ints, held: Int
     pointer = run_pointers(sides.segment[order], count)
     lead = order[pointer[:-1]]
     if count == 0:
-        return Segments(sides.tuples, start, last, held, np.zeros(0, np.bool_))
+        return Segments(sides.tuples, start, last, held, *[np.zeros(0, np.bool_)] * 2)
     first = np.minimum.reduceat(start[order], pointer[:-1])
     end, until = (
         np.maximum(first, np.maximum.reduceat(times[order], pointer[:-1])) for times in (last, held)
     )
-    return Segments(sides.tuples.take(lead), first, end, until, np.ones(count, np.bool_))
+    exact = (entries.seen[sides.entry[lead]] & (1 << NEW)) > 0
+    return Segments(sides.tuples.take(lead), first, end, until, np.ones(count, np.bool_), exact)

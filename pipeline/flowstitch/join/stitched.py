@@ -37,6 +37,7 @@ class Cluster:
     ----------
     local : by address number, bool, addresses that never are a source on a wire.
     lb_source : by address number, bool, addresses that load balancers send from.
+    knows_insiders : the export has pods or ENIs, so that an address which is neither is outside.
     """
 
     inventory: Inventory
@@ -45,6 +46,7 @@ class Cluster:
     enis: Enis
     local: Flags
     lb_source: Flags
+    knows_insiders: bool
     dataplane: Dataplane
     pools: Pools
 
@@ -123,4 +125,5 @@ def know_cluster(
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
     lb_source = within(dataplane.lb_source_networks, pools)
-    return Cluster(inventory, owners, services, enis, local, lb_source, dataplane, pools)
+    insiders = bool(inventory.tables["pods"] or inventory.tables["enis"])
+    return Cluster(inventory, owners, services, enis, local, lb_source, insiders, dataplane, pools)

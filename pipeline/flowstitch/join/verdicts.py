@@ -34,6 +34,8 @@ STAMPED = 5 * SECOND
 # IPv4 header and the longest TCP options that a handshake carries (RFC 9293: SYN with MSS, SACK, timestamp and window
 # scale is 60 bytes); IPv6 has 20 more. What needs no more per packet has no payload.
 BARE_PACKET_BYTES = (60, 80)
+# Handshake and teardown take no more each way (RFC 9293 3.5, 3.6); more packets can hide a payload in the sum.
+PROBE_PACKETS = 6
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs
     )  # fmt: skip
     flags = logged_flags(stitched, legs)
     reset_back = tcp & (flags[1] & RST > 0) & (flags[1] & SYN == 0)
-    never_opened = tcp & (flags[0] == SYN)
+    never_opened = tcp & (flags[0] == SYN) & (legs.role["return_in"] == 0)
     without = np.select(
         [refused | (legs.answered & reset_back), legs.answered & never_opened, legs.answered & (flags[1] & FIN > 0),
          legs.answered, legs.rejected],
@@ -255,6 +257,9 @@ def _count_by_eni(
     sums = np.zeros((heads.shape[0], 4), np.int64)
     for column, name in enumerate(("packets", "bytes")):
         np.add.at(sums, (cases, column + 2 * back.astype(np.int64)), flows[name][row].clip(0))
+    logged = np.zeros((heads.shape[0], 2), np.bool_)
+    logged[cases, back.astype(np.int64)] = True
+    sums[~np.repeat(logged, 2, axis=1)] = -1
     inward = flows["direction"][row[heads]] == field("direction").code("in")
     toward = (inward != back[heads]).astype(np.int64)
     best = first_of_each(path[heads], len(chains), position[heads], toward, ranks[eni[heads]])
@@ -283,7 +288,7 @@ def _match(
     for number, end in enumerate((ends.client, ends.server)):
         there[number, path[node == end.node[path]]] = True
         there[number] |= end.node == 0
-    partial = ~there.all(axis=0) | (ends.client.ip == 0) | (ends.lead < 0)
+    partial = ~there.all(axis=0) | (ends.client.ip == 0) | (ends.server.ip == 0) | (ends.lead < 0)
     return np.select([partial, candidates > 1], [code("one_sided"), code("ambiguous")], code("exact"))
 
 
@@ -294,5 +299,6 @@ def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, pools: P
     by_flags = ((flags[0] & ~SYN) != 0) & (flags[1] & SYN != 0)
     opened = (ends.protocol == TCP) & np.where(lead.led, lead.assured | lead.was("ESTABLISHED"), by_flags)
     unopened = (ends.protocol == TCP) & np.where(lead.led, ~opened, flags[0] == SYN)
-    empty = (counters[:, 1] <= bare * counters[:, 0]) & (counters[:, 3] <= bare * counters[:, 2])
+    few = (counters[:, 0] <= PROBE_PACKETS) & (counters[:, 2] <= PROBE_PACKETS)
+    empty = few & (counters[:, 1] <= bare * counters[:, 0]) & (counters[:, 3] <= bare * counters[:, 2])
     return np.select([unopened, opened & (counters[:, 0] >= 0)], [3, np.where(empty, 1, 2)], 0)

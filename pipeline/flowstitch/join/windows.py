@@ -97,7 +97,7 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
         concat_tuples(segments.tuples, extra.tuples),
         *(
             np.concatenate([getattr(segments, name), getattr(extra, name)])
-            for name in ("first", "last", "held", "directed")
+            for name in ("first", "last", "held", "directed", "exact")
         ),
     )
     forward = tuples.src[row] == joined.tuples.src[segment]
@@ -115,7 +115,7 @@ def flow_clock_offset(flows: Columns, segments: Segments) -> int:
     lone = np.bincount(key[:known], minlength=segment_of.shape[0]) == 1
     rows = np.flatnonzero(_begins(flows, tuples) & lone[key[known:]])
     segment = segment_of[key[known:][rows]]
-    dated = segments.first[segment] != UNKNOWN
+    dated = segments.exact[segment] & (segments.first[segment] != UNKNOWN)
     return flow_log_offset(flows["window_start"][rows[dated]], segments.first[segment[dated]])
 
 
@@ -203,7 +203,7 @@ def _flow_segments(
     )
     lead = _turned(tuples.take(mine[heads]), lead_forward != head_forward)
     last = reach[np.append(heads[1:], mine.shape[0]) - 1] + SECOND if count else reach
-    return Segments(lead, start[heads], last, last, by_syn | by_port), segment
+    return Segments(lead, start[heads], last, last, by_syn | by_port, np.zeros(count, np.bool_)), segment
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

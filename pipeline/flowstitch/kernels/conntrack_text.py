@@ -227,7 +227,7 @@ def _parse_line(text, at, stop, cut, words, protocols, row, high, low):
                 value = CUT
             row[target] = value
         at = skip_blanks(text, at, stop)
-    return _check_tuples(protocols, row, name, direction, seen)
+    return check_tuples(protocols, row, name, direction, seen)
 
 
 @kernel
@@ -236,7 +236,7 @@ def _is_digit(char):
 
 
 @kernel
-def _check_tuples(protocols, row, name, direction, seen):
+def check_tuples(protocols, row, name, direction, seen):
     """Whether both tuples are what their protocol needs. Returns the status."""
     if row[PROTOCOL_NUMBER] < 0:
         return INCOMPLETE

@@ -104,6 +104,12 @@ def find_word(text, at, stop, words):
     (row of ``words``, -1 when it is no keyword; where the word ends).
     """
     first, second, last, length, at = pack_word(text, at, stop)
+    return find_packed(first, second, last, length, words), at
+
+
+@kernel
+def find_packed(first, second, last, length, words):
+    """Row of a packed word in a keyword table, -1 when it is no keyword."""
     mask = words.shape[0] - 1
     place = hash_word(first, second, last) & mask
     while words[place, _LENGTH] != 0:
@@ -113,9 +119,9 @@ def find_word(text, at, stop, words):
             and words[place, _FIRST] == first
             and words[place, _SECOND] == second
         ):
-            return place, at
+            return place
         place = (place + 1) & mask
-    return -1, at
+    return -1
 
 
 @kernel

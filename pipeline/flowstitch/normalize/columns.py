@@ -6,6 +6,7 @@ sentinel of that type. Outside it is an Arrow table with nulls and words.
     type              storage   null
     address           uint32    0, else a number of the AddressBook
     name              uint32    0, else a code of Names
+    text              uint32    0, else a code of the texts
     enum              uint8     0, else 1 + index of the value
     flag              int8      -1
     port, u8, u16     int32     -1
@@ -40,6 +41,7 @@ NULL_TIME = np.iinfo(np.int64).min
 STORAGE: dict[str, tuple[type[np.generic], int]] = {
     "address": (np.uint32, 0),
     "name": (np.uint32, 0),
+    "text": (np.uint32, 0),
     "enum": (np.uint8, 0),
     "flag": (np.int8, -1),
     "port": (np.int32, -1),
@@ -54,10 +56,11 @@ STORAGE: dict[str, tuple[type[np.generic], int]] = {
 
 @dataclass
 class Pools:
-    """What the numbers in columns stand for, one for a whole run."""
+    """What the numbers in columns stand for, one for a whole run; texts hardly recur, and nothing orders them."""
 
     addresses: AddressBook = field(default_factory=AddressBook)
     names: Names = field(default_factory=Names)
+    texts: Names = field(default_factory=Names)
 
 
 def null_columns(name: str, rows: int) -> Columns:
@@ -109,6 +112,10 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
         return _from_python(item, values)
     if item.type in {"address", "name", "enum"}:
         return _words(item, values, pools)
+    if item.type == "text":
+        used, numbers = np.unique(values, return_inverse=True)
+        words = pa.array([pools.texts.word(code) for code in used.tolist()], pa.string())
+        return words.take(pa.array(numbers))
     null = STORAGE[item.type][1]
     array = pa.array(values, mask=values == null)
     return array.cast(arrow_type(item))
@@ -147,7 +154,7 @@ def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray
 
 def _decode(item: Field, array: pa.Array, pools: Pools) -> NDArray[Any]:
     kind, null = STORAGE[item.type]
-    if item.type in {"address", "name", "enum"}:
+    if item.type in {"address", "name", "text", "enum"}:
         if not pa.types.is_dictionary(array.type):
             array = array.dictionary_encode()
         words = array.dictionary.to_pylist()
@@ -155,6 +162,8 @@ def _decode(item: Field, array: pa.Array, pools: Pools) -> NDArray[Any]:
             codes = pools.addresses.intern_texts(words)
         elif item.type == "name":
             codes = pools.names.codes(words)
+        elif item.type == "text":
+            codes = pools.texts.codes(words)
         else:
             codes = np.array([item.code(word) for word in words], np.uint8)
         table_of = np.append(codes, 0).astype(kind)

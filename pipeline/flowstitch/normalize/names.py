@@ -26,17 +26,22 @@ class Names:
 
     def code(self, word: str | None) -> int:
         """Code of a word, new if need be; 0 for null and for the empty word."""
-        if not word:
-            return 0
         with self._lock:
-            code = self._codes.setdefault(word, len(self._words))
-            if code == len(self._words):
-                self._words.append(word)
-            return code
+            return self._intern(word)
 
     def codes(self, words: Iterable[str | None]) -> NDArray[np.uint32]:
         """Codes of words, shape (n,), uint32."""
-        return np.fromiter((self.code(word) for word in words), np.uint32)
+        waiting = list(words)
+        with self._lock:
+            return np.fromiter((self._intern(word) for word in waiting), np.uint32, len(waiting))
+
+    def _intern(self, word: str | None) -> int:
+        if not word:
+            return 0
+        code = self._codes.setdefault(word, len(self._words))
+        if code == len(self._words):
+            self._words.append(word)
+        return code
 
     def word(self, code: int) -> str | None:
         """Word of a code, None for 0."""

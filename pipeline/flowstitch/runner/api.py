@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read(*exports: str | Path, threads: int = 1) -> dict[str, pa.Table]:
-    """Canonical tables of exports: ``conntrack``, ``flows``, ``sources``, ``rejects`` and the inventory, by name.
+    """Canonical tables of exports by name: rows of all logs (``conntrack``, ``flows``, …), ``sources``, ``rejects``, the inventory.
 
     Raises
     ------

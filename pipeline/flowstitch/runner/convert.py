@@ -31,7 +31,7 @@ def convert(
 ) -> Summary:
     """Write the canonical tables of exports into the directory ``out``, which is an export itself.
 
-    A run over ``out`` has the same result as one over the exports: beside ``conntrack``, ``flows`` and the inventory
+    A run over ``out`` has the same result as one over the exports: beside the rows of all logs and the inventory
     the tables keep the sources with their accounts, the rejects, and which lines of a source became inventory
     (``observations``). Interfaces of nodes, their addresses and routes are not kept: no result has them.
 

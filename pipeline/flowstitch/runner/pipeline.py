@@ -16,6 +16,7 @@ from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
+from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import atomic_directory, write_json, write_table
@@ -117,7 +118,7 @@ def run(
         dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = {
             "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
-            "unmatched": found.unmatched, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+            "unmatched": found.unmatched, "lb_requests": found.lb_requests, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
             "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
@@ -125,7 +126,8 @@ def run(
             summary.counts[name] = write_table(directory, name, data, pools)
         found_wanting = judge_sources(export, options.max_rejects)
         summary.incomplete = found_wanting.incomplete
-        summary.warnings = found_wanting.warnings + _join_warnings(found)
+        missing = find_missing(holdings_of(export, pools))
+        summary.warnings = found_wanting.warnings + missing + _join_warnings(found)
         write_json(directory / MANIFEST, _manifest(export, options, summary, found))
         stages.end()
         write_json(directory / LOG, _log(options, summary))

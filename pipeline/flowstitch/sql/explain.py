@@ -47,7 +47,7 @@ class Hop:
 
     Attributes
     ----------
-    kind : 'wire' (the tuple from here on), 'conntrack', 'nat' or 'eni'.
+    kind : 'wire' (the tuple from here on), 'conntrack', 'nat', 'eni' or 'request'.
     text : what happens.
     rows : rows of ``observations`` that prove it.
     note : what else is to be said of the proof, for example that there is none.
@@ -187,7 +187,7 @@ class _Teller:
         self._told: set[tuple[str, int]] = set()
 
     def forward(self) -> list[Hop]:
-        hops = list(self._balancing())
+        hops = [*self._balancing(), *self._requests()]
         for place, segment in enumerate(self._segments):
             if place:
                 hops.append(self._translation(place))
@@ -220,6 +220,13 @@ class _Teller:
             if facts["dialled_kind"] == "lb_ip" and dialled[0] != target[0]:
                 text = f"load balancer sends {endpoint(*dialled)} on to {endpoint(*target)}"
                 yield Hop("nat", text, note="in no row, by its service")
+
+    def _requests(self) -> Iterator[Hop]:
+        rows = [row for row in self._path.observations if row["part"] == "request"]
+        if rows:
+            yield Hop(
+                "request", "load balancer sent requests, no other connection could have carried them", rows
+            )
 
     def _tuple(self, segment: Record, *, back: bool = False) -> str:
         ends = [endpoint(segment[f"{side}_ip"], segment[f"{side}_port"]) for side in ("src", "dst")]
@@ -254,7 +261,11 @@ class _Teller:
             yield Hop("conntrack", f"conntrack of {node}", self._conntrack(node))
 
     def _conntrack(self, node: str | None) -> list[Record]:
-        return [row for row in self._path.observations if row["node"] == node and row["eni"] is None]
+        return [
+            row
+            for row in self._path.observations
+            if row["node"] == node and row["eni"] is None and row["part"] != "request"
+        ]
 
     def _crossings(self, place: int, way: str) -> Iterator[Hop]:
         upper, lower = self._upper[place], self._lower[place]

@@ -25,9 +25,9 @@ with over_eni as (
 select
     client_node, service, scenario, return_evidence,
     connections,
-    round(connections / node_connections, 4) as share,
+    share(connections, node_connections) as share,
     return_bytes::bigint as return_bytes,
-    round(return_bytes / nullif(node_bytes, 0), 4) as bytes_share
+    share(return_bytes, node_bytes) as bytes_share
 from over_eni
 where connections > 0
 order by return_bytes desc nulls last, connections desc, client_node, service, scenario, return_evidence

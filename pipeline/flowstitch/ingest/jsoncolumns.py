@@ -1,17 +1,20 @@
-"""Texts of flow-log rows to canonical columns, as a dialect maps them."""
+"""Texts of JSON lines to canonical columns, as a dialect maps them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from flowstitch.catalog.load import field as field_of
 from flowstitch.catalog.load import table
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.ingest.dialects import normal_key
-from flowstitch.normalize.columns import STORAGE
+from flowstitch.normalize.columns import NULL_TIME, STORAGE
+from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +33,10 @@ _MOST = {
     "count": np.iinfo(np.int64).max,
     "time": 253_402_300_799,  # the year 9999 in seconds: what is more is another unit
 }
-_UNITS = {"": 1, "s": 1_000_000}
+_UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
+ISO = "iso"
+MAX_TEXT = 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SPELLINGS = 8
 
 
@@ -42,8 +48,9 @@ class Column:
     ----------
     target : the canonical field.
     key : its key in the dialect's own spelling, used in messages.
-    needed : ``row``, ``flow``, ``ports`` or ``never``, see the dialect.
-    unit : unit of a time.
+    needed : ``row``, ``flow``, ``ports`` or ``never``, see ``schemas/README.md``.
+    unit : unit of a time or duration; ``ISO`` is the text of a time with its offset.
+    cut : a text of more than ``MAX_TEXT`` characters is cut; it does not fit without.
     words : the dialect's words for the values of an enum.
     """
 
@@ -51,7 +58,18 @@ class Column:
     key: str
     needed: str
     unit: str = ""
+    cut: bool = False
     words: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its texts are numbers, and not looked at each distinct one once."""
+        return self.target.type in _MOST and self.unit != ISO
+
+    @property
+    def is_duration(self) -> bool:
+        """Whether its numbers have a unit and may have a fraction."""
+        return self.target.type == "count" and bool(self.unit)
 
     def enum_code(self, word: str | None) -> int:
         """Code of the dialect's word for an enum value, 0 when it is none."""
@@ -60,7 +78,7 @@ class Column:
 
 
 class Plan:
-    """A dialect of flow logs, and the spellings of its keys met so far.
+    """A dialect of JSON lines, and the spellings of its keys met so far.
 
     Parameters
     ----------
@@ -69,14 +87,11 @@ class Plan:
     Attributes
     ----------
     columns : the columns in the dialect's order.
-    lost : code of the log status that says that rows are missing.
     """
 
     def __init__(self, dialect: dict[str, Any]) -> None:
-        flows = table(dialect["table"])
-        self.columns = tuple(Column(flows[name], **raw) for name, raw in dialect["columns"].items())
-        self.lost = flows["log_status"].code("SKIPDATA")
-        self._ok = flows["log_status"].code("OK")
+        fields = table(dialect["table"])
+        self.columns = tuple(Column(fields[name], **raw) for name, raw in dialect["columns"].items())
         self._nulls = frozenset(dialect["null"])
         self._spellings = {column.target.name: [column.key] for column in self.columns}
         self._names = {normal_key(column.key): column.target.name for column in self.columns}
@@ -116,7 +131,7 @@ class Plan:
         fault = np.zeros(frame.height, np.int64)
         missing = np.zeros(frame.height, np.bool_)
         columns = self._numbers(frame) | self._words(frame, pools)
-        scope = self._scope(columns)
+        scope = self._scope(columns, frame.height)
         for number, column in enumerate(self.columns, 1):
             name = column.target.name
             null = STORAGE[column.target.type][1]
@@ -133,12 +148,23 @@ class Plan:
                 fault[(fault == 0) & (values < columns["window_start"])] = number
         return columns, fault, missing
 
-    def _scope(self, columns: Columns) -> dict[str, Flags]:
+    @staticmethod
+    def count_lost(columns: Columns) -> int:
+        """Rows that say that others are missing."""
+        lost = field_of("log_status").code("SKIPDATA")
+        return int(np.count_nonzero(columns["log_status"] == lost)) if "log_status" in columns else 0
+
+    @staticmethod
+    def _scope(columns: Columns, rows: int) -> dict[str, Flags]:
         """For each word of ``needed`` the rows in which a column has a value at all."""
-        ok = columns["log_status"] == self._ok
-        numbers = columns["protocol_number"]
-        ports = ok & (numbers >= 0) & protocols_with("ports")[np.maximum(numbers, 0)]
-        return {"row": np.ones_like(ok), "flow": ok, "ports": ports, "never": ok}
+        ok = every = np.ones(rows, np.bool_)
+        if "log_status" in columns:
+            ok = columns["log_status"] == field_of("log_status").code("OK")
+        scope = {"row": every, "flow": ok, "never": ok}
+        if "protocol_number" in columns:
+            numbers = columns["protocol_number"]
+            scope["ports"] = ok & (numbers >= 0) & protocols_with("ports")[np.maximum(numbers, 0)]
+        return scope
 
     def _given(self, texts: pl.Series) -> Flags:
         given: Flags = (
@@ -148,25 +174,28 @@ class Plan:
 
     def _numbers(self, frame: pl.DataFrame) -> Columns:
         """Whole numbers of texts, the type's null where there is none or it is out of range."""
-        chosen = [column for column in self.columns if column.target.type in _MOST]
-        names = [column.target.name for column in chosen]
-        parsed = frame.select(pl.col(names).cast(pl.Int64, strict=False).fill_null(-1))
+        whole = [column for column in self.columns if column.is_number and not column.is_duration]
+        parsed = frame.select(whole_numbers(column.target.name for column in whole))
         columns: Columns = {}
-        for column in chosen:
+        for column in whole:
             storage, null = STORAGE[column.target.type]
             numbers = parsed[column.target.name].to_numpy()
             fits = (numbers >= 0) & (numbers <= _MOST[column.target.type])
             columns[column.target.name] = np.where(fits, numbers * _UNITS[column.unit], null).astype(storage)
+        for column in self.columns:
+            if column.is_duration:
+                columns[column.target.name] = scaled_decimals(frame[column.target.name], _UNITS[column.unit])
         return columns
 
     def _words(self, frame: pl.DataFrame, pools: Pools) -> Columns:
         """Codes of texts, each distinct text looked at once; 0 where it stands for nothing."""
         columns: Columns = {}
         for column in self.columns:
-            if column.target.type not in _MOST:
+            if not column.is_number:
                 encoded = frame[column.target.name].to_arrow().dictionary_encode()
                 words = [None if word in self._nulls else word for word in encoded.dictionary.to_pylist()]
-                known = np.append(self._codes(column, words, pools), 0).astype(STORAGE[column.target.type][0])
+                storage, null = STORAGE[column.target.type]
+                known = np.append(self._codes(column, words, pools), null).astype(storage)
                 columns[column.target.name] = known[
                     encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
                 ]
@@ -178,4 +207,25 @@ class Plan:
             return pools.addresses.intern_texts(words)
         if column.target.type == "enum":
             return np.array([column.enum_code(word) for word in words], np.uint8)
+        if column.target.type == "time":
+            return np.array([_iso_time(word) for word in words], np.int64)
+        if column.target.type == "text":
+            return pools.texts.codes(_bounded(word, cut=column.cut) for word in words)
         return pools.names.codes(word if word and word.isprintable() else None for word in words)
+
+
+def _iso_time(text: str | None) -> int:
+    """µs since the epoch of an ISO 8601 text with an offset; null where it has none, or is not of 1970 to 9999."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return NULL_TIME
+    if moment.tzinfo is None:
+        return NULL_TIME
+    since = (moment - _EPOCH) // timedelta(microseconds=1)
+    return since if 0 <= since < (_MOST["time"] + 1) * _UNITS["s"] else NULL_TIME
+
+
+def _bounded(text: str | None, *, cut: bool) -> str | None:
+    """A text of at most ``MAX_TEXT`` characters: a longer one is cut or none."""
+    return text if text is None or len(text) <= MAX_TEXT else text[:MAX_TEXT] if cut else None

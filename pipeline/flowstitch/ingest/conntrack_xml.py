@@ -1,0 +1,142 @@
+"""Conntrack lists and event streams in XML to canonical columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+import numpy as np
+
+from flowstitch.catalog.load import field as schema_field
+from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
+from flowstitch.ingest.conntrack_rows import RowReader
+from flowstitch.ingest.conntrack_times import SECOND, set_dump_time, to_utc
+from flowstitch.ingest.content import read_blocks
+from flowstitch.kernels import conntrack_text as ct
+from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.normalize.columns import NULL_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Ints
+    from flowstitch.ingest.model import Account, Source
+    from flowstitch.normalize.columns import Pools
+
+_OPENING = b"<conntrack"
+
+
+def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
+    """Read a list or event stream of ``conntrack -o xml``.
+
+    Parameters
+    ----------
+    source : of kind ``conntrack-list`` or ``conntrack-events``.
+    pools : get its addresses, its name and its node.
+    account : gets every flow, tag around the flows and other line: parsed, skipped ('markup', 'blank', 'summary', 'events
+        lost') or rejected (``REASONS`` of the kernel). Each of them is a line as the tool writes it; ``line`` counts them.
+
+    Yields
+    ------
+    Columns of the table ``conntrack``, block by block. ``seen_at`` of events is the dumping host's local time read as
+    UTC until ``resolve_seen`` has seen the whole file. What XML does not say is null: ICMP type, code and identifiers,
+    and whether the entry is offloaded.
+    """
+    reader = _XmlReader(source, pools, account)
+    # a flow can go on in the next block
+    pending, offset = b"", 0
+    for block in read_blocks(source.path, account):
+        if pending and offset + len(pending) != block.byte_offset:
+            # a line too long to be read was between them
+            yield from reader.read(pending, offset, final=True)
+            pending = b""
+        offset = block.byte_offset - len(pending)
+        data = pending + block.data
+        yield from reader.read(data, offset, final=False)
+        pending, offset = data[reader.at :], offset + reader.at
+    if pending:
+        yield from reader.read(pending, offset, final=True)
+    reader.finish()
+
+
+def resolve_seen(columns: Columns, source: Source) -> None:
+    """Turn ``seen_at`` of the events of a whole file from the host's local time to UTC, in place.
+
+    The offset is the median of the kernel's own time of the row, ``<stop>`` or else ``<start>`` plus age, less ``<when>``,
+    rounded to 15 minutes; else it is that of ``source.timezone``; else the times become null. A list that has no time
+    of its own gets the latest start plus age.
+
+    Parameters
+    ----------
+    columns : all rows of the source, from ``read_conntrack_xml``.
+    """
+    start, stop, seen, age = (
+        cast("Ints", columns[name]) for name in ("start_at", "stop_at", "seen_at", "delta_time_s")
+    )
+    aged = (start != NULL_TIME) & (age >= 0)
+    known = np.where(stop != NULL_TIME, stop, np.where(aged, start + age * SECOND, NULL_TIME))
+    local = (seen != NULL_TIME) & (columns["event"] != schema_field("event").code("list"))
+    both = local & (known != NULL_TIME)
+    seen[local] = to_utc(seen[local], known[both] - seen[both], source.timezone)
+    if source.kind == "conntrack-list" and source.taken_at is None:
+        set_dump_time(columns)
+
+
+@dataclass
+class _XmlReader(RowReader):
+    """XML.
+
+    Attributes
+    ----------
+    at : where the flow begins that goes on behind what was read, else its end.
+    opened : how many <conntrack> there are more than </conntrack>.
+    """
+
+    width: ClassVar[int] = cx.WIDTH
+    reasons: ClassVar[tuple[str, ...]] = cx.REASONS
+    skipped: ClassVar[tuple[int, ...]] = (ct.BLANK, cx.MARKUP)
+
+    at: int = 0
+    opened: int = 0
+
+    def read(self, data: bytes, byte_offset: int, *, final: bool) -> Iterator[Columns]:
+        text = np.frombuffer(data, np.uint8)
+        self.at = 0
+        while self.at < len(data):
+            count, self.at = cx.parse_flows(
+                text, self.at, final, *xml_grammar(), self.rows, self.high, self.low
+            )
+            if count == 0:
+                break
+            rows = self.rows[:count]
+            if final and rows[-1, ct.STATUS] == ct.TORN and rows[-1, ct.LINE_STOP] == len(data):
+                self.account.incomplete = True
+                self.account.warnings.append("the last flow is torn; it was rejected.")
+            for tag in rows[rows[:, ct.STATUS] == cx.MARKUP]:
+                self._note_tag(data[tag[ct.LINE_AT] : tag[ct.LINE_STOP]])
+            yield from self.take(count, data, byte_offset, self.account.rows + 1)
+
+    def finish(self) -> None:
+        """Say what was found over the whole source; only a list is known to end with </conntrack>."""
+        super().finish()
+        if self.opened > 0 and self.source.kind == "conntrack-list" and not self.account.incomplete:
+            self.account.incomplete = True
+            self.account.warnings.append("the list does not end with </conntrack>: entries can be missing.")
+
+    def columns(self, rows: Ints, high: NDArray[np.uint64], low: NDArray[np.uint64], lines: Ints) -> Columns:
+        """Columns of parsed rows, see ``RowReader.columns``."""
+        # the time of a list is one for all rows
+        rows[rows[:, ct.EVENT_CODE] < 0, ct.SEEN_AT] = -1
+        out = super().columns(rows, high, low, lines)
+        out["state"][:] = xml_states()[out["protocol_number"], out["state"]]
+        out["assured"][:] = rows[:, ct.FLAGS] & ct.ASSURED != 0
+        out["offloaded"][:] = -1
+        return out
+
+    def _note_tag(self, tag: bytes) -> None:
+        if tag.startswith(_OPENING):
+            self.opened += 1
+        elif not tag.startswith(b"<?"):
+            self.opened -= 1

@@ -1,0 +1,117 @@
+"""What an export holds of each node and ENI: what there is tells what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field as column
+from flowstitch.ingest.model import Inventory
+from flowstitch.normalize.columns import NULL_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.ingest.model import Source
+    from flowstitch.normalize.columns import Pools
+
+MAX_TIME = np.iinfo(np.int64).max
+
+
+@dataclass
+class NodeHoldings:
+    """What there is of a node's conntrack.
+
+    Attributes
+    ----------
+    lists, events : there are such files.
+    first, last : time of the first and last event, µs; without events the first is later than the last.
+    counted, stamped : whether any row had counters, or the kernel's time stamps; None where no row could have had any:
+        NEW and UPDATE events never do.
+    """
+
+    lists: bool = False
+    events: bool = False
+    first: int = MAX_TIME
+    last: int = NULL_TIME
+    counted: bool | None = None
+    stamped: bool | None = None
+
+
+@dataclass
+class Holdings:
+    """What an export holds.
+
+    Attributes
+    ----------
+    nodes : by name, of each that has conntrack files.
+    flow_logs : there are some. logged : ENIs that have rows in them.
+    first, last : span of all rows, µs; without any the first is later than the last.
+    inventory : the cluster.
+    unread : (kind, node) of files that were not read to their end; what is not found there is not missing.
+    """
+
+    nodes: dict[str, NodeHoldings] = field(default_factory=dict)
+    flow_logs: bool = False
+    logged: set[str] = field(default_factory=set)
+    first: int = MAX_TIME
+    last: int = NULL_TIME
+    inventory: Inventory = field(default_factory=Inventory)
+    unread: set[tuple[str, str]] = field(default_factory=set)
+
+    def note(self, source: Source) -> None:
+        """Take note of a file."""
+        if source.kind == "vpc-flow-log":
+            self.flow_logs = True
+        elif source.kind == "conntrack-list":
+            self._of_node(source.node).lists = True
+        elif source.kind == "conntrack-events":
+            self._of_node(source.node).events = True
+
+    def take(self, table: str, rows: Columns, pools: Pools) -> None:
+        """Take note of rows of a canonical table; of some nothing is asked."""
+        if table == "conntrack":
+            self._take_conntrack(rows, pools)
+        elif table == "flows":
+            self._take_flows(rows, pools)
+
+    def _take_conntrack(self, rows: Columns, pools: Pools) -> None:
+        node, kind, at = rows["node"], rows["event"], rows["seen_at"]
+        self._stretch(at[at != NULL_TIME])
+        events = column("event")
+        told = np.isin(kind, [events.code("list"), events.code("destroy")])
+        counted = rows["orig_packets"] >= 0
+        stamped = (rows["delta_time_s"] >= 0) | (rows["start_at"] != NULL_TIME)
+        first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
+        dated = (kind != events.code("list")) & (at != NULL_TIME)
+        np.minimum.at(first, node[dated], at[dated])
+        np.maximum.at(last, node[dated], at[dated])
+
+        def have(which: Flags) -> Sequence[int]:
+            found: list[int] = np.bincount(node[which], minlength=len(pools.names)).tolist()
+            return found
+
+        tell, count, stamp = have(told), have(told & counted), have(told & stamped)
+        for code in np.unique(node).tolist():
+            of_node = self._of_node(pools.names.word(code) or "")
+            of_node.first = min(of_node.first, int(first[code]))
+            of_node.last = max(of_node.last, int(last[code]))
+            if tell[code]:
+                of_node.counted = bool(of_node.counted or count[code])
+                of_node.stamped = bool(of_node.stamped or stamp[code])
+
+    def _take_flows(self, rows: Columns, pools: Pools) -> None:
+        known = (rows["window_start"] != NULL_TIME) & (rows["window_end"] != NULL_TIME)
+        self._stretch(rows["window_start"][known])
+        self._stretch(rows["window_end"][known])
+        self.logged |= {pools.names.word(code) or "" for code in np.unique(rows["eni"]).tolist()}
+
+    def _of_node(self, name: str) -> NodeHoldings:
+        return self.nodes.setdefault(name, NodeHoldings())
+
+    def _stretch(self, times: Ints) -> None:
+        if times.shape[0]:
+            self.first, self.last = min(self.first, int(times.min())), max(self.last, int(times.max()))

@@ -1,0 +1,36 @@
+-- title: Which connections leave their node by one ENI and come back by another?
+-- why: Security groups, appliances and ENI limits see only half of such a connection. Some is the data plane's own way (IPVS sends by the primary ENI); a pair of two secondary ENIs or one with drift is not.
+-- grain: one row per client node, scenario and pair of ENIs
+-- columns:
+--   client_node: Node of the clients.
+--   scenario: Scenario of the paths, see table scenarios; null where it is not known.
+--   forward_out_eni: ENI by which the requests left.
+--   forward_out_eni_role: Its role.
+--   return_in_eni: ENI by which the replies came back.
+--   return_in_eni_role: Its role.
+--   connections: Connections with this pair.
+--   share: Their share of all connections of the client node of which both ENIs were observed.
+--   forward_bytes: IP bytes of the requests; null where nobody counted.
+--   return_bytes: IP bytes of the replies; null where nobody counted.
+--   drifted: Connections among them that break an expectation of the data plane.
+with pairs as (
+    select
+        client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
+        "asymmetric" as crossed,
+        count(*) as connections,
+        sum(count(*)) over (partition by client_node) as observed,
+        sum(forward_bytes)::bigint as forward_bytes,
+        sum(return_bytes)::bigint as return_bytes,
+        count(*) filter (where len(drift) > 0) as drifted
+    from datapaths
+    where "asymmetric" is not null
+    group by client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role, crossed
+)
+select
+    client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
+    connections,
+    share(connections, observed) as share,
+    forward_bytes, return_bytes, drifted
+from pairs
+where crossed
+order by connections desc, client_node, scenario, forward_out_eni, return_in_eni

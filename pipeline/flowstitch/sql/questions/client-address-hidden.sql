@@ -1,0 +1,34 @@
+-- title: Whose servers see a node's or a load balancer's address in place of the client's?
+-- why: Access lists, rate limits and audit logs of these servers work on the wrong address.
+-- grain: one row per target, scenario and what hides the client
+-- columns:
+--   target: Service that was dialled, else the server's name, else its address.
+--   scenario: Scenario of the paths, see table scenarios; null where it is not known.
+--   hidden_by: masquerade: a node put another address in place of the client's; load balancer: it opened the connection itself.
+--   connections: Connections whose server saw another address than the client's; probes of load balancers are not counted.
+--   share: Their share of all connections to the target whose client or load balancer is known.
+--   clients: Different client addresses behind them; null behind a load balancer.
+--   seen_addresses: Different addresses that the servers saw.
+with clients as (
+    select
+        coalesce(service, server_name, server_ip) as target,
+        scenario, client_ip,
+        coalesce(snat_ip, client_ip) as at_server,
+        case when client_kind = 'lb' then 'load balancer' when snat_ip <> client_ip then 'masquerade' end as hidden_by
+    from datapaths
+    where client_ip is not null and server_kind in ('pod', 'node') and scenario is distinct from 'lb-health-check'
+),
+groups as (
+    select
+        target, scenario, hidden_by,
+        count(*) as connections,
+        sum(count(*)) over (partition by target) as of_target,
+        if(hidden_by = 'masquerade', count(distinct client_ip), null) as clients,
+        count(distinct at_server) as seen_addresses
+    from clients
+    group by target, scenario, hidden_by
+)
+select target, scenario, hidden_by, connections, share(connections, of_target) as share, clients, seen_addresses
+from groups
+where hidden_by is not null
+order by connections desc, target, scenario, hidden_by

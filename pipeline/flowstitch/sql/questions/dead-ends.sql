@@ -1,0 +1,32 @@
+-- title: From which nodes can a service not be reached, and who tried?
+-- why: Clients on such a node fail at once or time out, and no log says so; what comes to a node port from elsewhere leaves a trace and shows that it hurts.
+-- grain: one row per dead end, see table dead_ends
+-- columns:
+--   node: Node.
+--   service: Service, 'namespace/name'.
+--   protocol: Protocol.
+--   address: Address of the service that is dialled.
+--   port: Port that is dialled.
+--   address_kind: What the address is to the service.
+--   client_kinds: Who runs into it.
+--   reason: Why there is nobody to send to.
+--   certainty: proven: by the node's IPVS table; expected: from policy and endpoints.
+--   since: From when on, inclusive; null before the export.
+--   until: Until when, exclusive; null after the export.
+--   attempts: Connections seen to dial it from where it fails. 0 does not say that nobody did: what fails on the client's own node leaves no row.
+--   answered: Of these, those that were answered nevertheless; they contradict the dead end.
+--   last_attempt: Start of the latest of them; null where there are none.
+select
+    dead_ends.node, dead_ends.service, dead_ends.protocol, address, port, address_kind, client_kinds, reason, certainty, since, until,
+    count(path_id) as attempts,
+    count(*) filter (where outcome in ('established', 'closed', 'one_way')) as answered,
+    max(datapaths.first_seen) as last_attempt
+from dead_ends
+left join datapaths
+    on (dialled_ip, dialled_port, datapaths.protocol) = (address, port, dead_ends.protocol)
+    and (address_kind = 'node_port' or client_node = dead_ends.node)
+    and list_contains(client_kinds, client_kind)
+    and datapaths.first_seen >= coalesce(since, '-infinity')
+    and datapaths.first_seen < coalesce(until, 'infinity')
+group by all
+order by attempts desc, dead_ends.service, dead_ends.node, dead_ends.protocol, address, port, since nulls first

@@ -1,0 +1,34 @@
+-- title: Which clients in the cluster dial a load balancer's address although the service has a ClusterIP?
+-- why: The ClusterIP needs no masquerade: the server sees the client's own address, and the replies come by the pod's own ENI in place of the node's primary one.
+-- grain: one row per client, service and address dialled
+-- columns:
+--   client_node: Node of the client.
+--   client_name: 'namespace/pod', or the node.
+--   service: Service, 'namespace/name'.
+--   dialled_ip: Load balancer's address that was dialled.
+--   cluster_ips: ClusterIPs that the service has.
+--   connections: Connections.
+--   masqueraded: Connections whose server saw another source than the client's own.
+--   return_bytes: IP bytes of the replies; null where nobody counted.
+--   avoidable_bytes: Of these, replies to pods that landed on the primary ENI after a masquerade, and would not by the ClusterIP; null where nobody counted.
+with with_cluster_ip as (
+    select
+        namespace || '/' || name as service,
+        list_sort(list_distinct(flatten(list(cluster_ips)))) as cluster_ips
+    from services
+    where len(cluster_ips) > 0
+    group by service
+)
+select
+    client_node, client_name, service, dialled_ip, cluster_ips,
+    count(*) as connections,
+    count(snat_ip) as masqueraded,
+    sum(return_bytes)::bigint as return_bytes,
+    sum(
+        if(client_kind = 'pod' and snat_ip is not null and return_lands_on = 'primary', return_bytes, return_bytes * 0)
+    )::bigint as avoidable_bytes
+from datapaths
+join with_cluster_ip using (service)
+where dialled_kind = 'lb_ip' and client_kind in ('pod', 'node')
+group by client_node, client_name, service, dialled_ip, cluster_ips
+order by avoidable_bytes desc nulls last, connections desc, client_node, client_name, service, dialled_ip

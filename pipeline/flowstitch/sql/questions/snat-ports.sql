@@ -1,0 +1,75 @@
+-- title: How many source ports does masquerading hold towards each server?
+-- why: An address has one port for each connection to a server's address and port; when none is left, new connections fail. Ports that are always or never changed say how the node masquerades.
+-- grain: one row per masquerading address, protocol, server address and port
+-- columns:
+--   node: Node whose address it is; null where it is not a node's.
+--   snat_ip: Source address that the server saw.
+--   protocol: Protocol.
+--   server_ip: Address of the server.
+--   server_port: Port of the server.
+--   connections: Connections.
+--   ports: Different source ports that they were given.
+--   peak: Most ports that were held at one time: from the first packet to the last conntrack row of the connection.
+--   peak_share: The peak's share of the 64512 ports that the kernel has for clients whose own port is 1024 or above.
+--   changed_share: Share of the connections whose port was changed; null where the client's own is not known.
+with node_addresses as (
+    select ip as snat_ip, if(count(distinct owner) = 1, any_value(owner), null) as node
+    from addresses
+    where owner_kind = 'node'
+    group by ip
+),
+masqueraded as (
+    select
+        path_id, node, snat_ip, protocol, server_ip, server_port, snat_port, first_seen, last_seen,
+        coalesce(client_port, seen_port) as own_port
+    from datapaths
+    left join node_addresses using (snat_ip)
+    where snat_port is not null
+),
+held as (
+    select
+        snat_ip, protocol, server_ip, server_port, masqueraded.first_seen as begun,
+        greatest(any_value(masqueraded.last_seen), max(observations.first_seen)) as ended
+    from masqueraded
+    left join observations
+        on observations.path_id = masqueraded.path_id
+        and kind in ('conntrack-list', 'conntrack-events')
+        and coalesce(observations.node = masqueraded.node, true)
+    group by masqueraded.path_id, snat_ip, protocol, server_ip, server_port, begun
+),
+steps as (
+    select snat_ip, protocol, server_ip, server_port, begun as moment, 1 as step from held
+    union all
+    select snat_ip, protocol, server_ip, server_port, ended as moment, -1 as step from held
+),
+levels as (
+    select
+        snat_ip, protocol, server_ip, server_port,
+        sum(step) over (
+            partition by snat_ip, protocol, server_ip, server_port
+            order by moment, step desc rows unbounded preceding
+        ) as level
+    from steps
+),
+peaks as (
+    select snat_ip, protocol, server_ip, server_port, max(level)::bigint as peak
+    from levels
+    group by snat_ip, protocol, server_ip, server_port
+),
+loads as (
+    select
+        any_value(node) as node, snat_ip, protocol, server_ip, server_port,
+        count(*) as connections,
+        count(distinct snat_port) as ports,
+        share(count(*) filter (where snat_port <> own_port), count(own_port)) as changed_share
+    from masqueraded
+    group by snat_ip, protocol, server_ip, server_port
+)
+-- 1024 to 65535: nf_nat_l4proto_unique_tuple in the kernel's nf_nat_core.c
+select
+    node, snat_ip, protocol, server_ip, server_port, connections, ports, peak,
+    share(peak, 64512) as peak_share,
+    changed_share
+from loads
+join peaks using (snat_ip, protocol, server_ip, server_port)
+order by peak desc, connections desc, snat_ip, protocol, server_ip, server_port

@@ -1,0 +1,46 @@
+"""Views say what their headers promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import flowstitch
+from flowstitch.sql import session
+from flowstitch.sql.questions import parse_question
+
+VIEWS = {path.stem: path for path in (Path(session.__file__).parent / "views").glob("*.sql")}
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_columns_are_those_of_the_header(result: Path, name: str) -> None:
+    header = parse_question(name, VIEWS[name].read_text(encoding="utf-8"))
+    with flowstitch.open(result) as opened:
+        assert opened.sql(f"from {name}").columns == [column for column, _ in header.columns]
+
+
+def test_lb_paths(result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        rows = opened.sql("from lb_paths").to_arrow_table().to_pylist()
+        backend = "client_kind = 'lb' and scenario <> 'lb-health-check'"
+        assert opened.sql(f"select count(*) from datapaths where {backend}").fetchall() == [(len(rows),)]
+        attempts = opened.table("lb_requests").to_pylist()
+    sure: dict[int, list[dict]] = {}
+    for attempt in attempts:
+        if attempt["candidate_count"] == 1:
+            sure.setdefault(attempt["path_ids"][0], []).append(attempt)
+    assert sum(row["requests"] for row in rows) == sum(map(len, sure.values())) > 200
+    assert sum(row["requests_possible"] for row in rows) == sum(len(item["path_ids"]) for item in attempts)
+    for row in rows:
+        mine = sure.get(row["path_id"], [])
+        assert row["requests"] == len(mine) <= row["requests_possible"]
+        classes = [row[f"status_{number}xx"] for number in range(2, 6)]
+        assert classes == [
+            sum(item["upstream_status"] // 100 == number for item in mine) for number in range(2, 6)
+        ]
+        times = sorted(item["upstream_response_time_us"] for item in mine)
+        assert row["latency_max_us"] == (times[-1] if times else None)
+        for share in (50, 95):
+            wanted = times[-(-len(times) * share // 100) - 1] if times else None
+            assert row[f"latency_p{share}_us"] == wanted
