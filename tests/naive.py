@@ -125,7 +125,7 @@ def _narrow(life: Lifetime, row: dict) -> None:
 
 def summarize_entry(rows: list[dict], start: int | None) -> dict:
     """What the rows of one lifetime, by time, say together."""
-    last = start
+    last = surely = start
     state, states, seen = 0, set(), set()
     replied = assured = False
     counters = held = None
@@ -138,6 +138,9 @@ def summarize_entry(rows: list[dict], start: int | None) -> dict:
         moment = _last_packet(row, start)
         if moment is not None:
             last = moment if last is None else max(last, moment)
+            told = row["event"] != "destroy" or (start is not None and row["lived"] is not None)
+            if told:
+                surely = moment if surely is None else max(surely, moment)
         if row["state"]:
             state = row["state"]
             states.add(row["state"])
@@ -147,7 +150,7 @@ def summarize_entry(rows: list[dict], start: int | None) -> dict:
         counters = row["counters"] or counters
     return {
         "last": last, "state": state, "states": states, "seen": seen, "replied": replied, "assured": assured,
-        "counters": counters, "held": held,
+        "counters": counters, "held": held, "surely": surely,
     }  # fmt: skip
 
 
@@ -169,7 +172,7 @@ def _last_packet(row: dict, start: int | None) -> int | None:
 def best_alignments(
     left: list[tuple], right: list[tuple], near: int, far: int
 ) -> tuple[int, list[dict[int, int]]]:
-    """Least cost of an order-preserving matching of two sequences of (lo, hi, last), and all matchings that have it."""
+    """Least cost of an order-preserving matching of two sequences of (lo, hi, last, held), and all matchings that have it."""
     alone = len(left) == len(right) == 1
     best: tuple[int, list[dict[int, int]]] = (near * (len(left) + len(right)), [{}])
     for size in range(min(len(left), len(right)) + 1):
@@ -195,9 +198,9 @@ def match_cost(left: tuple, right: tuple, alone: bool, near: int, far: int) -> i
     gap = interval_gap(left[0], left[1], right[0], right[1])
     if gap > near and not (alone and gap <= far):
         return None
-    apart = left[1] is not None and right[1] is not None
-    if apart and not (left[1] <= right[2] + near and right[1] <= left[2] + near):
-        return None
+    for one, two in ((left, right), (right, left)):
+        if max(one[2], one[2] if one[0] is None else one[0]) > two[3] + near:
+            return None
     return min(gap, near)
 
 

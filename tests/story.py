@@ -53,6 +53,7 @@ class Story:
     events: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
     flows: list[dict[str, Any]] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
+    dumps: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     balanced: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     ids: int = 0
 
@@ -193,6 +194,11 @@ class Story:
                "upstream_response_time": took, "upstream_status": status if upstream != "-" else "-"}  # fmt: skip
         self.requests.append(row | more)
 
+    def dump(self, node: str, at: int, hop: Hop, state: str) -> None:
+        """A row of a plain ``conntrack -L``: no counters, no age, no id; ``state`` with what is left of its timeout."""
+        row = f"{self._entry(hop, state, True, counted=False)} mark=0 use=1\n"
+        self.dumps.setdefault((node, at), []).append(row)
+
     def write(self, folder: Path) -> Path:
         """Write the export."""
         node_items = [
@@ -214,6 +220,9 @@ class Story:
                 f"[{T0 + at:.6f}]\t{line}\n" for at, line in sorted(lines, key=lambda pair: pair[0])
             )
             (folder / "nodes" / node / "events").write_text(text)
+        for (node, at), lines in self.dumps.items():
+            (folder / "nodes" / node).mkdir(parents=True, exist_ok=True)
+            (folder / "nodes" / node / f"dump.{T0 + at}.0.txt").write_text("".join(lines))
         for (node, at), lines in self.balanced.items():
             (folder / "nodes" / node).mkdir(parents=True, exist_ok=True)
             head = "IPVS connection entries\npro expire state       source             virtual            destination\n"

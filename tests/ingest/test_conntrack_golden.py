@@ -1,4 +1,4 @@
-"""Golden folders of conntrack text: ``in.*`` and ``expected.jsonl``, the rows without their nulls, then the account."""
+"""Golden folders of conntrack text and XML: ``in.*`` and ``expected.jsonl``, the rows without their nulls, then the account."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowstitch.ingest.conntrack import read_conntrack, resolve_start
+from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import taken_at_of
 from flowstitch.ingest.model import Account, Source
@@ -13,6 +14,8 @@ from flowstitch.ingest.sniff import sniff
 from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
 
 CASES = sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*"))
+
+READERS = {"conntrack": (read_conntrack, resolve_start), "conntrack-xml": (read_conntrack_xml, resolve_seen)}
 
 
 def read_case(folder):
@@ -22,8 +25,9 @@ def read_case(folder):
         path, path.name, path.stat().st_size, sniffed.kind, sniffed.dialect, "n1", taken_at_of(path.name)
     )
     pools, account = Pools(), Account()
-    columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))
-    resolve_start(columns, source)
+    read, resolve = READERS[sniffed.dialect]
+    columns = concat_columns("conntrack", list(read(source, pools, account)))
+    resolve(columns, source)
     rows = to_arrow("conntrack", columns, pools).to_pylist()
     found = [
         {key: str(value) if key.endswith("_at") else value for key, value in row.items() if value is not None}
@@ -49,4 +53,4 @@ def test_golden(folder):
 
 
 def test_every_folder_has_a_case():
-    assert len(CASES) == 6
+    assert len(CASES) == 10

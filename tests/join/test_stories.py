@@ -335,3 +335,71 @@ def test_a_timeout_that_no_kernel_has_is_not_believed(tmp_path: Path) -> None:
         assert opened.sql("select last_seen - first_seen < interval 1 second from datapaths").fetchall() == [
             (True,)
         ]
+
+
+@pytest.mark.parametrize("left", [(86399, 86399), (80000, 79940)], ids=["active", "idle for hours"])
+def test_plain_dumps_a_minute_apart_show_one_path(tmp_path: Path, left: tuple[int, int]) -> None:
+    story = two_nodes()
+    client, server = masqueraded(40000, 50123)
+    story.dump("a", 100, client, f"{left[0]} ESTABLISHED")
+    story.dump("b", 160, server, f"{left[1]} ESTABLISHED")
+    export = story.write(tmp_path / "export")
+    for node in "ab":
+        sysctl = "net.netfilter.nf_conntrack_tcp_timeout_established = 86400\n"
+        (export / "nodes" / node / "sysctl").write_text(sysctl + f"kernel.hostname = {node}\n")
+    (path,) = story.tell(tmp_path)
+    assert (path["match"], path["client_ip"], path["scenario"]) == (
+        "exact",
+        "10.0.1.1",
+        "pod-to-lbip-cluster-remote",
+    )
+    idle = 86400 - left[0]
+    assert path["last_seen"].timestamp() == pytest.approx(1_795_400_100 - idle, abs=1)
+
+
+def test_dumps_do_not_set_clocks(tmp_path: Path) -> None:
+    story = two_nodes()
+    for number in range(10):
+        client = ("10.0.1.1", 30000 + number)
+        story.dump("a", 600, Hop("a", client, ("10.0.2.1", 8080)), "86399 ESTABLISHED")
+        story.cross("eni-a-client", "out", client, ("10.0.2.1", 8080), 100, 160)
+    summary = flowstitch.run(story.write(tmp_path / "export"), out=tmp_path / "result")
+    assert not [warning for warning in summary.warnings if "clock" in warning]
+    with flowstitch.open(tmp_path / "result") as opened:
+        assert opened.sql("select count(*), count(forward_out_eni) from datapaths").fetchall() == [(10, 10)]
+
+
+def test_translations_in_a_circle_end(tmp_path: Path) -> None:
+    story = two_nodes()
+    client, virtual, server = ("10.0.1.1", 40000), ("192.168.0.5", 80), ("10.0.2.1", 8080)
+    story.connect([Hop("a", client, virtual, server), Hop("a", client, server, virtual, zone=7)], 0)
+    (path,) = story.tell(tmp_path)
+    assert path["client_ip"] == "10.0.1.1"
+
+
+def test_an_address_that_only_an_eni_holds_is_not_outside(tmp_path: Path) -> None:
+    story = two_nodes()
+    story.eni("eni-a-old", "a", "Secondary", ["10.0.1.50"])
+    old, server = ("10.0.1.50", 40000), ("10.0.2.1", 8080)
+    story.connect([Hop("a", old, server), Hop("b", old, server)], 0)
+    (path,) = story.tell(tmp_path)
+    assert (path["client_ip"], path["client_kind"], path["client_node"]) == ("10.0.1.50", None, "a")
+    assert (path["dialled_ip"], path["scenario"], path["return_lands_on"]) == ("10.0.2.1", None, "secondary")
+
+
+def test_service_at_a_nodes_own_address_does_not_hide_the_node(tmp_path: Path) -> None:
+    story = two_nodes()
+    story.service("edge", "192.168.0.6", 443, [("b", "10.0.2.1", 8443)], lb="10.0.0.1")
+    story.connect(masqueraded(40000, 50123), 0)
+    (path,) = story.tell(tmp_path)
+    assert (path["match"], path["scenario"]) == ("exact", "pod-to-lbip-cluster-remote")
+
+
+def test_one_late_connection_moves_no_clock(tmp_path: Path) -> None:
+    story = two_nodes()
+    near, far = direct(40000)
+    story.connect([near], 0)
+    story.connect([far], 3)
+    story.connect([Hop("b", ("10.0.2.1", 5000), ("203.0.113.9", 443))], 10)
+    paths = story.tell(tmp_path)
+    assert paths[-1]["first_seen"].timestamp() == pytest.approx(1_795_400_010, abs=0.01)

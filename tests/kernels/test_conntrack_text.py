@@ -16,6 +16,7 @@ MASK = (1 << 64) - 1
 LINES = [
     line
     for path in sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*/in.*"))
+    if path.suffix != ".xml"
     for line in path.read_bytes().splitlines()
 ]
 LINES.append(

@@ -99,7 +99,7 @@ def test_summarize_entries(entries: list[tuple[list[dict], int | None]]) -> None
     groups = [sorted(rows, key=lambda row: row["seen"]) for rows, _ in entries]
     flat = [(number, row) for number, rows in enumerate(groups) for row in rows]
     rows = [row for _, row in flat]
-    out, counters = np.empty((len(groups), 7), np.int64), np.empty((len(groups), 4), np.int64)
+    out, counters = np.empty((len(groups), 8), np.int64), np.empty((len(groups), 4), np.int64)
     counted = np.array([row["counters"] or (-1,) * 4 for row in rows], np.int64)
     summarize_entries(
         np.arange(len(rows)), np.array([number for number, _ in flat]),
@@ -116,6 +116,7 @@ def test_summarize_entries(entries: list[tuple[list[dict], int | None]]) -> None
         assert (out[number, 2] == 1, out[number, 3] == 1) == (wanted["replied"], wanted["assured"])
         assert out[number, 4] == sum(1 << state for state in wanted["states"])
         assert out[number, 5] == sum(1 << EVENTS.index(event) + 1 for event in wanted["seen"])
+        assert out[number, 7] == array([wanted["surely"]])[0]
         assert out[number, 6] == array([wanted["held"]])[0]
         assert tuple(counters[number]) == (wanted["counters"] or (-1,) * 4)
 
@@ -126,7 +127,8 @@ def lifetimes(draw: st.DrawFn) -> list[tuple]:
     for _ in range(draw(st.integers(1, 4))):
         hi = draw(TIMES)
         lo = draw(maybe(st.just(hi) | st.integers(max(0, hi - 2 * SECOND), hi)))
-        found.append((lo, hi, hi + draw(st.integers(0, 3 * SECOND))))
+        last = hi + draw(st.integers(0, 3 * SECOND))
+        found.append((lo, hi, last, last + draw(st.integers(0, 3 * SECOND))))
     return sorted(found, key=lambda life: (life[1], life[2]))
 
 
@@ -139,10 +141,10 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
         left, right = right, left
     sides = left + right
     observer = np.array([0] * len(left) + [1] * len(right), np.int64)
-    lo, hi, last = (array([side[part] for side in sides]) for part in range(3))
+    lo, hi, last, held = (array([side[part] for side in sides]) for part in range(4))
     segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
     count = align_observers(
-        np.zeros(len(sides), np.int64), observer, lo, hi, last, NEAR, FAR, JITTER, segment, candidates
+        np.zeros(len(sides), np.int64), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
     assert sorted(set(segment.tolist())) == list(range(count))
     place = {number: item for item, number in enumerate(segment[: len(left)].tolist())}
@@ -165,11 +167,11 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
 @given(st.lists(lifetimes(), min_size=1, max_size=4))
 def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     sides = [(number, *side) for number, members in enumerate(observers) for side in members]
-    lo, hi, last = (array([side[part] for side in sides]) for part in (1, 2, 3))
+    lo, hi, last, held = (array([side[part] for side in sides]) for part in (1, 2, 3, 4))
     observer = array([side[0] for side in sides])
     segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
     count = align_observers(
-        np.zeros(len(sides), np.int64), observer, lo, hi, last, NEAR, FAR, JITTER, segment, candidates
+        np.zeros(len(sides), np.int64), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
     assert len({*zip(observer.tolist(), segment.tolist(), strict=True)}) == len(sides)
     assert max(map(len, observers)) <= count <= len(sides)
@@ -182,11 +184,12 @@ def test_wire_keys_do_not_mix_and_long_ones_are_aligned_greedily() -> None:
     segment, candidates = np.empty(2 * size, np.int64), np.empty(2 * size, np.int64)
     group = np.zeros(2 * size, np.int64)
     assert (
-        align_observers(group, observer, start, start, start, NEAR, FAR, JITTER, segment, candidates) == size
+        align_observers(group, observer, start, start, start, start, NEAR, FAR, JITTER, segment, candidates)
+        == size
     )
     assert (segment[:size] == segment[size:]).all()
     two = np.array([0, 1], np.int64)
-    assert align_observers(two, two, two, two, two, NEAR, FAR, JITTER, segment[:2], candidates[:2]) == 2
+    assert align_observers(two, two, two, two, two, two, NEAR, FAR, JITTER, segment[:2], candidates[:2]) == 2
 
 
 window_rows = st.fixed_dictionaries(

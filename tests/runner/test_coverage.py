@@ -121,6 +121,11 @@ def test_what_is_still_said_is_so(degraded: dict[str, Degraded], result: Path, n
     assert wrong == Counter()
 
 
+def test_stitching_needs_no_node_list(degraded: dict[str, Degraded], result: Path) -> None:
+    """Nodes' own addresses are in their IPVS tables for node ports, and cross wires all the same."""
+    assert len(paths_of(degraded["node list"].result)) == len(paths_of(result))
+
+
 # --- each kind by itself --------------------------------------------------------------------------
 def whole(*names: str) -> Holdings:
     """Holdings of an export that is whole, with some nodes of one ENI each."""

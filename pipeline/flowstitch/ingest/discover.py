@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
-from flowstitch.ingest.model import Source
+from flowstitch.ingest.model import ROW_KINDS, Source
 from flowstitch.ingest.overrides import EXPORT_TOML, read_overrides
 from flowstitch.ingest.sniff import CANONICAL_TABLE, Sniffed, sniff
 from flowstitch.runner.layout import CONVERT_MANIFEST
@@ -253,7 +253,9 @@ def _source(item: _Found, name: str, discovery: Discovery) -> Source:
         override = replace(override, kind=None, dialect=None)
     kind, dialect = sniffed.kind, sniffed.dialect
     if override.kind is not None:
-        dialect = dialect if override.kind == kind else override.default_dialect
+        # text or XML, whatever of the two it tells of
+        alike = override.kind == kind or ROW_KINDS.get(kind, "") == ROW_KINDS.get(override.kind)
+        dialect = dialect if alike else override.default_dialect
         kind = override.kind
     return Source(
         path=item.path,

@@ -143,6 +143,12 @@ def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
         from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
 
         return list(read_ipvs_connections(source, pools, account))
+    if source.dialect == "conntrack-xml":
+        from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen  # noqa: PLC0415
+
+        columns = concat_columns("conntrack", list(read_conntrack_xml(source, pools, account)))
+        resolve_seen(columns, source)
+        return [columns]
     from flowstitch.ingest.conntrack import read_conntrack, resolve_start  # noqa: PLC0415
 
     columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))

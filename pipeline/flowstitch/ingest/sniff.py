@@ -74,12 +74,16 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
     protocols = "|".join([*load_toml("protocols"), conntrack["unnamed"]])
     events = "|".join(conntrack["events"])
     entry = rf"(?:(?:{families})\s+\d+\s+)?(?:{protocols})\s+\d+\s(?:.*\s)?src=\S+\s+dst=\S"
+    changes = "|".join(load_toml("dialects/conntrack-xml")["events"])
+    opening = r"\s*(?:<\?xml[^>]*>\s*)?(?:<conntrack>\s*)?"
     patterns = {
         (
             "conntrack-events",
             "conntrack",
         ): rf"\s*(?:\[\d+\.\d+ *\]\s+(?:\[(?:{events})\]\s+)?|\[(?:{events})\]\s+){entry}",
         ("conntrack-list", "conntrack"): rf"\s*{entry}",
+        ("conntrack-events", "conntrack-xml"): rf"{opening}<flow\s+type=\"(?:{changes})\"",
+        ("conntrack-list", "conntrack-xml"): rf"{opening}<flow>\s*(?:<meta\s|$)",
         # the lines of `conntrack -o save` begin alike, with a timeout in the place of the service
         (
             "ipvs-rules",

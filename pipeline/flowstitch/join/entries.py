@@ -15,14 +15,11 @@ from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.ingest.model import NodeFacts
     from flowstitch.normalize.columns import Pools
-
-
-SLACK = SECOND
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Entries:
     node : name code. zone : conntrack zone.
     orig, reply : the tuples; ``reply`` is turned round, so that both go from client to server.
     start_lo, start_hi : bounds of the start in µs, equal where a NEW was seen.
-    last : last packet in µs. held : until when conntrack kept the entry, the DESTROY or what its timeout allowed, in µs.
+    last : last packet in µs. surely : a packet came then or later, µs. held : until when conntrack kept the entry, the DESTROY or what its timeout allowed, in µs.
     state : last state, an enum code. states : states seen as bits.
     replied, assured, translated : bool.
     seen : kinds of row as bits (1 << event).
@@ -52,6 +49,7 @@ class Entries:
     start_lo: Ints
     start_hi: Ints
     last: Ints
+    surely: Ints
     held: Ints
     state: Ints
     states: Ints
@@ -92,7 +90,7 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     row_entry = np.empty(count, np.int64)
     row_entry[order] = entry
     by_entry = order[np.argsort(entry, kind="stable")]
-    facts_out = np.empty((found, 7), np.int64)
+    facts_out = np.empty((found, 8), np.int64)
     counters = np.empty((found, 4), np.int64)
     start_lo, start_hi = start_lo[:found], start_hi[:found]
     summarize_entries(
@@ -103,11 +101,15 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     )  # fmt: skip
     first = by_entry[run_pointers(row_entry[by_entry], found)[:-1]]
     last = np.maximum(facts_out[:, 0], np.where(start_lo == UNKNOWN, UNKNOWN, start_lo))
+    # an entry that no NEW told of began by its last packet at the latest
+    sure = (start_lo == start_hi) | (facts_out[:, 0] == UNKNOWN)
+    start_hi = np.where(sure, start_hi, np.minimum(start_hi, facts_out[:, 0]))
+    start_lo = np.minimum(start_lo, start_hi)
     orig, reply = orig.take(first), reply.take(first)
     spans = _event_spans(rows, len(pools.names))
     return Entries(
         row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
-        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, held=np.maximum(facts_out[:, 6], last),
+        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, surely=facts_out[:, 7], held=np.maximum(facts_out[:, 6], last),
         state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
         translated=orig.differs(reply),
         seen=facts_out[:, 5], counters=counters,
@@ -167,8 +169,8 @@ def _start_bounds(rows: Columns, seen: Ints) -> tuple[Ints, Ints]:
     hi = lo.copy()
     stamped = start != UNKNOWN
     aged = (seen != UNKNOWN) & (lived >= 0)
-    lo[aged & ~destroy] = (seen - (lived + 1) * SECOND - SLACK)[aged & ~destroy]
-    hi[aged] = (seen - lived * SECOND + SLACK)[aged]
+    lo[aged & ~destroy] = (seen - (lived + 1) * SECOND)[aged & ~destroy]
+    hi[aged] = (seen - lived * SECOND)[aged]
     lo[stamped] = np.maximum(lo, start)[stamped]
     hi[stamped] = np.where(hi == UNKNOWN, start + SECOND, np.minimum(hi, start + SECOND))[stamped]
     return np.minimum(lo, hi), hi
@@ -189,7 +191,8 @@ def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -
         mine = rows["node"] == node
         known = facts.get(pools.names.word(node) or "")
         sysctls = known.sysctls if known else {}
-        out[mine & ~named] = _seconds(sysctls, *dialect["other_timeout"])
+        others = mine & ~named
+        out[others] = _seconds(sysctls, *dialect["other_timeout"], longest=rows["timeout_s"][others])
         for number, rules in dialect["timeouts"].items():
             of_protocol = mine & (protocol == int(number))
             if not of_protocol.any():
@@ -201,11 +204,22 @@ def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -
                     chosen = of_protocol & (rows["assured"] == 1)
                 else:
                     chosen = of_protocol & (state == states.index(name) + 1)
-                out[chosen] = _seconds(sysctls, *rule)
+                out[chosen] = _seconds(sysctls, *rule[:2], others=rule[2:], longest=rows["timeout_s"][chosen])
     return out
 
 
-def _seconds(sysctls: Mapping[str, str], key: str, default: int) -> int:
+def _seconds(
+    sysctls: Mapping[str, str], key: str, default: int, *, others: Sequence[int] = (), longest: Ints
+) -> int:
+    """A node's timeout: its sysctl, else what kube-proxy sets unless an entry has more left, else the kernel's default."""
     text = sysctls.get(key, "")
     # the kernel's own are 32-bit
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else default
+    return (
+        int(text)
+        if text.isascii() and text.isdigit() and len(text) <= 10
+        else _likeliest(default, others, longest)
+    )
+
+
+def _likeliest(default: int, others: Sequence[int], left: Ints) -> int:
+    return next((other for other in others if left.max(initial=0) <= other), default)

@@ -53,6 +53,7 @@ class Segments:
     first, last : first and last packet, µs by a common clock, that of the flow logs where there are any.
     held : until when conntrack kept an entry for it, µs; ``last`` where no conntrack saw it.
     directed : bool, it is known who opened the connection.
+    since : the earliest that the first packet can have been, µs; the smallest int64 where unknown.
     exact : bool, ``first`` is that of a NEW.
     """
 
@@ -61,6 +62,7 @@ class Segments:
     last: Ints
     held: Ints
     directed: Flags
+    since: Ints
     exact: Flags
 
     def __len__(self) -> int:
@@ -68,10 +70,10 @@ class Segments:
 
     def later(self, offset: int) -> Segments:
         """The same segments by a clock that is so many µs ahead."""
-        first, last, held = (
-            _shifted(times, np.int64(-offset)) for times in (self.first, self.last, self.held)
+        first, last, held, since = (
+            _shifted(times, np.int64(-offset)) for times in (self.first, self.last, self.held, self.since)
         )
-        return Segments(self.tuples, first, last, held, self.directed, self.exact)
+        return Segments(self.tuples, first, last, held, self.directed, since, self.exact)
 
 
 def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, Ints]:
@@ -91,39 +93,42 @@ def build_segments(entries: Entries, ranks: Ints) -> tuple[Sides, Segments, Ints
     offsets = estimate_offsets(wire, node, entries.start_hi[entry], exact)
     shift = offsets[node]
     observer = node << 16 | entries.zone[entry]
-    lo, hi, last, held = (
-        _shifted(values[entry], shift)
-        for values in (entries.start_lo, entries.start_hi, entries.last, entries.held)
-    )
+    times = (entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held)
+    lo, hi, surely, last, held = (_shifted(values[entry], shift) for values in times)
     order = np.lexsort((last, hi, observer, wire))
     segment, candidates = np.empty(entry.shape[0], np.int64), np.empty(entry.shape[0], np.int64)
     found, fitting = np.empty_like(segment), np.empty_like(candidates)
     count = align_observers(
-        wire[order], observer[order], lo[order], hi[order], last[order], NEAR, FAR, JITTER, found, fitting
+        wire[order], observer[order], lo[order], hi[order], surely[order], held[order], NEAR, FAR, JITTER, found, fitting
     )  # fmt: skip
     segment[order], candidates[order] = found, fitting
     sides = Sides(entry, reply, tuples, segment, candidates)
     ahead = np.zeros(ranks.shape[0], np.int64)
     nodes = np.unique(entries.node)
     ahead[nodes] = offsets[ranks[nodes]]
-    return sides, _segments(sides, entries, hi, last, held, count), ahead
+    return sides, _segments(sides, entries, lo, hi, last, held, count), ahead
 
 
 def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:
     return np.where(times == UNKNOWN, UNKNOWN, times - shift)
 
 
-def _segments(sides: Sides, entries: Entries, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
+def _segments(
+    sides: Sides, entries: Entries, lo: Ints, start: Ints, last: Ints, held: Ints, count: int
+) -> Segments:
     """Time span of each segment; its direction is that of the side that knows best who began."""
     sure = entries.translated[sides.entry] | ((entries.seen[sides.entry] & (1 << NEW)) > 0)
     order = np.lexsort((start, ~sure, sides.segment))
     pointer = run_pointers(sides.segment[order], count)
     lead = order[pointer[:-1]]
     if count == 0:
-        return Segments(sides.tuples, start, last, held, *[np.zeros(0, np.bool_)] * 2)
+        return Segments(sides.tuples, start, last, held, np.zeros(0, np.bool_), start, np.zeros(0, np.bool_))
     first = np.minimum.reduceat(start[order], pointer[:-1])
     end, until = (
         np.maximum(first, np.maximum.reduceat(times[order], pointer[:-1])) for times in (last, held)
     )
+    since = np.maximum.reduceat(lo[order], pointer[:-1])
     exact = (entries.seen[sides.entry[lead]] & (1 << NEW)) > 0
-    return Segments(sides.tuples.take(lead), first, end, until, np.ones(count, np.bool_), exact)
+    return Segments(
+        sides.tuples.take(lead), first, end, until, np.ones(count, np.bool_), np.minimum(first, since), exact
+    )

@@ -97,7 +97,7 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
         concat_tuples(segments.tuples, extra.tuples),
         *(
             np.concatenate([getattr(segments, name), getattr(extra, name)])
-            for name in ("first", "last", "held", "directed", "exact")
+            for name in ("first", "last", "held", "directed", "since", "exact")
         ),
     )
     forward = tuples.src[row] == joined.tuples.src[segment]
@@ -135,10 +135,10 @@ def _coverage_reasons(flows: Columns) -> Ints:
 def _cover(
     flows: Columns, key: Ints, segment_key: Ints, segments: Segments, opens: Flags
 ) -> tuple[Ints, Ints]:
-    order = np.lexsort((segments.first, segment_key))
+    order = np.lexsort((segments.since, segment_key))
     count = int(max(key.max(initial=-1), segment_key.max(initial=-1))) + 1
     pointer = run_pointers(segment_key[order], count)
-    first, last, held = segments.first[order], segments.last[order], segments.held[order]
+    first, last, held = segments.since[order], segments.last[order], segments.held[order]
     reach = np.empty_like(last)
     running_maximum(pointer, last, reach)
     offsets = np.empty(key.shape[0] + 1, np.int64)
@@ -203,7 +203,9 @@ def _flow_segments(
     )
     lead = _turned(tuples.take(mine[heads]), lead_forward != head_forward)
     last = reach[np.append(heads[1:], mine.shape[0]) - 1] + SECOND if count else reach
-    return Segments(lead, start[heads], last, last, by_syn | by_port, np.zeros(count, np.bool_)), segment
+    return Segments(
+        lead, start[heads], last, last, by_syn | by_port, start[heads], np.zeros(count, np.bool_)
+    ), segment
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

@@ -12,14 +12,19 @@ MAX_CELLS = 1 << 22
 
 
 @kernel
-def _overlap(first, last, other_first, other_last, slack):
-    if first == UNKNOWN or other_first == UNKNOWN:
-        return True
-    return first <= other_last + slack and other_first <= last + slack
+def _overlap(lo, last, held, side, other, slack):
+    """Whether each of two lifetimes began and had its last packet before the entry of the other was gone."""
+    for one, two in ((side, other), (other, side)):
+        gone = held[two]
+        if gone == UNKNOWN:
+            continue
+        if (lo[one] != UNKNOWN and lo[one] > gone + slack) or last[one] > gone + slack:
+            return False
+    return True
 
 
 @kernel
-def _cost(lo, hi, last, side, other, alone, near, far):
+def _cost(lo, hi, last, held, side, other, alone, near, far):
     """Cost of matching two lifetimes, -1 if they cannot be the same.
 
     Starts must agree within ``near``; a lone lifetime on each side need only overlap, within ``far``, because
@@ -28,18 +33,18 @@ def _cost(lo, hi, last, side, other, alone, near, far):
     gap = start_gap(lo[side], hi[side], lo[other], hi[other])
     if gap > near and not (alone and gap <= far):
         return -1
-    if not _overlap(hi[side], last[side], hi[other], last[other], near):
+    if not _overlap(lo, last, held, side, other, near):
         return -1
     return min(gap, near)
 
 
 @kernel
-def _match_greedy(left, right, lo, hi, last, alone, near, far, partner):
+def _match_greedy(left, right, lo, hi, last, held, alone, near, far, partner):
     place = 0
     for item in range(left.shape[0]):
         at = place
         while at < right.shape[0]:
-            if _cost(lo, hi, last, left[item], right[at], alone, near, far) >= 0:
+            if _cost(lo, hi, last, held, left[item], right[at], alone, near, far) >= 0:
                 partner[item] = at
                 place = at + 1
                 break
@@ -49,7 +54,7 @@ def _match_greedy(left, right, lo, hi, last, alone, near, far, partner):
 
 
 @kernel
-def _match(left, right, lo, hi, last, near, far, partner):
+def _match(left, right, lo, hi, last, held, near, far, partner):
     """Order-preserving alignment of two sequences of lifetimes with the least total difference of starts.
 
     Leaving a lifetime alone costs ``near``, so a pair is taken apart only where both find a nearer partner.
@@ -57,7 +62,7 @@ def _match(left, right, lo, hi, last, near, far, partner):
     n, m = left.shape[0], right.shape[0]
     alone = n == 1 and m == 1
     if n * m > MAX_CELLS:
-        _match_greedy(left, right, lo, hi, last, alone, near, far, partner)
+        _match_greedy(left, right, lo, hi, last, held, alone, near, far, partner)
         return
     total = np.empty((n + 1, m + 1), np.int64)
     for i in range(n + 1):
@@ -67,13 +72,13 @@ def _match(left, right, lo, hi, last, near, far, partner):
     for i in range(1, n + 1):
         for j in range(1, m + 1):
             best = min(total[i - 1, j], total[i, j - 1]) + near
-            cost = _cost(lo, hi, last, left[i - 1], right[j - 1], alone, near, far)
+            cost = _cost(lo, hi, last, held, left[i - 1], right[j - 1], alone, near, far)
             if cost >= 0:
                 best = min(best, total[i - 1, j - 1] + cost)
             total[i, j] = best
     i, j = n, m
     while i > 0 and j > 0:
-        cost = _cost(lo, hi, last, left[i - 1], right[j - 1], alone, near, far)
+        cost = _cost(lo, hi, last, held, left[i - 1], right[j - 1], alone, near, far)
         if cost >= 0 and total[i, j] == total[i - 1, j - 1] + cost:
             partner[i - 1] = j - 1
             i -= 1
@@ -85,11 +90,11 @@ def _match(left, right, lo, hi, last, near, far, partner):
 
 
 @kernel
-def _count_fitting(side, others, lo, hi, last, jitter):
+def _count_fitting(side, others, lo, hi, last, held, jitter):
     count = 0
     for other in others:
         close = start_gap(lo[side], hi[side], lo[other], hi[other]) <= jitter
-        if close and _overlap(hi[side], last[side], hi[other], last[other], jitter):
+        if close and _overlap(lo, last, held, side, other, jitter):
             count += 1
     return count
 
@@ -135,7 +140,7 @@ def _merge(left, right, chosen, hi):
 
 
 @kernel
-def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, candidates):
+def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 
     The observer with the most lifetimes comes first; each next one is aligned to the segments found so far;
@@ -145,7 +150,7 @@ def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, c
     ----------
     group : shape (n,), int64, sides of one wire key together, ascending.
     observer : shape (n,), int64, ascending within a group; one observer sees each segment once.
-    lo, hi, last : shape (n,), int64, bounds of the start and last packet of each side, µs, by a common clock;
+    lo, hi, last, held : shape (n,), int64, bounds of the start, last packet and end of the entry of each side, µs, by a common clock;
         ascending by hi within an observer; the smallest int64 if unknown.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
@@ -191,15 +196,15 @@ def align_observers(group, observer, lo, hi, last, near, far, jitter, segment, c
             right = _span(starts[order[place]], starts[order[place] + 1])
             partner = np.empty(head.shape[0], np.int64)
             partner[:] = -1
-            _match(head, right, lo, hi, last, near, far, partner)
+            _match(head, right, lo, hi, last, held, near, far, partner)
             alone = np.ones(right.shape[0], np.bool_)
             for item in range(head.shape[0]):
                 if partner[item] >= 0:
                     row = right[partner[item]]
                     alone[partner[item]] = False
                     segment[row] = segment[head[item]]
-                    there = _count_fitting(head[item], right, lo, hi, last, jitter)
-                    back = _count_fitting(row, head, lo, hi, last, jitter)
+                    there = _count_fitting(head[item], right, lo, hi, last, held, jitter)
+                    back = _count_fitting(row, head, lo, hi, last, held, jitter)
                     candidates[row] = max(there, back, 1)
             for item in range(right.shape[0]):
                 if alone[item]:

@@ -63,8 +63,9 @@ _BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH, _EQUALS, _BRACKET, _QUESTION
 )
 _QUOTES = (ord('"'), ord("'"))
 _FLOW, _CONNTRACK, _XML = (np.frombuffer(word, np.uint8) for word in (b"flow", b"conntrack", b"xml"))
-# What ends a name, and what ends the text of an element.
-_NAME_STOPS, _TEXT_STOPS = np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+# White space, what ends a name, and what ends the text of an element.
+_SPACES, _NAME_STOPS, _TEXT_STOPS = (np.zeros(256, np.bool_) for _ in range(3))
+_SPACES[[_BLANK, _TAB, _NEWLINE, _CR]] = True
 _NAME_STOPS[[_BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH]] = True
 _TEXT_STOPS[[_OPEN, _NEWLINE]] = True
 _U8 = 0xFF
@@ -235,13 +236,8 @@ def _skip_note(text, at, size):
 
 
 @kernel
-def _is_space(char):
-    return char == _BLANK or char == _TAB or char == _CR or char == _NEWLINE
-
-
-@kernel
 def _skip_space(text, at, stop):
-    while at < stop and _is_space(text[at]):
+    while at < stop and _SPACES[text[at]]:
         at += 1
     return at
 

@@ -181,19 +181,21 @@ def summarize_entries(
     full_timeout_s : shape (n,), int64, timeout of the row's protocol and state on its node, -1 if unknown.
     orig_packets, orig_bytes, reply_packets, reply_bytes : shape (n,), int64, -1 if not counted.
     start : shape (entries,), int64, start of each lifetime in µs, the smallest int64 if unknown.
-    out : shape (entries, 7), int64, receives last packet in µs, last state, replied (0, 1), assured (0, 1),
-        states seen as bits (1 << state), what was seen as bits (1 << event), until when the entry was held in µs.
+    out : shape (entries, 8), int64, receives last packet in µs, last state, replied (0, 1), assured (0, 1),
+        states seen as bits (1 << state), what was seen as bits (1 << event), until when the entry was held in µs,
+        and the last packet without what only the time of a DESTROY tells, which can be a collection's lateness above it.
     counters : shape (entries, 4), int64, receives the latest counters, -1 if none.
     """
     out[:, 0] = UNKNOWN
     out[:, 1:6] = 0
-    out[:, 6] = UNKNOWN
+    out[:, 6:8] = UNKNOWN
     counters[:] = -1
     for place in range(order.shape[0]):
         row = order[place]
         number = entry[row]
         kind = event[row]
         last = UNKNOWN
+        certain = True
         full = full_timeout_s[row]
         left = max(timeout_s[row], 0)
         if kind == NEW or kind == UPDATE:
@@ -205,11 +207,15 @@ def summarize_entries(
                 last = start[number] + (lived[row] - full + left) * SECOND
             elif kind == DESTROY:
                 last = seen[row] - (full - left) * SECOND
+                certain = False
         if last != UNKNOWN and seen[row] != UNKNOWN and last > seen[row]:
             last = seen[row]
         out[number, 0] = max(out[number, 0], last)
+        if certain:
+            out[number, 7] = max(out[number, 7], last)
         if start[number] != UNKNOWN:
             out[number, 0] = max(out[number, 0], start[number])
+            out[number, 7] = max(out[number, 7], start[number])
         if state[row] != 0:
             out[number, 1] = state[row]
             out[number, 4] |= np.int64(1) << np.int64(state[row])
