@@ -35,7 +35,6 @@ LACKING = {
     "sysctls": ("nodes/*/sysctl.txt", f"{ALL_NODES}no sysctls in the export;"),
     "nodes": ("nodes", "no conntrack in the export: paths are what flow logs saw of them;"),
 }
-CERTAIN = ("events", "lists", "flow logs", *NODES, "ENIs", "ip rules", "sysctls", "nodes")
 COMPARED = ("client_node", "server_node", "server_ip", "dialled_ip", "scenario", "return_lands_on")
 
 
@@ -95,7 +94,7 @@ def paths_of(result: Path) -> list[dict[str, Any]]:
         return opened.table("datapaths").to_pylist()
 
 
-@pytest.mark.parametrize("name", CERTAIN)
+@pytest.mark.parametrize("name", LACKING)
 def test_what_is_still_said_is_so(degraded: dict[str, Degraded], result: Path, name: str) -> None:
     """Everything that is not null is what the whole export says of a path of the same client at that time."""
     whole = defaultdict(list)
@@ -117,7 +116,7 @@ def test_what_is_still_said_is_so(degraded: dict[str, Degraded], result: Path, n
             for column in COMPARED
             if same and path[column] is not None and path[column] not in {other[column] for other in same}
         )
-    assert compared > 400
+    assert compared > 300
     assert wrong == Counter()
 
 

@@ -129,6 +129,7 @@ def _reason(features: dict[str, Ints], path: int) -> tuple[bool, str]:
         needed.append("entered_place")
     if words["client_kind"] == "lb":
         needed.append("payload")
+    needed.append("server_kind")
     for name in needed:
         if words[name] is None:
             return True, f"{name} is not known"

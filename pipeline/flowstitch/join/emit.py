@@ -83,7 +83,9 @@ def datapath_columns(
         "dialled_kind": ends.dialled_kind.astype(np.uint8),
         "service": ends.service.astype(np.uint32),
         "traffic_policy": ends.policy.astype(np.uint8),
-        "nat": np.where(ends.dialled_kind > 0, 1 + nat.dnat + 2 * nat.snat, 0).astype(np.uint8),
+        "nat": np.where(
+            (ends.dialled_kind > 0) & (ends.server.ip > 0), 1 + nat.dnat + 2 * nat.snat, 0
+        ).astype(np.uint8),
         "snat_ip": nat.snat_ip.astype(np.uint32),
         "snat_port": nat.snat_port.astype(np.int32),
         "server_ip": ends.server.ip.astype(np.uint32),

@@ -78,19 +78,21 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     directed = segments.directed[root]
     client = _client(stitched.entries, lead, tuples.src, src_port, source, directed, cluster)
     end = owners.at(last.dst, at)
-    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & end.of("pod")
+    # what only an ENI holds is a pod that the list does not have
+    maybe_pod = end.of("pod", "eni") | ((end.kind == 0) & (not cluster.knows_insiders))
+    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & maybe_pod
     blind &= services.may_front(last.protocol, last.dst, dst_port, at)
     told = blind & (stitched.ipvs.virtual_ip > 0)
     dst = np.where(told, stitched.ipvs.virtual_ip, tuples.dst)
     dst_port = np.where(told, stitched.ipvs.virtual_port, dst_port)
-    known = directed & (told | ~blind)
     target = owners.at(dst, at)
     dialled = services.dialled(tuples.protocol, dst, dst_port, at)
     kind = np.where(dialled.kind > 0, dialled.kind, _kinds(target, "dialled_kind", cluster))
+    # without the services a port of the node cannot be told from a node port
+    kind = np.where(target.of("node") & (not cluster.knows_services), 0, kind)
     ip, port, service, policy = dst, dst_port, dialled.service, dialled.policy
-    passed_on = (
-        (client.kind == field("client_kind").code("outside")) & (end.of("pod")) & (tuples.dst == last.dst)
-    )
+    passed_on = (client.kind == field("client_kind").code("outside")) & maybe_pod & (tuples.dst == last.dst)
+    known = directed & (told | ~(blind | (passed_on & (not cluster.knows_endpoints))))
     lb_count, lb_service, lb_ip, lb_port, lb_policy = services.behind_lb(
         last.protocol, last.dst, last.dst_port, at
     )
@@ -98,7 +100,8 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     ip, port = np.where(explained, lb_ip, ip), np.where(explained, lb_port, port)
     kind = np.where(explained, field("dialled_kind").code("lb_ip"), kind)
     service, policy = np.where(explained, lb_service, service), np.where(explained, lb_policy, policy)
-    unmet = untranslated & (kind == field("dialled_kind").code("node_port"))
+    maybe_port = (kind == 0) & ~target.lapsed & (lead < 0)
+    unmet = untranslated & ((kind == field("dialled_kind").code("node_port")) | maybe_port)
     server_kind = np.where(
         end.of("cluster_ip", "lb_ip", "external_ip"), field("server_kind").code("service"), 0
     )
@@ -195,7 +198,7 @@ def _kinds(owner: Owned, column: str, cluster: Cluster) -> Ints:
     An address that an ENI of the cluster holds and no pod of the list is a pod that the list does not have.
     """
     item, kinds = field(column), field("owner_kind").values
-    outside = item.code("outside") if cluster.knows_insiders else 0
+    outside = item.code("outside") if cluster.knows_insiders and cluster.knows_services else 0
     codes = [outside] + [item.code(kind) if kind in item.values else 0 for kind in kinds]
     return np.where(owner.lapsed, 0, np.array(codes, np.int64)[owner.kind])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,10 @@ def local_addresses(rows: Rows, inventory: Inventory, pools: Pools) -> Flags:
     """
     services = {row["ip"] for row in rows if row["owner_kind"] in SERVICE_KINDS}
     hosts = {row["ip"] for row in rows if row["owner_kind"] in {"pod", "node", "eni"}}
-    for facts in inventory.facts.values():
-        services.update(service.ip for service in facts.ipvs or ())
+    dumps = [{virtual.ip for virtual in facts.ipvs} for facts in inventory.facts.values() if facts.ipvs]
+    held = Counter(ip for dump in dumps for ip in dump)
+    # a node's own address, which it has there for its node ports, is in no other node's table
+    services.update(ip for ip, count in held.items() if count > 1 or len(dumps) == 1)
     numbers = pools.addresses.intern_texts(sorted(services - hosts))
     local = within(_LOCAL_NETWORKS, pools)
     local[numbers] = True

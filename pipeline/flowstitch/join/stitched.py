@@ -37,7 +37,8 @@ class Cluster:
     ----------
     local : by address number, bool, addresses that never are a source on a wire.
     lb_source : by address number, bool, addresses that load balancers send from.
-    knows_insiders : the export has pods or ENIs, so that an address which is neither is outside.
+    knows_insiders : the export has ENIs, or pods and nodes, so that an address which is none of them is outside.
+    knows_services, knows_endpoints : the export has those, so that what they do not have is not there.
     """
 
     inventory: Inventory
@@ -47,6 +48,8 @@ class Cluster:
     local: Flags
     lb_source: Flags
     knows_insiders: bool
+    knows_services: bool
+    knows_endpoints: bool
     dataplane: Dataplane
     pools: Pools
 
@@ -125,5 +128,8 @@ def know_cluster(
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
     lb_source = within(dataplane.lb_source_networks, pools)
-    insiders = bool(inventory.tables["pods"] or inventory.tables["enis"])
-    return Cluster(inventory, owners, services, enis, local, lb_source, insiders, dataplane, pools)
+    known = {name: bool(rows) for name, rows in inventory.tables.items()}
+    return Cluster(
+        inventory, owners, services, enis, local, lb_source, known["enis"] or (known["pods"] and known["nodes"]),
+        known["services"], known["services"] and known["endpoints"], dataplane, pools,
+    )  # fmt: skip

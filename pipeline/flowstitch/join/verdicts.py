@@ -208,7 +208,9 @@ def _landing(
     at_client = segments.tuples.take(legs.client_segment)
     holder = cluster.owners.at(at_client.src, segments.first[legs.client_segment])
     held = cluster.enis.role[holder.eni]
-    on_node = ends.client.node > 0
+    # a server of which nobody knows where it is may be on the client's node
+    placed = (ends.server.node > 0) | (ends.server.kind == field("server_kind").code("outside"))
+    on_node = (ends.client.node > 0) & placed
     code = np.select(
         [(came_back | unseen_error) & local, came_back & away, observed > 0, came_back & on_node],
         [lands.code("local"), lands.code("outside"), observed, held],
