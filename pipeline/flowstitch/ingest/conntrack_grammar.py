@@ -128,7 +128,7 @@ def xml_grammar() -> cx.XmlGrammar:
 def _xml_keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     codes = {"": 0} | {name: code for code, name in enumerate(raw["containers"], 1)}
     nowhere = (-1, -1, -1)
-    found = {
+    found: dict[str, tuple[int, ...]] = {
         word: (cx.CONTAINER, codes[word], _of(codes, word, parent, _XML_NAME), *nowhere)
         for word, parent in raw["containers"].items()
     }

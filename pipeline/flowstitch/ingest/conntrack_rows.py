@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -55,6 +56,7 @@ class RowReader:
     reasons : what its statuses are called.
     skipped : statuses of what is no row and no fault either.
     stamp_us : unit of START and STOP, µs.
+    token : what ends a token.
     rows, high, low : what the kernel writes to.
     """
 
@@ -62,6 +64,7 @@ class RowReader:
     reasons: ClassVar[tuple[str, ...]] = ct.REASONS
     skipped: ClassVar[tuple[int, ...]] = (ct.BLANK,)
     stamp_us: ClassVar[int] = 1
+    token: ClassVar[re.Pattern[bytes]] = re.compile(rb"\s")
 
     source: Source
     pools: Pools
@@ -139,8 +142,8 @@ class RowReader:
         count = int(parsed[:, ct.EXTRAS].sum())
         if count and not self.extras:
             row = parsed[parsed[:, ct.EXTRAS] > 0][0]
-            raw = data[row[ct.EXTRA_AT] : row[ct.LINE_STOP]].split()[0]
-            self.first_extra = raw[:_MAX_TOKEN].decode("utf-8", "backslashreplace")
+            raw = data[row[ct.EXTRA_AT] : row[ct.EXTRA_AT] + _MAX_TOKEN]
+            self.first_extra = self.token.split(raw, 1)[0].decode("utf-8", "backslashreplace")
         self.extras += count
 
     def _account(self, rows: Ints, data: bytes, byte_offset: int, first_line: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -97,6 +98,7 @@ class _XmlReader(RowReader):
     width: ClassVar[int] = cx.WIDTH
     reasons: ClassVar[tuple[str, ...]] = cx.REASONS
     skipped: ClassVar[tuple[int, ...]] = (ct.BLANK, cx.MARKUP)
+    token: ClassVar[re.Pattern[bytes]] = re.compile(rb"(?<=>)|\s")
 
     at: int = 0
     opened: int = 0

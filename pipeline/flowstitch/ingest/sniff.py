@@ -54,6 +54,9 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
         for kind, dialect, pattern in _patterns():
             if pattern.match(line):
                 return Sniffed(kind, dialect)
+    if b"<conntrack>" in head:
+        # not one flow in it is whole
+        return Sniffed("conntrack-list", "conntrack-xml")
     found = sniff_json(head)
     return Sniffed(*found) if found else Sniffed("unknown")
 

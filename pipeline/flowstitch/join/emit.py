@@ -135,7 +135,7 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
     ports = protocols_with("ports")[tuples.protocol]
     conntrack = np.zeros(len(segments), np.bool_)
     conntrack[sides.segment] = True
-    echo = protocols_with("echo")[tuples.protocol] & conntrack
+    echo = protocols_with("echo")[tuples.protocol] & conntrack & (tuples.src_port > 0)
     words = pools.names.words()
     directions, ways = field("direction").values, ("return", "forward")
     eni = flows["eni"][windows.row].astype(np.int64)

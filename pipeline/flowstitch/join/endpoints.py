@@ -107,7 +107,8 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     )
     server_kind = np.where(server_kind > 0, server_kind, _kinds(end, "server_kind", cluster))
     server_port = np.where(ports, last.dst_port, -1)
-    echo = protocols_with("echo")[tuples.protocol] & (lead >= 0)
+    # 0 is what a row without an echo identifier has
+    echo = protocols_with("echo")[tuples.protocol] & (lead >= 0) & (tuples.src_port > 0)
     return Endpoints(
         protocol=tuples.protocol, icmp_id=np.where(echo, tuples.src_port, -1), lead=lead, client=client,
         server=_known(directed & ~unmet, Endpoint(last.dst, server_port, server_kind, *_named(end))),
