@@ -33,7 +33,7 @@ BREAKS = re.compile(rb"<(?:(?P<end>/flow%s)|/conntrack%s|conntrack%s|flow%s|\?|!
 SPACE = re.compile(rb"[ \t\r\n]*")
 INLINE = re.compile(rb"[ \t\r]*")
 NAME = re.compile(rb"[^<>/ \t\r\n]*")
-ATTRIBUTE = re.compile(rb"""([^<=]*)=[ \t\r\n]*(?:"([^<"]*)"|'([^<']*)')""")
+ATTRIBUTE = re.compile(rb"""([^<>/= \t\r\n]*)[ \t\r\n]*=[ \t\r\n]*(?:"([^<"]*)"|'([^<']*)')""")
 
 
 class RejectError(Exception):

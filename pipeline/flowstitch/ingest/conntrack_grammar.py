@@ -135,7 +135,7 @@ def _xml_keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     for word, item in raw["attributes"].items():
         tells = _of(_ATTRIBUTES, word, item["to"], _XML_NAME)
         parent = _of(codes, word, item["of"], _XML_NAME)
-        found[f"{word}="] = (cx.ATTRIBUTE, tells, parent, *nowhere)
+        found[word] = (cx.ATTRIBUTE, tells, parent, *nowhere)
         if tells == cx.EVENT_TYPE:
             values = {event: field("event").code(value) for event, value in raw["events"].items()}
         else:

@@ -63,10 +63,11 @@ _BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH, _EQUALS, _BRACKET, _QUESTION
 )
 _QUOTES = (ord('"'), ord("'"))
 _FLOW, _CONNTRACK, _XML = (np.frombuffer(word, np.uint8) for word in (b"flow", b"conntrack", b"xml"))
-# White space, what ends a name, and what ends the text of an element.
-_SPACES, _NAME_STOPS, _TEXT_STOPS = (np.zeros(256, np.bool_) for _ in range(3))
+# White space, what ends the name of an element and of an attribute, and what ends the text of an element.
+_SPACES, _NAME_STOPS, _ATTRIBUTE_STOPS, _TEXT_STOPS = (np.zeros(256, np.bool_) for _ in range(4))
 _SPACES[[_BLANK, _TAB, _NEWLINE, _CR]] = True
 _NAME_STOPS[[_BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH]] = True
+_ATTRIBUTE_STOPS[[_BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH, _EQUALS]] = True
 _TEXT_STOPS[[_OPEN, _NEWLINE]] = True
 _U8 = 0xFF
 # What a keyword stands for: its kind, its code (the largest number where it has one), the container it is in (0 is none),
@@ -79,7 +80,7 @@ class XmlGrammar(NamedTuple):
 
     Attributes
     ----------
-    words : table of ``make_words``; attributes are spelt with their '='. A word stands for kind, code, container, and
+    words : table of ``make_words``; one name for one thing. A word stands for kind, code, container, and
         column for the original, the reply and the independent part. Codes of containers are 1 to 255.
     protocols : shape (256,), int64, bits by protocol number.
     """
@@ -261,10 +262,10 @@ def _find_name_stop(text, at, stop):
 
 
 @kernel
-def _find_name(text, at, stop, words):
-    """As ``find_word`` for the name of an element."""
+def _find_name(text, at, stop, stops, words):
+    """As ``find_word`` for a name, which ``stops`` end."""
     first, second, last, length = 0, 0, 0, 0
-    while at < stop and not _NAME_STOPS[text[at]]:
+    while at < stop and not stops[text[at]]:
         if length == 8 or length == 16:
             first, second, last = second, last, 0
         last = last << 8 | np.int64(text[at])
@@ -288,7 +289,7 @@ def _parse_flow(text, at, stop, words, protocols, row, high, low):
             return BAD_MARKUP, at
         closing = begin + 1 < stop and text[begin + 1] == _SLASH
         name_at = begin + 1 + closing
-        word, name_stop = _find_name(text, name_at, stop, words)
+        word, name_stop = _find_name(text, name_at, stop, _NAME_STOPS, words)
         kind, code = UNKNOWN, 0
         if word >= 0 and words[word, _KIND] <= STATE:
             kind, code = words[word, _KIND], words[word, _CODE]
@@ -401,9 +402,11 @@ def _parse_attributes(text, at, stop, words, container, row):
             return BAD_MARKUP, at, direction, name
         if text[at] == _CLOSE:
             return ct.PARSED, at + 1, direction, name
-        equals = _find_in_tag(text, at, stop, _EQUALS)
-        word, _ = find_word(text, at, min(equals + 1, stop), words)
-        value_at = _skip_space(text, min(equals + 1, stop), stop)
+        word, at = _find_name(text, at, stop, _ATTRIBUTE_STOPS, words)
+        at = _skip_space(text, at, stop)
+        if at == stop or text[at] != _EQUALS:
+            return BAD_MARKUP, at, direction, name
+        value_at = _skip_space(text, at + 1, stop)
         if value_at == stop or (text[value_at] != _QUOTES[0] and text[value_at] != _QUOTES[1]):
             return BAD_MARKUP, at, direction, name
         value_stop = _find_in_tag(text, value_at + 1, stop, text[value_at])
