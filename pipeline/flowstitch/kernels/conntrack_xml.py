@@ -18,10 +18,18 @@ from flowstitch.kernels.token_text import (
     MEANING,
     days_of,
     find_byte,
-    find_packed,
     find_word,
     parse_decimal,
     parse_hex,
+)
+from flowstitch.kernels.xml_text import (
+    ATTRIBUTE_STOPS,
+    NAME_STOPS,
+    find_in_tag,
+    find_name,
+    has_name,
+    skip_inline,
+    skip_space,
 )
 
 if TYPE_CHECKING:
@@ -63,11 +71,8 @@ _BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH, _EQUALS, _BRACKET, _QUESTION
 )
 _QUOTES = (ord('"'), ord("'"))
 _FLOW, _CONNTRACK, _XML = (np.frombuffer(word, np.uint8) for word in (b"flow", b"conntrack", b"xml"))
-# White space, what ends the name of an element and of an attribute, and what ends the text of an element.
-_SPACES, _NAME_STOPS, _ATTRIBUTE_STOPS, _TEXT_STOPS = (np.zeros(256, np.bool_) for _ in range(4))
-_SPACES[[_BLANK, _TAB, _NEWLINE, _CR]] = True
-_NAME_STOPS[[_BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH]] = True
-_ATTRIBUTE_STOPS[[_BLANK, _TAB, _NEWLINE, _CR, _OPEN, _CLOSE, _SLASH, _EQUALS]] = True
+# What ends the text of an element.
+_TEXT_STOPS = np.zeros(256, np.bool_)
 _TEXT_STOPS[[_OPEN, _NEWLINE]] = True
 _U8 = 0xFF
 # What a keyword stands for: its kind, its code (the largest number where it has one), the container it is in (0 is none),
@@ -138,22 +143,14 @@ def parse_flows(text, at, final, words, protocols, rows, high, low):
 
 
 @kernel
-def skip_inline(text, at, stop):
-    """First place in ``[at, stop]`` that is no blank, tab or carriage return."""
-    while at < stop and (text[at] == _BLANK or text[at] == _TAB or text[at] == _CR):
-        at += 1
-    return at
-
-
-@kernel
 def _find_unit(text, at, size, final):
     """What begins at ``at`` and is no flow, as a status, and where it ends."""
     if text[at] != _OPEN:
         return ct.FOREIGN, _find_line_stop(text, at, size)
     named = at + 1 + (at + 1 < size and text[at + 1] == _SLASH)
-    declared = at + 1 < size and text[at + 1] == _QUESTION and _has_word(text, at + 2, size, _XML)
+    declared = at + 1 < size and text[at + 1] == _QUESTION and has_name(text, at + 2, size, _XML)
     stop = _find_line_stop(text, at + 1, size)
-    if declared or _has_word(text, named, size, _CONNTRACK):
+    if declared or has_name(text, named, size, _CONNTRACK):
         close = find_byte(text, at, stop, _CLOSE)
         if close < stop:
             return MARKUP, close + 1
@@ -186,19 +183,19 @@ def _find_flow_stop(text, at, size, final):
             break
         following = text[place + 1]
         if following == _SLASH:
-            if _has_word(text, place + 2, limit, _FLOW):
+            if has_name(text, place + 2, limit, _FLOW):
                 close = find_byte(text, place, limit, _CLOSE)
                 if close == limit:
                     break
                 return ct.PARSED, _skip_note(text, close + 1, size)
-            if _has_word(text, place + 2, limit, _CONNTRACK):
+            if has_name(text, place + 2, limit, _CONNTRACK):
                 return ct.TORN, place
         elif (
             following == _QUESTION
             or following == _BANG
             or (
                 (following == _F or following == _C)
-                and (_begins_flow(text, place, limit) or _has_word(text, place + 1, limit, _CONNTRACK))
+                and (_begins_flow(text, place, limit) or has_name(text, place + 1, limit, _CONNTRACK))
             )
         ):
             return ct.TORN, place
@@ -210,19 +207,7 @@ def _find_flow_stop(text, at, size, final):
 
 @kernel
 def _begins_flow(text, at, stop):
-    return at + 1 < stop and text[at] == _OPEN and text[at + 1] == _F and _has_word(text, at + 1, stop, _FLOW)
-
-
-@kernel
-def _has_word(text, at, stop, word):
-    """Whether the name at ``at`` is ``word``, the whole of it."""
-    size = word.shape[0]
-    if at + size > stop:
-        return False
-    for place in range(size):
-        if text[at + place] != word[place]:
-            return False
-    return _find_name_stop(text, at, stop) == at + size
+    return at + 1 < stop and text[at] == _OPEN and text[at + 1] == _F and has_name(text, at + 1, stop, _FLOW)
 
 
 @kernel
@@ -237,44 +222,6 @@ def _skip_note(text, at, size):
 
 
 @kernel
-def _skip_space(text, at, stop):
-    while at < stop and _SPACES[text[at]]:
-        at += 1
-    return at
-
-
-@kernel
-def _find_in_tag(text, at, stop, byte):
-    """First place that has the byte, ``stop`` when a tag begins before it."""
-    while at < stop and text[at] != byte:
-        if text[at] == _OPEN:
-            return stop
-        at += 1
-    return at
-
-
-@kernel
-def _find_name_stop(text, at, stop):
-    """Where the name of an element that begins at ``at`` ends."""
-    while at < stop and not _NAME_STOPS[text[at]]:
-        at += 1
-    return at
-
-
-@kernel
-def _find_name(text, at, stop, stops, words):
-    """As ``find_word`` for a name, which ``stops`` end."""
-    first, second, last, length = 0, 0, 0, 0
-    while at < stop and not stops[text[at]]:
-        if length == 8 or length == 16:
-            first, second, last = second, last, 0
-        last = last << 8 | np.int64(text[at])
-        length += 1
-        at += 1
-    return find_packed(first, second, last, length, words), at
-
-
-@kernel
 def _parse_flow(text, at, stop, words, protocols, row, high, low):
     """Parse the flow that begins at ``at``, until it ends or is none. Returns (status, where)."""
     row[ct.FLAGS] = 0
@@ -284,12 +231,12 @@ def _parse_flow(text, at, stop, words, protocols, row, high, low):
     direction = INDEPENDENT
     metas, seen, name = 0, 0, 0
     while True:
-        begin = _skip_space(text, at, stop)
+        begin = skip_space(text, at, stop)
         if begin == stop or text[begin] != _OPEN:
             return BAD_MARKUP, at
         closing = begin + 1 < stop and text[begin + 1] == _SLASH
         name_at = begin + 1 + closing
-        word, name_stop = _find_name(text, name_at, stop, _NAME_STOPS, words)
+        word, name_stop = find_name(text, name_at, stop, NAME_STOPS, words)
         kind, code = UNKNOWN, 0
         if word >= 0 and words[word, _KIND] <= STATE:
             kind, code = words[word, _KIND], words[word, _CODE]
@@ -311,7 +258,7 @@ def _parse_flow(text, at, stop, words, protocols, row, high, low):
                 closing = text[at - 2] == _SLASH
                 stack = stack << 8 | code
             else:
-                at = _skip_space(text, name_stop, stop) + 1
+                at = skip_space(text, name_stop, stop) + 1
                 if at > stop or text[at - 1] != _CLOSE:
                     return BAD_MARKUP, at
             if closing:
@@ -322,7 +269,7 @@ def _parse_flow(text, at, stop, words, protocols, row, high, low):
                     direction = INDEPENDENT
             continue
 
-        at = _find_in_tag(text, name_stop, stop, _CLOSE) + 1
+        at = find_in_tag(text, name_stop, stop, _CLOSE) + 1
         if at > stop:
             return BAD_MARKUP, at
         value_at, value_stop = at, at
@@ -393,7 +340,7 @@ def _parse_attributes(text, at, stop, words, container, row):
     """
     direction, name = -1, -1
     while True:
-        at = _skip_space(text, at, stop)
+        at = skip_space(text, at, stop)
         if at < stop and text[at] == _SLASH:
             at += 1
             if at < stop and text[at] != _CLOSE:
@@ -402,14 +349,14 @@ def _parse_attributes(text, at, stop, words, container, row):
             return BAD_MARKUP, at, direction, name
         if text[at] == _CLOSE:
             return ct.PARSED, at + 1, direction, name
-        word, at = _find_name(text, at, stop, _ATTRIBUTE_STOPS, words)
-        at = _skip_space(text, at, stop)
+        word, at = find_name(text, at, stop, ATTRIBUTE_STOPS, words)
+        at = skip_space(text, at, stop)
         if at == stop or text[at] != _EQUALS:
             return BAD_MARKUP, at, direction, name
-        value_at = _skip_space(text, at + 1, stop)
+        value_at = skip_space(text, at + 1, stop)
         if value_at == stop or (text[value_at] != _QUOTES[0] and text[value_at] != _QUOTES[1]):
             return BAD_MARKUP, at, direction, name
-        value_stop = _find_in_tag(text, value_at + 1, stop, text[value_at])
+        value_stop = find_in_tag(text, value_at + 1, stop, text[value_at])
         if value_stop == stop:
             return BAD_MARKUP, at, direction, name
         value_at += 1
