@@ -1,0 +1,96 @@
+"""Eight bytes of text at a time: a number in a register is searched and compared at once.
+
+The bytes of a text are followed by ``PADDING`` more, so that a load near its end stays within the array.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from flowstitch.kernels._jit import bounds_checked, kernel
+
+PADDING = 8
+
+_LOW = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+
+
+@intrinsic
+def _load_unaligned(typing_context, text, at):
+    """Native load of the eight bytes at ``text[at]``, first byte lowest on the little-endian machines that numba knows."""
+    signature = types.uint64(text, at)
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = builder.bitcast(
+            cgutils.gep_inbounds(builder, array.data, index), ir.IntType(64).as_pointer()
+        )
+        return builder.load(pointer, align=1)
+
+    return signature, generate
+
+
+@kernel
+def _load_checked(text, at):
+    value = np.uint64(0)
+    for place in range(8):
+        value |= np.uint64(text[at + place]) << np.uint64(8 * place)
+    return value
+
+
+if bounds_checked():
+    load8 = _load_checked
+else:
+
+    @kernel
+    def load8(text, at):
+        """Eight bytes of ``text`` (uint8, at least ``at + 8`` long) as uint64, the first one lowest."""
+        return _load_unaligned(text, at)
+
+
+@kernel
+def spread(byte):
+    """The byte in all eight places, uint64."""
+    return np.uint64(byte) * _LOW
+
+
+@kernel
+def zero_bytes(value):
+    """The highest bit of each byte of ``value`` that is zero, up to the lowest such byte exactly, uint64.
+
+    Above the first zero byte a byte of one may be taken for zero (Mycroft's test): the first one is what counts.
+    """
+    return (value - _LOW) & ~value & _HIGH
+
+
+@intrinsic
+def _trailing_zeros(typing_context, value):
+    """Zero bits below the lowest one of a uint64, 64 when there is none."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.IntType(1)(0))
+
+    return types.uint64(types.uint64), generate
+
+
+@kernel
+def first_byte(marks):
+    """Number of the lowest byte that is marked, 0 to 7; 8 when none is. ``marks`` is a uint64 of highest bits."""
+    return np.int64(_trailing_zeros(np.uint64(marks)) >> np.uint64(3))
+
+
+@kernel
+def find_byte8(text, at, stop, byte):
+    """First place in ``[at, stop]`` that has the byte, ``stop`` when none has; ``text`` is ``PADDING`` longer than ``stop``."""
+    wanted = spread(byte)
+    while at < stop:
+        marks = zero_bytes(load8(text, at) ^ wanted)
+        if marks != 0:
+            return min(at + first_byte(marks), stop)
+        at += 8
+    return stop
