@@ -12,3 +12,5 @@ Flags: TypeAlias = NDArray[np.bool_]
 Words: TypeAlias = NDArray[np.uint64]
 # A table inside: field name to an array of the field's storage type, see ``normalize.columns``.
 Columns: TypeAlias = dict[str, NDArray[Any]]
+# Bytes behind the end of a text that a kernel may load though they do not belong to it, see ``kernels.wide``.
+PADDING = 8

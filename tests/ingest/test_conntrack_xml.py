@@ -3,7 +3,7 @@ import pytest
 
 from conntrack_formats import Entry, xml_of
 from flowstitch.catalog import field
-from flowstitch.ingest import content
+from flowstitch.ingest import blocks
 from flowstitch.ingest.conntrack_grammar import xml_states
 from flowstitch.ingest.conntrack_times import SECOND
 from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen
@@ -34,7 +34,7 @@ def read(tmp_path, text, kind="conntrack-list", taken_at=None, timezone=""):
 
 def test_flows_that_go_over_blocks_are_whole(tmp_path):
     one = entry(1).replace("><", ">\n<")
-    text = HEAD + "\n" * (content.MAX_LINE_BYTES - len(HEAD) - len(one) // 2) + one + entry(2) + END
+    text = HEAD + "\n" * (blocks.MAX_LINE_BYTES - len(HEAD) - len(one) // 2) + one + entry(2) + END
     columns, account = read(tmp_path, text)
     assert columns["orig_src_port"].tolist() == [1, 2]
     assert np.diff(columns["line"]).tolist() == [1]
@@ -44,11 +44,11 @@ def test_flows_that_go_over_blocks_are_whole(tmp_path):
 
 def test_a_line_too_long_to_be_read_tears_the_flow_before_it(tmp_path):
     text = (
-        HEAD + entry(1).rstrip("\n")[:-7] + "\n" + "x" * (content.MAX_LINE_BYTES + 1) + "\n" + entry(2) + END
+        HEAD + entry(1).rstrip("\n")[:-7] + "\n" + "x" * (blocks.MAX_LINE_BYTES + 1) + "\n" + entry(2) + END
     )
     columns, account = read(tmp_path, text)
     assert columns["orig_src_port"].tolist() == [2]
-    assert account.rejected == {"torn line": 1, content.LONG_LINE: 1}
+    assert account.rejected == {"torn line": 1, blocks.LONG_LINE: 1}
 
 
 def test_lines_tell_rows_apart(tmp_path):

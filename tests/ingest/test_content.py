@@ -5,6 +5,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowstitch.ingest import blocks as blocks_of_lines
 from flowstitch.ingest import content
 from flowstitch.ingest.content import read_blocks, read_document, read_head
 from flowstitch.ingest.model import MAX_REJECT_BYTES, Account
@@ -35,7 +36,7 @@ def check_places(blocks, text):
         assert block.first_line == text[: block.byte_offset].count(b"\n") + 1
         assert block.terminated == block.data.endswith(b"\n")
         assert block.terminated or block is blocks[-1]
-        assert len(block.data) <= content.MAX_LINE_BYTES + 1
+        assert len(block.data) <= blocks_of_lines.MAX_LINE_BYTES + 1
     return b"".join(block.data for block in blocks)
 
 
@@ -105,21 +106,23 @@ def test_an_empty_file_has_no_block(tmp_path):
 
 
 def test_long_lines_are_rejected_at_any_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(content, "MAX_LINE_BYTES", 16)
+    monkeypatch.setattr(blocks_of_lines, "MAX_LINE_BYTES", 16)
     text = b"a\n" + b"x" * 16 + b"\n" + b"y" * 17 + b"\nb\n" + b"z" * 100
     blocks, account = read(write(tmp_path, text))
     assert check_places(blocks, text) == b"a\n" + b"x" * 16 + b"\nb\n"
     assert [(reject.line, reject.byte_offset, reject.reason) for reject in account.rejects] == [
-        (3, 19, content.LONG_LINE),
-        (5, 39, content.LONG_LINE),
+        (3, 19, blocks_of_lines.LONG_LINE),
+        (5, 39, blocks_of_lines.LONG_LINE),
     ]
-    assert account.rejected == {content.LONG_LINE: 2}
+    assert account.rejected == {blocks_of_lines.LONG_LINE: 2}
 
 
 def test_a_huge_line_is_not_kept(tmp_path):
-    blocks, account = read(write(tmp_path, gzip.compress(b"x" * (content.MAX_LINE_BYTES * 40) + b"\nb\n")))
+    blocks, account = read(
+        write(tmp_path, gzip.compress(b"x" * (blocks_of_lines.MAX_LINE_BYTES * 40) + b"\nb\n"))
+    )
     assert [(block.data, block.first_line, block.byte_offset) for block in blocks] == [
-        (b"b\n", 2, content.MAX_LINE_BYTES * 40 + 1)
+        (b"b\n", 2, blocks_of_lines.MAX_LINE_BYTES * 40 + 1)
     ]
     assert len(account.rejects[0].raw) == MAX_REJECT_BYTES
 
@@ -129,7 +132,7 @@ def test_a_huge_line_is_not_kept(tmp_path):
 def test_blocks_do_not_depend_on_pieces(tmp_path_factory, lengths, newline, size):
     text = b"\n".join(b"x" * length for length in lengths) + b"\n" * newline
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "MAX_LINE_BYTES", 8)
+        patch.setattr(blocks_of_lines, "MAX_LINE_BYTES", 8)
         patch.setattr(content, "_PLAIN_BYTES", size)
         blocks, account = read(write(tmp_path_factory.mktemp("pieces"), text))
     assert all(len(line) <= 8 for block in blocks for line in block.data.split(b"\n"))

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.kernels.wide import PADDING, find_byte8, first_byte, load8, spread, zero_bytes
+from flowstitch.arrays import PADDING
+from flowstitch.kernels.wide import find_byte8, first_byte, load8, spread, zero_bytes
 
 
 def _text(data: bytes) -> np.ndarray:

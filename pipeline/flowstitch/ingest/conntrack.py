@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flowstitch.arrays import Columns, Ints
-    from flowstitch.ingest.content import Block
+    from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
@@ -79,7 +79,8 @@ class _TextReader(RowReader):
     tail: tuple[int, ...] | None = None
 
     def read(self, block: Block) -> Iterator[Columns]:
-        text = np.frombuffer(block.data, np.uint8)
+        data = block.data
+        text = block.text[: len(block)]
         grammar = conntrack_grammar()
         at, line = 0, block.first_line
         while at < text.shape[0]:
@@ -88,7 +89,7 @@ class _TextReader(RowReader):
             if at == text.shape[0] and not block.terminated:
                 self._judge_last(rows)
             self._note_tail(rows[rows[:, ct.STATUS] == ct.PARSED])
-            yield from self.take(count, block.data, block.byte_offset, line)
+            yield from self.take(count, data, block.byte_offset, line)
             line += count
 
     def _judge_last(self, rows: Ints) -> None:

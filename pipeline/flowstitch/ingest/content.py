@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import zstandard
 from isal import igzip_lib, isal_zlib
+
+from flowstitch.ingest.blocks import BOM, HEAD_BYTES, cut_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
+    from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account
 
-BOM = b"\xef\xbb\xbf"
-MAX_LINE_BYTES = 1 << 20
 MAX_DOCUMENT_BYTES = 1 << 28
-HEAD_BYTES = 1 << 16
-LONG_LINE = "long line"
 LONG_DOCUMENT = "document too large"
-_PLAIN_BYTES = 1 << 18
+_PLAIN_BYTES = 1 << 20
 
 
 class _Decoder(Protocol):
@@ -58,24 +56,6 @@ _PACKINGS = (
 )
 
 
-@dataclass(frozen=True)
-class Block:
-    """Whole lines of a source.
-
-    Attributes
-    ----------
-    data : the lines with their ends, at most ``MAX_LINE_BYTES`` and one newline.
-    byte_offset : offset of ``data`` in the uncompressed source.
-    first_line : number of its first line, from 1.
-    terminated : the last line ends with a newline; False only for the last block of a source.
-    """
-
-    data: bytes
-    byte_offset: int
-    first_line: int
-    terminated: bool
-
-
 def read_head(path: Path, limit: int = HEAD_BYTES, warn: Callable[[str], None] | None = None) -> bytes:
     """First bytes of the uncompressed content, without a byte order mark; what can be read of a torn file.
 
@@ -110,10 +90,7 @@ def read_blocks(path: Path, account: Account) -> Iterator[Block]:
     -------
     Blocks in order; a byte order mark is in none of them.
     """
-    lines = _Lines(account)
-    for piece in _read(path, account):
-        yield from lines.feed(piece)
-    yield from lines.finish()
+    return cut_blocks(_read(path, account), account)
 
 
 def read_document(path: Path, account: Account, limit: int = MAX_DOCUMENT_BYTES) -> bytes | None:
@@ -196,57 +173,3 @@ def _unpack(file: BinaryIO, packing: _Packing, warn: Callable[[str], None]) -> I
 def _begins(chunk: bytes, packing: _Packing) -> bool:
     """Whether a member can begin so; a chunk can be shorter than the magic bytes."""
     return any(chunk.startswith(magic[: len(chunk)]) for magic in packing.magic)
-
-
-class _Lines:
-    """Cuts pieces of content into blocks of whole lines."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._pending = bytearray()
-        self._offset = 0
-        self._line = 1
-        self._dropping = False
-        self._at_start = True
-
-    def feed(self, piece: bytes) -> Iterator[Block]:
-        self._pending += piece
-        while len(self._pending) > MAX_LINE_BYTES:
-            self._skip_mark()
-            if self._dropping:
-                self._drop()
-                continue
-            end = self._pending.rfind(b"\n", 0, MAX_LINE_BYTES + 1) + 1
-            if end:
-                yield self._take(end, terminated=True)
-            elif len(self._pending) > MAX_LINE_BYTES:
-                self._account.reject(self._line, self._offset, LONG_LINE, bytes(self._pending[:HEAD_BYTES]))
-                self._dropping = True
-
-    def finish(self) -> Iterator[Block]:
-        self._skip_mark()
-        if self._dropping:
-            self._drop()
-        if self._pending:
-            yield self._take(len(self._pending), terminated=self._pending.endswith(b"\n"))
-
-    def _skip_mark(self) -> None:
-        if self._at_start and self._pending.startswith(BOM):
-            del self._pending[: len(BOM)]
-            self._offset = len(BOM)
-        self._at_start = False
-
-    def _take(self, end: int, *, terminated: bool) -> Block:
-        data = bytes(self._pending[:end])
-        block = Block(data, self._offset, self._line, terminated)
-        del self._pending[:end]
-        self._offset += end
-        self._line += data.count(b"\n")
-        return block
-
-    def _drop(self) -> None:
-        end = self._pending.find(b"\n") + 1
-        self._dropping = end == 0
-        self._line += end > 0
-        self._offset += end or len(self._pending)
-        del self._pending[: end or len(self._pending)]

@@ -13,7 +13,7 @@ from flowstitch.ingest.model import IpvsService
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from flowstitch.ingest.content import Block
+    from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, NodeFacts
 
 _PROTOCOLS = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from flowstitch.ingest.blocks import join_blocks
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.dialects import dialect_of
 from flowstitch.ingest.jsoncolumns import Plan
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from flowstitch.arrays import Columns, Ints
-    from flowstitch.ingest.content import Block
+    from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
@@ -68,17 +68,12 @@ def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
     size = 0
     for block in blocks:
         if batch and (size >= _BATCH_BYTES or block.byte_offset != batch[0].byte_offset + size):
-            yield _together(batch)
+            yield join_blocks(batch)
             batch, size = [], 0
         batch.append(block)
-        size += len(block.data)
+        size += len(block)
     if batch:
-        yield _together(batch)
-
-
-def _together(blocks: list[Block]) -> Block:
-    data = b"".join(block.data for block in blocks)
-    return replace(blocks[0], data=data, terminated=blocks[-1].terminated)
+        yield join_blocks(batch)
 
 
 def _read_block(block: Block, plan: Plan, pools: Pools, account: Account) -> Columns:
@@ -106,7 +101,7 @@ def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFra
         frame = plan.parse(block.data)
     except pl.exceptions.PolarsError:
         frame = None
-    if frame is not None and frame.height == block.data.count(b"\n") + (not block.terminated):
+    if frame is not None and frame.height == block.lines:
         return frame, None
     lines = list(split_lines(block))
     filled = [line for line in lines if line.text]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from flowstitch.ingest.content import BOM
+from flowstitch.ingest.blocks import BOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowstitch.ingest.content import Block
+    from flowstitch.ingest.blocks import Block
 
 BLANK = "blank"
 TORN_LINE = "torn line"

@@ -44,7 +44,7 @@ def read_lines(path: Path, numbers: Iterable[int]) -> dict[int, bytes]:
     wanted = set(numbers)
     found: dict[int, bytes] = {}
     for block in read_blocks(path, Account()):
-        if wanted.isdisjoint(range(block.first_line, block.first_line + block.data.count(b"\n") + 1)):
+        if wanted.isdisjoint(range(block.first_line, block.first_line + block.lines)):
             continue
         for line in split_lines(block):
             if line.number in wanted:

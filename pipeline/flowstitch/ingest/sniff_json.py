@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from flowstitch.ingest.content import BOM
+from flowstitch.ingest.blocks import BOM
 from flowstitch.ingest.dialects import dialects, normal_key
 
 # A string with the colon that makes it a key, or a bracket. A string that the cut leaves open reaches to the end:

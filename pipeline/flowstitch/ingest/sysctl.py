@@ -10,7 +10,7 @@ from flowstitch.ingest.lines import BLANK, split_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowstitch.ingest.content import Block
+    from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, NodeFacts
 
 # an interface's name can hold almost any character, yet no blank and no equals sign comes before the value

@@ -1,6 +1,6 @@
 """Eight bytes of text at a time: a number in a register is searched and compared at once.
 
-The bytes of a text are followed by ``PADDING`` more, so that a load near its end stays within the array.
+The bytes of a text are followed by ``arrays.PADDING`` more, so that a load near its end stays within the array.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from flowstitch.kernels._jit import bounds_checked, kernel
-
-PADDING = 8
 
 _LOW = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)

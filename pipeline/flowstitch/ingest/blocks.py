@@ -1,0 +1,158 @@
+"""Pieces of content cut into blocks of whole lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.arrays import PADDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from flowstitch.ingest.model import Account
+
+BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+LONG_LINE = "long line"
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of a source.
+
+    Attributes
+    ----------
+    buffer : holds the lines with their ends at [begin, end), and at least ``PADDING`` bytes more.
+    begin, end : at most ``MAX_LINE_BYTES`` and one newline apart, where nobody has put blocks together.
+    byte_offset : offset of the lines in the uncompressed source.
+    first_line : number of the first line, from 1.
+    terminated : the last line ends with a newline; False only for the last block of a source.
+    """
+
+    buffer: bytes
+    begin: int
+    end: int
+    byte_offset: int
+    first_line: int
+    terminated: bool
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    @property
+    def data(self) -> bytes:
+        """The lines with their ends."""
+        return self.buffer[self.begin : self.end]
+
+    @property
+    def text(self) -> NDArray[np.uint8]:
+        """The lines with their ends and ``PADDING`` bytes more, shape (len(self) + PADDING,), uint8, read-only."""
+        return np.frombuffer(self.buffer, np.uint8, len(self) + PADDING, self.begin)
+
+    @cached_property
+    def lines(self) -> int:
+        """How many lines there are; the last one need not end."""
+        return self.buffer.count(b"\n", self.begin, self.end) + (not self.terminated)
+
+
+def join_blocks(blocks: list[Block]) -> Block:
+    """One block of blocks that follow each other."""
+    if len(blocks) == 1:
+        return blocks[0]
+    buffer = b"".join([*(block.data for block in blocks), bytes(PADDING)])
+    return replace(
+        blocks[0], buffer=buffer, begin=0, end=len(buffer) - PADDING, terminated=blocks[-1].terminated
+    )
+
+
+def cut_blocks(pieces: Iterable[bytes], account: Account) -> Iterator[Block]:
+    """Blocks of whole lines.
+
+    Parameters
+    ----------
+    pieces : the content in order, cut anywhere.
+    account : gets a reject for each line of more than ``MAX_LINE_BYTES``, which is in no block.
+
+    Returns
+    -------
+    Blocks in order; a byte order mark is in none of them. How they are cut depends on the pieces, what lines there
+    are does not.
+    """
+    cutter = _Cutter(account)
+    for piece in pieces:
+        yield from cutter.feed(piece)
+    yield from cutter.finish()
+
+
+class _Cutter:
+    """Gathers pieces until they hold a block, copied once; what is behind it waits for more."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._offset = 0
+        self._line = 1
+        self._dropping = False
+        self._at_start = True
+
+    def feed(self, piece: bytes) -> Iterator[Block]:
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > MAX_LINE_BYTES:
+            yield from self._cut(self._gather())
+
+    def finish(self) -> Iterator[Block]:
+        buffer = self._gather()
+        begin, end = self._skip_mark(buffer), len(buffer) - PADDING
+        if self._dropping:
+            begin = self._drop(buffer, begin, end)
+        if begin < end:
+            yield self._take(buffer, begin, end, terminated=buffer[end - 1] == ord("\n"))
+
+    def _gather(self) -> bytes:
+        buffer = b"".join([*self._pieces, bytes(PADDING)])
+        self._pieces = []
+        return buffer
+
+    def _cut(self, buffer: bytes) -> Iterator[Block]:
+        begin, end = self._skip_mark(buffer), len(buffer) - PADDING
+        while end - begin > MAX_LINE_BYTES:
+            if self._dropping:
+                begin = self._drop(buffer, begin, end)
+                continue
+            stop = buffer.rfind(b"\n", begin, begin + MAX_LINE_BYTES + 1) + 1
+            if stop:
+                yield self._take(buffer, begin, stop, terminated=True)
+                begin = stop
+            else:
+                self._account.reject(self._line, self._offset, LONG_LINE, buffer[begin : begin + HEAD_BYTES])
+                self._dropping = True
+        self._pieces = [buffer[begin:end]]
+        self._size = end - begin
+
+    def _skip_mark(self, buffer: bytes) -> int:
+        begin = len(BOM) if self._at_start and buffer.startswith(BOM) else 0
+        self._at_start = False
+        self._offset += begin
+        return begin
+
+    def _take(self, buffer: bytes, begin: int, end: int, *, terminated: bool) -> Block:
+        block = Block(buffer, begin, end, self._offset, self._line, terminated)
+        self._offset += end - begin
+        self._line += block.lines - (not terminated)
+        return block
+
+    def _drop(self, buffer: bytes, begin: int, end: int) -> int:
+        stop = buffer.find(b"\n", begin, end) + 1
+        self._dropping = stop == 0
+        self._line += stop > 0
+        self._offset += (stop or end) - begin
+        return stop or end
