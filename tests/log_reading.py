@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flowstitch.ingest.jsonlines import read_json_lines
+from flowstitch.ingest.logs import read_log
 from flowstitch.ingest.model import ROW_KINDS, Account
 from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
 from inventory_reading import source_of
@@ -27,7 +27,7 @@ class Log:
     def read(self, path: Path) -> tuple[list[dict[str, Any]], Account]:
         """Rows and account of a file."""
         account, pools, table = Account(), Pools(), ROW_KINDS[self.kind]
-        parts = list(read_json_lines(source_of(path, self.kind, dialect=self.dialect), pools, account))
+        parts = list(read_log(source_of(path, self.kind, dialect=self.dialect), pools, account))
         rows = to_arrow(table, concat_columns(table, parts), pools).to_pylist()
         assert account.parsed == len(rows)
         return rows, account

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest import jsonlines
-from flowstitch.ingest.jsonlines import read_json_lines
+from flowstitch.ingest.logs import read_log
 from flowstitch.ingest.model import Account
 from flowstitch.normalize.columns import Pools
 from inventory_reading import EXPORT, source_of
@@ -111,7 +111,7 @@ def test_empty_files():
 def test_unknown_dialect_is_named():
     with pytest.raises(UsageError, match="did you mean 'alibaba-vpc-flow'"):
         next(
-            read_json_lines(
+            read_log(
                 source_of(Path(__file__), "vpc-flow-log", dialect="alibaba-vpc-flows"), Pools(), Account()
             )
         )

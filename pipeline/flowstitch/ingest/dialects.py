@@ -9,6 +9,8 @@ from flowstitch.catalog.load import load_toml, schema_root
 from flowstitch.errors import unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowstitch.ingest.model import Source
 
 
@@ -25,14 +27,19 @@ def dialects(form: str) -> dict[str, dict[str, Any]]:
     return {name: dialect for name, dialect in found.items() if dialect.get("form") == form}
 
 
-def dialect_of(source: Source, form: str) -> dict[str, Any]:
+def dialect_of(source: Source, forms: Iterable[str]) -> dict[str, Any]:
     """Dialect of a source, or the only one of its kind when it names none.
 
     Raises
     ------
-    UsageError : there is no such dialect of that form and kind.
+    UsageError : there is no such dialect of one of these forms and that kind.
     """
-    known = {name: dialect for name, dialect in dialects(form).items() if dialect["kind"] == source.kind}
+    known = {
+        name: dialect
+        for form in forms
+        for name, dialect in dialects(form).items()
+        if dialect["kind"] == source.kind
+    }
     name = source.dialect or (next(iter(known)) if len(known) == 1 else "")
     if name not in known:
         raise unknown_name(f"{source.kind} dialect", name, known)

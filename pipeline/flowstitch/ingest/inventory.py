@@ -86,7 +86,7 @@ def _reader(source: Source, account: Account, inventory: Inventory) -> _Reader:
     if source.kind == "kubernetes":
         return _Reader(objects, partial(take_object, inventory=inventory, undated=undated))
     if source.kind == "enis":
-        dialect = dialect_of(source, "json")
+        dialect = dialect_of(source, ["json"])
         take = partial(take_interface, inventory=inventory, account=account, dialect=dialect, undated=undated)
         return _Reader(partial(interfaces, dialect=dialect), take)
     facts = inventory.of_node(source.node)

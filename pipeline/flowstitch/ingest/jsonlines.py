@@ -1,98 +1,57 @@
-"""Logs as JSON lines, to canonical columns."""
+"""Lines that are JSON objects: texts by their keys."""
 
 from __future__ import annotations
 
 import json
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
-from flowstitch.ingest.blocks import join_blocks
-from flowstitch.ingest.content import read_blocks
-from flowstitch.ingest.dialects import dialect_of
-from flowstitch.ingest.jsoncolumns import Plan
 from flowstitch.ingest.lines import BLANK, TORN_LINE, Line, split_lines
-from flowstitch.normalize.columns import take_columns
+from flowstitch.ingest.logcolumns import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from flowstitch.arrays import Columns, Ints
+    from flowstitch.arrays import Ints
     from flowstitch.ingest.blocks import Block
+    from flowstitch.ingest.lines import Layout
     from flowstitch.ingest.model import Account, Source
-    from flowstitch.normalize.columns import Pools
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not an object"
 _LOOKED_AT = 64  # lines of a block whose keys are looked at for another spelling
-_BATCH_BYTES = 1 << 24  # text that is parsed at once
 _PIECE = 2048  # lines that are tried together when a batch does not parse
 _FEW = 64  # lines that are looked at one by one when they do not parse together
 
 
-def read_json_lines(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
-    """Rows of a flow log or access log.
+class JsonLines:
+    """Form of logs with a dialect of form ``json-lines``; the keys of each row say what its values are.
 
     Parameters
     ----------
-    source : a file of a kind that has a dialect of form ``json-lines``.
-    pools : addresses, words, texts and the source are interned here.
-    account : gets the rows parsed, skipped and rejected, and a warning when the log says that it lost rows.
-
-    Returns
-    -------
-    Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
-    logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
+    dialect : a parsed file of ``schemas/dialects``.
     """
-    plan = Plan(dialect_of(source, "json-lines"))
-    source_code = pools.names.code(source.name)
-    lost = 0
-    for block in _batches(read_blocks(source.path, account)):
-        columns = _read_block(block, plan, pools, account)
-        rows = columns["line"].shape[0]
-        columns["source"] = np.full(rows, source_code, np.uint32)
-        account.parsed += rows
-        lost += plan.count_lost(columns)
-        if rows:
-            yield columns
-    if lost:
-        account.incomplete = True
-        account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
 
+    layout: Layout | None = None
 
-def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Blocks put together while they follow each other and are small."""
-    batch: list[Block] = []
-    size = 0
-    for block in blocks:
-        if batch and (size >= _BATCH_BYTES or block.byte_offset != batch[0].byte_offset + size):
-            yield join_blocks(batch)
-            batch, size = [], 0
-        batch.append(block)
-        size += len(block)
-    if batch:
-        yield join_blocks(batch)
+    def __init__(self, dialect: dict[str, Any], _: Source) -> None:
+        self.plan = Plan(dialect)
 
+    def parse(
+        self, block: Block, layout: Layout | None, account: Account
+    ) -> tuple[pl.DataFrame, list[Line] | None, Layout | None]:
+        """Texts of the block's rows, their lines, and no layout; ``Form.parse``."""
+        if block.first_line == 1:
+            self.plan.learn(_keys(block.data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]))
+        return *_parse_block(block, self.plan, account), layout
 
-def _read_block(block: Block, plan: Plan, pools: Pools, account: Account) -> Columns:
-    """Rows of a block; blank lines, bad lines and rows with values that do not fit go to the account."""
-    if block.first_line == 1:
-        plan.learn(_keys(block.data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]))
-    frame, lines = _parse_block(block, plan, account)
-    columns, fault, missing = plan.convert(frame, pools)
-    if not fault.any():
-        columns["line"] = _line_numbers(block, lines, frame.height)
-        return columns
-    lines = lines or list(split_lines(block))
-    if plan.learn(_keys(lines[row].text for row in np.flatnonzero(missing))):
-        columns, fault, _ = plan.convert(plan.parse(_joined(lines)), pools)
-    for row in np.flatnonzero(fault):
-        key = plan.columns[fault[row] - 1].key
-        account.reject(lines[row].number, lines[row].byte_offset, f"bad value: {key}", lines[row].text)
-    columns["line"] = _line_numbers(block, lines, frame.height)
-    return take_columns(columns, fault == 0)
+    def parse_again(self, lines: Sequence[Line], missing: Ints) -> pl.DataFrame | None:
+        """Texts of rows, when those without what they need spell its key otherwise; ``Form.parse_again``."""
+        if self.plan.learn(_keys(lines[row].text for row in missing)):
+            return self.plan.parse(_joined(lines))
+        return None
 
 
 def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFrame, list[Line] | None]:
@@ -184,9 +143,3 @@ def _keys(texts: Iterable[bytes]) -> Iterator[str]:
 
 def _joined(lines: Sequence[Line]) -> bytes:
     return b"\n".join(line.text for line in lines)
-
-
-def _line_numbers(block: Block, lines: Sequence[Line] | None, rows: int) -> Ints:
-    if lines is None:
-        return np.arange(block.first_line, block.first_line + rows, dtype=np.int64)
-    return np.fromiter((line.number for line in lines), np.int64, len(lines))

@@ -42,6 +42,8 @@ class Source:
     node : node of the file, empty when it has none.
     taken_at : microseconds since the epoch at which a snapshot was taken, None when its name does not say.
     timezone : IANA zone of the dumping host from ``export.toml``, empty when not given.
+    columns, delimiter : names of the columns of a log without header, and what stands between them, from
+        ``export.toml``; empty when not given.
     """
 
     path: Path
@@ -52,6 +54,8 @@ class Source:
     node: str = ""
     taken_at: int | None = None
     timezone: str = ""
+    columns: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,16 @@ class Account:
     def rows(self) -> int:
         """Rows of the source."""
         return self.parsed + self.skipped.total() + self.rejected.total()
+
+    def add(self, other: Account) -> None:
+        """Take in the account of a part of the source."""
+        self.parsed += other.parsed
+        self.skipped += other.skipped
+        self.rejected += other.rejected
+        self.rejects += other.rejects
+        self.lines += other.lines
+        self.warnings += other.warnings
+        self.incomplete |= other.incomplete
 
     def reject(self, line: int, byte_offset: int, reason: str, raw: bytes) -> None:
         """Count a rejected row and keep it."""

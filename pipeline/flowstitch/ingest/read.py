@@ -136,9 +136,9 @@ def read_source(source: Source, pools: Pools, account: Account, inventory: Inven
 def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
     if ROW_KINDS[source.kind] in {"flows", "requests"}:
-        from flowstitch.ingest.jsonlines import read_json_lines  # noqa: PLC0415
+        from flowstitch.ingest.logs import read_log  # noqa: PLC0415
 
-        return list(read_json_lines(source, pools, account))
+        return list(read_log(source, pools, account))
     if ROW_KINDS[source.kind] == "ipvs_connections":
         from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
 

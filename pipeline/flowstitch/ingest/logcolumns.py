@@ -1,4 +1,4 @@
-"""Texts of JSON lines to canonical columns, as a dialect maps them."""
+"""Texts of log lines to canonical columns, as a dialect maps them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.catalog.model import Field
+    from flowstitch.ingest.lines import Layout
     from flowstitch.normalize.columns import Pools
 
 _MOST = {
@@ -47,19 +48,26 @@ class Column:
     Attributes
     ----------
     target : the canonical field.
-    key : its key in the dialect's own spelling, used in messages.
+    keys : its key in the dialect's own spelling; where there are several, the first that a row has counts.
     needed : ``row``, ``flow``, ``ports`` or ``never``, see ``schemas/README.md``.
     unit : unit of a time or duration; ``ISO`` is the text of a time with its offset.
     cut : a text of more than ``MAX_TEXT`` characters is cut; it does not fit without.
     words : the dialect's words for the values of an enum.
+    default : text that an absent value stands for, '' for none.
     """
 
     target: Field
-    key: str
+    keys: tuple[str, ...]
     needed: str
     unit: str = ""
     cut: bool = False
     words: dict[str, str] = field(default_factory=dict)
+    default: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key that messages name."""
+        return self.keys[-1]
 
     @property
     def is_number(self) -> bool:
@@ -78,7 +86,7 @@ class Column:
 
 
 class Plan:
-    """A dialect of JSON lines, and the spellings of its keys met so far.
+    """What the texts of a dialect's rows mean, and the spellings of its keys met so far.
 
     Parameters
     ----------
@@ -91,10 +99,10 @@ class Plan:
 
     def __init__(self, dialect: dict[str, Any]) -> None:
         fields = table(dialect["table"])
-        self.columns = tuple(Column(fields[name], **raw) for name, raw in dialect["columns"].items())
+        self.columns = tuple(_column(fields[name], **raw) for name, raw in dialect["columns"].items())
         self._nulls = frozenset(dialect["null"])
-        self._spellings = {column.target.name: [column.key] for column in self.columns}
-        self._names = {normal_key(column.key): column.target.name for column in self.columns}
+        self._spellings = {key: [key] for column in self.columns for key in column.keys}
+        self._names = {normal_key(key): key for key in self._spellings}
 
     def learn(self, keys: Iterable[str]) -> bool:
         """Take up other spellings of the dialect's keys; True when one is new. No key gets more than eight."""
@@ -109,11 +117,53 @@ class Plan:
     def parse(self, data: bytes) -> pl.DataFrame:
         """Texts of JSON lines, one column per canonical column; ``PolarsError`` when a line is no JSON object."""
         keys = [key for known in self._spellings.values() for key in known]
-        frame = pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String))
-        if len(keys) == len(self._spellings):
-            frame.columns = list(self._spellings)
-            return frame
-        return frame.select(pl.coalesce(known).alias(name) for name, known in self._spellings.items())
+        return self._choose(pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String)))
+
+    def frame(self, layout: Layout | None, rows: Sequence[Sequence[str]]) -> pl.DataFrame:
+        """Texts of rows that have a value for each of the layout's names, one column per canonical column."""
+        names = () if layout is None else layout.names
+        places: dict[str, int] = {}
+        for place, name in enumerate(names):
+            places.setdefault(self._names.get(normal_key(name), ""), place)
+        return self._choose(
+            pl.DataFrame(
+                {
+                    key: [row[places[key]] for row in rows] if key in places else [None] * len(rows)
+                    for key in self._spellings
+                },
+                schema=dict.fromkeys(self._spellings, pl.String),
+            )
+        )
+
+    def may_be_cut(self, name: str) -> bool:
+        """Whether the start of a value of that name could pass for the whole: a number or an address."""
+        key = self._names.get(normal_key(name))
+        return any(
+            key in column.keys and (column.is_number or column.target.type == "address")
+            for column in self.columns
+        )
+
+    def lacks(self, layout: Layout | None, keys: Iterable[str]) -> list[str]:
+        """Which of the keys no name of the layout stands for."""
+        have = set(map(normal_key, () if layout is None else layout.names))
+        return [key for key in keys if normal_key(key) not in have]
+
+    def _choose(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """For each canonical column the first text that says something, of its keys and their spellings."""
+        chosen = []
+        for column in self.columns:
+            spellings = [
+                spelling
+                for key in column.keys
+                for spelling in self._spellings[key]
+                if spelling in frame.columns
+            ]
+            if len(spellings) == 1:
+                chosen.append(pl.col(spellings[0]).alias(column.target.name))
+                continue
+            said = [pl.col(spelling).replace(list(self._nulls), None) for spelling in spellings]
+            chosen.append(pl.coalesce(*said, *spellings).alias(column.target.name))
+        return frame.select(chosen)
 
     def convert(self, frame: pl.DataFrame, pools: Pools) -> tuple[Columns, Ints, Flags]:
         """Texts to canonical columns.
@@ -128,6 +178,9 @@ class Plan:
         (the columns of the dialect; number of the first column whose value does not fit, from 1, 0 where all fit;
         whether that value is missing), arrays of shape (n,).
         """
+        frame = frame.with_columns(
+            pl.col(column.target.name).fill_null(column.default) for column in self.columns if column.default
+        )
         fault = np.zeros(frame.height, np.int64)
         missing = np.zeros(frame.height, np.bool_)
         columns = self._numbers(frame) | self._words(frame, pools)
@@ -212,6 +265,10 @@ class Plan:
         if column.target.type == "text":
             return pools.texts.codes(_bounded(word, cut=column.cut) for word in words)
         return pools.names.codes(word if word and word.isprintable() else None for word in words)
+
+
+def _column(target: Field, key: str | list[str], **raw: Any) -> Column:
+    return Column(target, (key,) if isinstance(key, str) else tuple(key), **raw)
 
 
 def _iso_time(text: str | None) -> int:

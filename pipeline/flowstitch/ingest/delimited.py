@@ -1,0 +1,111 @@
+"""Lines of values with a separator between them: texts in a header's order, or in one that is known beforehand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from flowstitch.ingest.dialects import normal_key
+from flowstitch.ingest.lines import BLANK, TORN_LINE, Layout, split_lines
+from flowstitch.ingest.logcolumns import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowstitch.arrays import Ints
+    from flowstitch.ingest.blocks import Block
+    from flowstitch.ingest.lines import Line
+    from flowstitch.ingest.model import Account, Source
+
+HEADER = "header"
+NOT_UTF8 = "not UTF-8"
+NO_HEADER = "no header says what its columns are"
+WRONG_COUNT = "wrong number of columns"
+
+
+class Delimited:
+    """Form of logs with a dialect of form ``delimited``.
+
+    Parameters
+    ----------
+    dialect : a parsed file of ``schemas/dialects``.
+    source : its ``columns``, or else the dialect's ``default_columns``, hold until a header says otherwise.
+    """
+
+    def __init__(self, dialect: dict[str, Any], source: Source) -> None:
+        self.plan = Plan(dialect)
+        self._dialect = dialect
+        names = tuple(source.columns or dialect.get("default_columns", ()))
+        self.layout = Layout(source.delimiter or dialect["separators"][0], names) if names else None
+
+    def parse(
+        self, block: Block, layout: Layout | None, account: Account
+    ) -> tuple[pl.DataFrame, list[Line], Layout | None]:
+        """Texts of the block's rows, their lines, and the layout behind it; ``Form.parse``."""
+        frames = [self.plan.frame(layout, [])]
+        lines: list[Line] = []
+        rows: list[list[str]] = []
+        torn = None if block.terminated else block.first_line + block.lines - 1
+        for line in split_lines(block):
+            values = _values(line, layout)
+            header = None if values is None else find_header(self._dialect, line.text)
+            if header is not None:
+                frames.append(self.plan.frame(layout, rows))
+                layout, rows = header, []
+                account.skipped[HEADER] += 1
+                continue
+            reason = self._why_no_row(line, values, layout, torn=line.number == torn)
+            if reason == BLANK:
+                account.skipped[BLANK] += 1
+            elif reason:
+                account.incomplete |= reason == TORN_LINE
+                account.reject(line.number, line.byte_offset, reason, line.text)
+            elif values is not None:
+                lines.append(line)
+                rows.append(values)
+        frames.append(self.plan.frame(layout, rows))
+        return pl.concat(frames), lines, layout
+
+    def parse_again(self, lines: Sequence[Line], missing: Ints) -> None:
+        """Nothing: a header has said it all."""
+
+    def _why_no_row(self, line: Line, values: list[str] | None, layout: Layout | None, *, torn: bool) -> str:
+        if not line.text:
+            return BLANK
+        if values is None:
+            return TORN_LINE if torn else NOT_UTF8
+        if layout is None:
+            return NO_HEADER
+        # what looks whole may have lost digits
+        if torn and (len(values) < len(layout.names) or self.plan.may_be_cut(layout.names[-1])):
+            return TORN_LINE
+        return "" if len(values) == len(layout.names) else WRONG_COUNT
+
+
+def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
+    """Layout that a header line gives; None when the line is no header of the dialect."""
+    # every dialect has columns of addresses
+    if b"addr" not in text.lower():
+        return None
+    decoded = text.decode("utf-8", "replace")
+    for separator in dialect["separators"]:
+        names = _split(decoded, separator)
+        if set(map(normal_key, dialect["match"])) <= set(map(normal_key, names)):
+            return Layout(separator, tuple(names))
+    return None
+
+
+def _values(line: Line, layout: Layout | None) -> list[str] | None:
+    """Values of a line; None when it is no text."""
+    try:
+        text = line.text.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return _split(text, " " if layout is None else layout.separator)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    # runs of blanks count as one: the vendor's own examples have them
+    values = text.split() if separator == " " else text.split(separator)
+    return [value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value for value in values]

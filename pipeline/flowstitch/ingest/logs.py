@@ -1,0 +1,158 @@
+"""Flow logs and access logs to canonical columns, whatever form their lines have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from flowstitch.ingest.blocks import join_blocks
+from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.delimited import Delimited
+from flowstitch.ingest.dialects import dialect_of
+from flowstitch.ingest.jsonlines import JsonLines
+from flowstitch.ingest.lines import split_lines
+from flowstitch.ingest.model import Account
+from flowstitch.ingest.workers import in_order
+from flowstitch.normalize.columns import take_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Executor
+
+    import polars as pl
+
+    from flowstitch.arrays import Columns, Ints
+    from flowstitch.ingest.blocks import Block
+    from flowstitch.ingest.lines import Layout, Line
+    from flowstitch.ingest.logcolumns import Plan
+    from flowstitch.ingest.model import Source
+    from flowstitch.normalize.columns import Pools
+
+_BATCH_BYTES = 1 << 24  # text that is parsed at once
+
+
+class Form(Protocol):
+    """How the lines of a log are written.
+
+    Attributes
+    ----------
+    plan : what its texts mean.
+    layout : what is known of its columns before its first line; None where the lines say it themselves.
+    """
+
+    plan: Plan
+    layout: Layout | None
+
+    def parse(
+        self, block: Block, layout: Layout | None, account: Account
+    ) -> tuple[pl.DataFrame, list[Line] | None, Layout | None]:
+        """Texts of a block's rows, a column per canonical column; lines that are no rows go to the account.
+
+        Returns
+        -------
+        (texts; their lines, None when every line is a row; the layout that holds behind the block).
+        """
+        ...
+
+    def parse_again(self, lines: Sequence[Line], missing: Ints) -> pl.DataFrame | None:
+        """Texts of rows, when the ones at ``missing`` teach what was not known; None when they do not."""
+        ...
+
+
+FORMS: dict[str, type[JsonLines | Delimited]] = {"json-lines": JsonLines, "delimited": Delimited}
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a block and their account."""
+
+    columns: Columns
+    account: Account
+    lost: int
+
+
+def read_log(
+    source: Source, pools: Pools, account: Account, workers: Executor | None = None
+) -> Iterator[Columns]:
+    """Rows of a flow log or access log.
+
+    Parameters
+    ----------
+    source : a file of a kind that has dialects of one of ``FORMS``.
+    pools : addresses, words, texts and the source are interned here.
+    account : gets the rows parsed, skipped and rejected, and warnings: that the log says that it lost rows, that columns
+        are missing without which pods cannot be told apart.
+    workers : threads that parse blocks; the rows do not depend on them.
+
+    Returns
+    -------
+    Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
+    logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
+    """
+    dialect = dialect_of(source, FORMS)
+    form = FORMS[dialect["form"]](dialect, source)
+    lost = 0
+    work = partial(_read_block, form, pools, pools.names.code(source.name))
+    for part in in_order(work, _batches(read_blocks(source.path, account)), form.layout, workers):
+        account.add(part.account)
+        lost += part.lost
+        if part.columns["line"].shape[0]:
+            yield part.columns
+    if lost:
+        account.incomplete = True
+        account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
+
+
+def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks put together while they follow each other and are small."""
+    batch: list[Block] = []
+    size = 0
+    for block in blocks:
+        if batch and (size >= _BATCH_BYTES or block.byte_offset != batch[0].byte_offset + size):
+            yield join_blocks(batch)
+            batch, size = [], 0
+        batch.append(block)
+        size += len(block)
+    if batch:
+        yield join_blocks(batch)
+
+
+def _read_block(
+    form: Form, pools: Pools, source_code: int, block: Block, layout: Layout | None
+) -> tuple[_Part, Layout | None]:
+    account = Account()
+    columns, layout = _columns_of(form, pools, block, layout, account)
+    rows = columns["line"].shape[0]
+    columns["source"] = np.full(rows, source_code, np.uint32)
+    account.parsed += rows
+    return _Part(columns, account, form.plan.count_lost(columns)), layout
+
+
+def _columns_of(
+    form: Form, pools: Pools, block: Block, layout: Layout | None, account: Account
+) -> tuple[Columns, Layout | None]:
+    """Rows of a block; blank lines, bad lines and rows with values that do not fit go to the account."""
+    plan = form.plan
+    frame, lines, layout = form.parse(block, layout, account)
+    columns, fault, missing = plan.convert(frame, pools)
+    if not fault.any():
+        columns["line"] = _line_numbers(block, lines, frame.height)
+        return columns, layout
+    lines = lines or list(split_lines(block))
+    again = form.parse_again(lines, np.flatnonzero(missing))
+    if again is not None:
+        columns, fault, _ = plan.convert(again, pools)
+    for row in np.flatnonzero(fault):
+        key = plan.columns[fault[row] - 1].key
+        account.reject(lines[row].number, lines[row].byte_offset, f"bad value: {key}", lines[row].text)
+    columns["line"] = _line_numbers(block, lines, frame.height)
+    return take_columns(columns, fault == 0), layout
+
+
+def _line_numbers(block: Block, lines: Sequence[Line] | None, rows: int) -> Ints:
+    if lines is None:
+        return np.arange(block.first_line, block.first_line + rows, dtype=np.int64)
+    return np.fromiter((line.number for line in lines), np.int64, len(lines))
