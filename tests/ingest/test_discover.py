@@ -217,7 +217,7 @@ def test_export_toml(tmp_path):
         ("source = 1", "'source': got int, expected tables [[source]]"),
         ("[[source]]\nkind = 'sysctl'", "'match' of [[source]]: got None, expected text"),
         ("[[source]]\nmatch = 'x'\nnod = 'n1'", "did you mean 'node'?"),
-        ("[[source]]\nmatch = 'x'\ncolumns = []", "there is no key of [[source]] 'columns'"),
+        ("[[source]]\nmatch = 'x'\ncolumns = []", "expected those of a log among them"),
         ("[[source]]\nmatch = 'x'\nkind = 'conntrack-lists'", "did you mean 'conntrack-list'?"),
         ("[[source]]\nmatch = 'x'\ndialect = 'conntrak'", "did you mean 'conntrack'?"),
         ("[[source]]\nmatch = 'x'\nnode = 7", "'node' of [[source]]: got 7, expected text"),

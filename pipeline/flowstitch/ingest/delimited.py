@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from flowstitch.ingest.dialects import normal_key
-from flowstitch.ingest.lines import BLANK, TORN_LINE, Layout, split_lines
+from flowstitch.ingest.layouts import Layout, find_header, split_values
+from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
 from flowstitch.ingest.logcolumns import Plan
 
 if TYPE_CHECKING:
@@ -83,29 +83,10 @@ class Delimited:
         return "" if len(values) == len(layout.names) else WRONG_COUNT
 
 
-def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
-    """Layout that a header line gives; None when the line is no header of the dialect."""
-    # every dialect has columns of addresses
-    if b"addr" not in text.lower():
-        return None
-    decoded = text.decode("utf-8", "replace")
-    for separator in dialect["separators"]:
-        names = _split(decoded, separator)
-        if set(map(normal_key, dialect["match"])) <= set(map(normal_key, names)):
-            return Layout(separator, tuple(names))
-    return None
-
-
 def _values(line: Line, layout: Layout | None) -> list[str] | None:
     """Values of a line; None when it is no text."""
     try:
         text = line.text.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    return _split(text, " " if layout is None else layout.separator)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    # runs of blanks count as one: the vendor's own examples have them
-    values = text.split() if separator == " " else text.split(separator)
-    return [value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value for value in values]
+    return split_values(text, " " if layout is None else layout.separator)

@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 
 @cache
 def dialects(form: str) -> dict[str, dict[str, Any]]:
-    """Dialects of one physical form by name, in sorted order.
+    """Dialects that come in a physical form, by name in sorted order.
 
     Parameters
     ----------
-    form : ``json-lines`` or ``json``.
+    form : ``json-lines``, ``delimited``, ``parquet`` or ``json``.
     """
     names = sorted(path.stem for path in (schema_root() / "dialects").glob("*.toml"))
     found = {name: load_toml(f"dialects/{name}") for name in names}
-    return {name: dialect for name, dialect in found.items() if dialect.get("form") == form}
+    return {name: dialect for name, dialect in found.items() if form in forms_of(dialect)}
+
+
+def forms_of(dialect: dict[str, Any]) -> list[str]:
+    """Physical forms that a dialect comes in."""
+    forms = dialect.get("form", [])
+    return [forms] if isinstance(forms, str) else forms
 
 
 def dialect_of(source: Source, forms: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
+from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
 from flowstitch.ingest.model import ROW_KINDS, Source
 from flowstitch.ingest.overrides import EXPORT_TOML, read_overrides
 from flowstitch.ingest.sniff import CANONICAL_TABLE, Sniffed, sniff
@@ -252,6 +253,9 @@ def _source(item: _Found, name: str, discovery: Discovery) -> Source:
         # it says itself what it is
         override = replace(override, kind=None, dialect=None)
     kind, dialect = sniffed.kind, sniffed.dialect
+    by_columns = dialect_of_names(DELIMITED, override.columns)
+    if by_columns is not None and override.kind is None:
+        kind, dialect = by_columns
     if override.kind is not None:
         # text or XML, whatever of the two it tells of
         alike = override.kind == kind or ROW_KINDS.get(kind, "") == ROW_KINDS.get(override.kind)
@@ -268,6 +272,8 @@ def _source(item: _Found, name: str, discovery: Discovery) -> Source:
         if override.taken_at is None
         else override.taken_at,
         timezone=override.timezone,
+        columns=override.columns,
+        delimiter=override.delimiter,
     )
 
 

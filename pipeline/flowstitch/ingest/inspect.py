@@ -13,7 +13,7 @@ from flowstitch.ingest.discover import discover
 from flowstitch.ingest.holdings import Holdings
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account
 from flowstitch.ingest.read import read_source
-from flowstitch.ingest.sniff import CANONICAL_TABLE
+from flowstitch.ingest.sniff import CANONICAL_TABLE, is_parquet
 from flowstitch.normalize.columns import NULL_TIME, Pools
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection
 
             found.rows = rows_of(source.path)
             return found
+        if is_parquet(source.path):
+            _read_parquet(source, found, account, held)
+            return found
         content = read_head(source.path, READ_BYTES + 1, torn.append)
     except OSError as error:
         account.warnings.append(f"the file cannot be read: {error.strerror or error}.")
@@ -133,6 +136,18 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection
     account.warnings += torn
     found.incomplete = account.incomplete or bool(torn)
     return found
+
+
+def _read_parquet(source: Source, found: Inspection, account: Account, held: Holdings) -> None:
+    """A log in Parquet: it cannot be cut, so a large one tells no more than its number of rows."""
+    from flowstitch.ingest.parquet import rows_of  # noqa: PLC0415 - few exports have any
+
+    if source.size_bytes <= READ_BYTES:
+        _read(source, found, account, held)
+        found.incomplete = account.incomplete
+        return
+    found.rows, found.whole = rows_of(source.path), False
+    account.warnings.append(f"more than {READ_BYTES >> 20} MiB of Parquet: span and gaps were not looked at.")
 
 
 def _read(source: Source, found: Inspection, account: Account, held: Holdings) -> None:

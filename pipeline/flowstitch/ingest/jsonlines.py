@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Ints
     from flowstitch.ingest.blocks import Block
-    from flowstitch.ingest.lines import Layout
+    from flowstitch.ingest.layouts import Layout
     from flowstitch.ingest.model import Account, Source
 
 NOT_JSON = "not JSON"

@@ -15,13 +15,6 @@ BLANK = "blank"
 TORN_LINE = "torn line"
 
 
-class Layout(NamedTuple):
-    """What the columns of a line of values are: what stands between them, and their names in order."""
-
-    separator: str
-    names: tuple[str, ...]
-
-
 class Line(NamedTuple):
     """A line: its number from 1, its offset in the uncompressed source, its bytes without white space around them."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.catalog.model import Field
-    from flowstitch.ingest.lines import Layout
+    from flowstitch.ingest.layouts import Layout
     from flowstitch.normalize.columns import Pools
 
 _MOST = {
@@ -101,6 +101,7 @@ class Plan:
         fields = table(dialect["table"])
         self.columns = tuple(_column(fields[name], **raw) for name, raw in dialect["columns"].items())
         self._nulls = frozenset(dialect["null"])
+        self._pod_addresses = dialect.get("pod_addresses", [])
         self._spellings = {key: [key] for column in self.columns for key in column.keys}
         self._names = {normal_key(key): key for key in self._spellings}
 
@@ -117,7 +118,7 @@ class Plan:
     def parse(self, data: bytes) -> pl.DataFrame:
         """Texts of JSON lines, one column per canonical column; ``PolarsError`` when a line is no JSON object."""
         keys = [key for known in self._spellings.values() for key in known]
-        return self._choose(pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String)))
+        return self.choose(pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String)))
 
     def frame(self, layout: Layout | None, rows: Sequence[Sequence[str]]) -> pl.DataFrame:
         """Texts of rows that have a value for each of the layout's names, one column per canonical column."""
@@ -125,7 +126,7 @@ class Plan:
         places: dict[str, int] = {}
         for place, name in enumerate(names):
             places.setdefault(self._names.get(normal_key(name), ""), place)
-        return self._choose(
+        return self.choose(
             pl.DataFrame(
                 {
                     key: [row[places[key]] for row in rows] if key in places else [None] * len(rows)
@@ -135,6 +136,10 @@ class Plan:
             )
         )
 
+    def knows(self, name: str) -> bool:
+        """Whether a column of that name says anything."""
+        return normal_key(name) in self._names
+
     def may_be_cut(self, name: str) -> bool:
         """Whether the start of a value of that name could pass for the whole: a number or an address."""
         key = self._names.get(normal_key(name))
@@ -143,13 +148,21 @@ class Plan:
             for column in self.columns
         )
 
-    def lacks(self, layout: Layout | None, keys: Iterable[str]) -> list[str]:
-        """Which of the keys no name of the layout stands for."""
-        have = set(map(normal_key, () if layout is None else layout.names))
-        return [key for key in keys if normal_key(key) not in have]
+    def warnings(self, layouts: Iterable[Layout]) -> list[str]:
+        """What to say of logs with such columns: that they lack those by which pods are told apart."""
+        names = [set(map(normal_key, layout.names)) for layout in layouts]
+        lacking = [key for key in self._pod_addresses if any(normal_key(key) not in have for have in names)]
+        if not lacking:
+            return []
+        sentence = (
+            f"it has no {' and no '.join(lacking)}: the other addresses are the interfaces' primary ones, so the traffic of "
+            "pods cannot be told apart; add these fields to the format of the flow log."
+        )
+        return [sentence]
 
-    def _choose(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """For each canonical column the first text that says something, of its keys and their spellings."""
+    def choose(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Texts by key or a spelling of it, to one column per canonical column: the first text that says something."""
+        self.learn(frame.columns)
         chosen = []
         for column in self.columns:
             spellings = [
@@ -158,6 +171,9 @@ class Plan:
                 for spelling in self._spellings[key]
                 if spelling in frame.columns
             ]
+            if not spellings:
+                chosen.append(pl.lit(None, pl.String).alias(column.target.name))
+                continue
             if len(spellings) == 1:
                 chosen.append(pl.col(spellings[0]).alias(column.target.name))
                 continue

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from flowstitch.ingest.blocks import join_blocks
-from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import Delimited
-from flowstitch.ingest.dialects import dialect_of
+from flowstitch.ingest.dialects import dialect_of, forms_of
 from flowstitch.ingest.jsonlines import JsonLines
-from flowstitch.ingest.lines import split_lines
+from flowstitch.ingest.layouts import DELIMITED
+from flowstitch.ingest.lines import TORN_LINE, split_lines
 from flowstitch.ingest.model import Account
+from flowstitch.ingest.parquetlogs import read_parquet_log
+from flowstitch.ingest.sniff import is_parquet
 from flowstitch.ingest.workers import in_order
 from flowstitch.normalize.columns import take_columns
 
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.blocks import Block
-    from flowstitch.ingest.lines import Layout, Line
+    from flowstitch.ingest.layouts import Layout
+    from flowstitch.ingest.lines import Line
     from flowstitch.ingest.logcolumns import Plan
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
@@ -62,7 +66,7 @@ class Form(Protocol):
         ...
 
 
-FORMS: dict[str, type[JsonLines | Delimited]] = {"json-lines": JsonLines, "delimited": Delimited}
+FORMS: dict[str, type[JsonLines | Delimited]] = {"json-lines": JsonLines, DELIMITED: Delimited}
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class _Part:
     columns: Columns
     account: Account
     lost: int
+    layout: Layout | None
 
 
 def read_log(
@@ -92,18 +97,34 @@ def read_log(
     Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
     logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
     """
-    dialect = dialect_of(source, FORMS)
-    form = FORMS[dialect["form"]](dialect, source)
+    if is_parquet(source.path):
+        yield from read_parquet_log(source, pools, account)
+        return
+    form = _form_of(source)
     lost = 0
+    layouts: set[Layout] = set()
     work = partial(_read_block, form, pools, pools.names.code(source.name))
     for part in in_order(work, _batches(read_blocks(source.path, account)), form.layout, workers):
         account.add(part.account)
         lost += part.lost
+        if part.layout is not None:
+            layouts.add(part.layout)
         if part.columns["line"].shape[0]:
             yield part.columns
     if lost:
         account.incomplete = True
         account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
+    account.warnings += form.plan.warnings(layouts)
+
+
+def _form_of(source: Source) -> Form:
+    dialect = dialect_of(source, FORMS)
+    head = read_head(source.path)
+    is_json = any(line.lstrip().startswith(b"{") for line in head.splitlines())
+    name = "json-lines" if is_json else DELIMITED
+    if name not in forms_of(dialect):
+        name = next(form for form in forms_of(dialect) if form in FORMS)
+    return FORMS[name](dialect, source)
 
 
 def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -128,7 +149,7 @@ def _read_block(
     rows = columns["line"].shape[0]
     columns["source"] = np.full(rows, source_code, np.uint32)
     account.parsed += rows
-    return _Part(columns, account, form.plan.count_lost(columns)), layout
+    return _Part(columns, account, form.plan.count_lost(columns), layout), layout
 
 
 def _columns_of(
@@ -145,9 +166,13 @@ def _columns_of(
     again = form.parse_again(lines, np.flatnonzero(missing))
     if again is not None:
         columns, fault, _ = plan.convert(again, pools)
-    for row in np.flatnonzero(fault):
-        key = plan.columns[fault[row] - 1].key
-        account.reject(lines[row].number, lines[row].byte_offset, f"bad value: {key}", lines[row].text)
+    for row in np.flatnonzero(fault).tolist():
+        # an object shows where it ends, a line of values does not
+        torn = layout is not None and lines[row].number == block.first_line + block.lines - 1
+        torn &= not block.terminated
+        reason = TORN_LINE if torn else f"bad value: {plan.columns[fault[row] - 1].key}"
+        account.incomplete |= torn
+        account.reject(lines[row].number, lines[row].byte_offset, reason, lines[row].text)
     columns["line"] = _line_numbers(block, lines, frame.height)
     return take_columns(columns, fault == 0), layout
 

@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flowstitch.catalog.load import schema_root
 from flowstitch.errors import UsageError, unknown_name
+from flowstitch.ingest.dialects import dialects
+from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
 from flowstitch.ingest.sniff import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 EXPORT_TOML = "export.toml"
-_KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone")
+_KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone", "columns", "delimiter")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Override:
     Attributes
     ----------
     taken_at : microseconds since the epoch.
+    columns, delimiter : of a log without header.
     """
 
     kind: str | None = None
@@ -34,10 +37,15 @@ class Override:
     node: str | None = None
     taken_at: int | None = None
     timezone: str = ""
+    columns: tuple[str, ...] = ()
+    delimiter: str = ""
 
     @property
     def default_dialect(self) -> str:
-        """Dialect of ``kind`` when only one has it, else ''."""
+        """Dialect that ``columns`` or ``kind`` leave no choice of, else ''."""
+        by_columns = dialect_of_names(DELIMITED, self.columns)
+        if by_columns is not None:
+            return by_columns[1]
         return "conntrack" if (self.kind or "").startswith("conntrack-") else ""
 
 
@@ -89,7 +97,9 @@ def _values(path: Path, table: dict[str, Any]) -> dict[str, Any]:
         if key not in _KEYS:
             raise _at(path, unknown_name("key of [[source]]", key, _KEYS))
     values: dict[str, Any] = {
-        key: _text(path, table, key) for key in ("kind", "dialect", "node", "timezone") if key in table
+        key: _text(path, table, key)
+        for key in ("kind", "dialect", "node", "timezone", "delimiter")
+        if key in table
     }
     if "kind" in values and values["kind"] not in KINDS:
         raise _at(path, unknown_name("kind", values["kind"], KINDS))
@@ -102,6 +112,8 @@ def _values(path: Path, table: dict[str, Any]) -> dict[str, Any]:
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             message = f"{path}: 'timezone': got {values['timezone']!r}, expected an IANA zone such as 'Asia/Hong_Kong'."
             raise UsageError(message) from error
+    if "columns" in table:
+        values["columns"] = _columns(path, table["columns"])
     if "taken_at" in table:
         values["taken_at"] = _time(path, table["taken_at"])
     return values
@@ -113,6 +125,19 @@ def _text(path: Path, table: dict[str, Any], key: str) -> str:
         message = f"{path}: {key!r} of [[source]]: got {value!r}, expected text."
         raise UsageError(message)
     return value
+
+
+def _columns(path: Path, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        message = f"{path}: 'columns' of [[source]]: got {value!r}, expected a list of names."
+        raise UsageError(message)
+    if dialect_of_names(DELIMITED, value) is None:
+        known = ", ".join(
+            f"{name}: {' '.join(dialect['match'])}" for name, dialect in dialects(DELIMITED).items()
+        )
+        message = f"{path}: 'columns' of [[source]]: got {' '.join(value)}, expected those of a log among them ({known})."
+        raise UsageError(message)
+    return tuple(value)
 
 
 def _time(path: Path, value: object) -> int:

@@ -1,4 +1,4 @@
-"""Parquet files that hold a table of ``schemas/tables``: which one, and its rows, a row group at a time."""
+"""Parquet files, with bounded footers: those that hold a table of ``schemas/tables``, and the logs of others."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # What a row group may take; ours have ``ROW_GROUP_ROWS`` rows.
 MAX_GROUP_ROWS = 1 << 20
 MAX_GROUP_BYTES = 1 << 30
+BATCH_ROWS = 1 << 16
 _MAX_FOOTER_ITEMS = 1 << 20
 _MAX_FOOTER_BYTES = 1 << 26
 _MAX_SENTENCE = 200
@@ -27,6 +28,13 @@ def table_of(path: Path) -> str:
     """Name of the table that a Parquet file says it holds, '' when it says nothing; ``OSError`` when it cannot be read."""
     with _opened(path) as file:
         return _said(file, TABLE_KEY)
+
+
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file; ``OSError`` when it cannot be read."""
+    with _opened(path) as file:
+        names: list[str] = file.schema_arrow.names
+        return names
 
 
 def rows_of(path: Path) -> int:
@@ -58,6 +66,13 @@ def read_groups(path: Path, name: str, columns: Sequence[str] | None = None) -> 
                     f"a row group of {group.num_rows} rows and {group.total_byte_size} bytes is too large"
                 )
             yield file.read_row_group(number, wanted, use_threads=False).select(wanted)
+
+
+def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of a file of whatever table, ``BATCH_ROWS`` rows at a time; ``OSError`` when it cannot be read."""
+    with _opened(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
+            yield pa.Table.from_batches([batch])
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.lines import split_lines
 from flowstitch.ingest.model import MAX_REJECT_BYTES, Account
+from flowstitch.ingest.sniff import is_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,10 +40,12 @@ def read_lines(path: Path, numbers: Iterable[int]) -> dict[int, bytes]:
 
     Parameters
     ----------
-    path : a plain or compressed file; of a damaged one what can be read.
+    path : a plain or compressed file; of a damaged one what can be read, of a Parquet file nothing.
     """
-    wanted = set(numbers)
     found: dict[int, bytes] = {}
+    if is_parquet(path):
+        return found
+    wanted = set(numbers)
     for block in read_blocks(path, Account()):
         if wanted.isdisjoint(range(block.first_line, block.first_line + block.lines)):
             continue

@@ -7,6 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from flowstitch.catalog.load import load_toml
+from flowstitch.ingest.dialects import dialects
+from flowstitch.ingest.layouts import DELIMITED, dialect_of_names, find_header
 from flowstitch.ingest.sniff_json import sniff_json
 
 if TYPE_CHECKING:
@@ -51,9 +53,12 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
     if not head.strip():
         return Sniffed("unknown", "", "empty file" if not head else "nothing but blanks")
     for line in head.splitlines()[:_MAX_LINES]:
-        for kind, dialect, pattern in _patterns():
+        for kind, name, pattern in _patterns():
             if pattern.match(line):
-                return Sniffed(kind, dialect)
+                return Sniffed(kind, name)
+        for name, dialect in dialects(DELIMITED).items():
+            if find_header(dialect, line):
+                return Sniffed(dialect["kind"], name)
     if b"<conntrack>" in head:
         # not one flow in it is whole
         return Sniffed("conntrack-list", "conntrack-xml")
@@ -61,13 +66,20 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
     return Sniffed(*found) if found else Sniffed("unknown")
 
 
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet, which is no text and no stream."""
+    with path.open("rb") as file:
+        return file.read(len(_PARQUET)) == _PARQUET
+
+
 def _sniff_parquet(path: Path) -> Sniffed:
-    from flowstitch.ingest.parquet import table_of  # noqa: PLC0415 - few exports have any
+    from flowstitch.ingest.parquet import columns_of, table_of  # noqa: PLC0415 - few exports have any
 
     name = table_of(path)
-    return (
-        Sniffed(CANONICAL_TABLE, name) if name else Sniffed("unknown", "", "a Parquet file of something else")
-    )
+    if name:
+        return Sniffed(CANONICAL_TABLE, name)
+    found = dialect_of_names("parquet", columns_of(path))
+    return Sniffed(*found) if found else Sniffed("unknown", "", "a Parquet file of something else")
 
 
 @cache
@@ -94,5 +106,10 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
         ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)",
         ("ipvs-connections", ""): r"\s*pro\s+expire\s+state\s+source\s+virtual\s+destination",
         ("sysctl", ""): r"(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm)(?:\.[\w/-]+)+\s*=",
+    }
+    patterns |= {
+        (dialect["kind"], name): dialect["default_line"]
+        for name, dialect in dialects(DELIMITED).items()
+        if "default_line" in dialect
     }
     return tuple((*key, re.compile(text.encode())) for key, text in patterns.items())

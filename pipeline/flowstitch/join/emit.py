@@ -137,7 +137,7 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
     conntrack[sides.segment] = True
     echo = protocols_with("echo")[tuples.protocol] & conntrack & (tuples.src_port > 0)
     words = pools.names.words()
-    directions, ways = field("direction").values, ("return", "forward")
+    directions, ways = ("?", *field("direction").values), ("return", "forward")
     eni = flows["eni"][windows.row].astype(np.int64)
     crossing = [windows.forward.astype(np.int64), flows["direction"][windows.row].astype(np.int64), eni]
     columns: dict[str, object] = {
@@ -155,7 +155,7 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
         "observers": _lists(sides.segment, [entries.node[sides.entry]], len(segments), lambda code: words[code] or ""),
         "crossings": _lists(
             windows.segment, crossing, len(segments),
-            lambda way, direction, code: f"{ways[way]} {directions[direction - 1]} {words[code]}",
+            lambda way, direction, code: f"{ways[way]} {directions[direction]} {words[code]}",
         ),
     }  # fmt: skip
     return columns  # type: ignore[return-value]

@@ -77,13 +77,14 @@ def observe_legs(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Legs:
     path = chains.path[windows.segment]
     client_segment = _client_segments(stitched.entries, chains, ends.client.node)
     eni = flows["eni"][windows.row].astype(np.int64)
-    leaves = flows["direction"][windows.row] == field("direction").code("out")
+    direction = flows["direction"][windows.row]
+    leaves, enters = (direction == field("direction").code(way) for way in ("out", "in"))
     node = enis.node[eni]
     at_client = (windows.segment == client_segment[path]) & (node == ends.client.node[path]) & (node > 0)
     at_server = (windows.segment == chains.tail[path]) & (node == ends.server.node[path]) & (node > 0)
     ahead = windows.forward
     leg = np.select(
-        [at_client & ahead & leaves, at_server & ahead & ~leaves, at_server & ~ahead & leaves, at_client & ~ahead & ~leaves],
+        [at_client & ahead & leaves, at_server & ahead & enters, at_server & ~ahead & leaves, at_client & ~ahead & enters],
         range(len(LEGS)),
         -1,
     )  # fmt: skip

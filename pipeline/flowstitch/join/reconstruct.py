@@ -10,6 +10,7 @@ import numpy as np
 from flowstitch.join.attempts import split_attempts
 from flowstitch.join.chains import build_chains
 from flowstitch.join.classify import classify, find_drift, find_translations
+from flowstitch.join.directions import infer_directions
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries
@@ -81,7 +82,8 @@ def reconstruct(
     sources, accounts : what was read, in the same order.
     stage : is told the name of each stage as it begins.
     """
-    conntrack, flows, ipvs = (rows[name] for name in ("conntrack", "flows", "ipvs_connections"))
+    conntrack, ipvs = rows["conntrack"], rows["ipvs_connections"]
+    flows = infer_directions(rows["flows"], inventory, pools)
     attempts = split_attempts(rows["requests"], pools)
     cluster = know_cluster(inventory, addresses, dataplane, pools)
     stage("entries")

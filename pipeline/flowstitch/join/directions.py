@@ -1,0 +1,49 @@
+"""Which way a flow-log row crossed its ENI, where the log does not say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Flags, Words
+    from flowstitch.ingest.model import Inventory
+    from flowstitch.normalize.columns import Pools
+
+
+def infer_directions(flows: Columns, inventory: Inventory, pools: Pools) -> Columns:
+    """Columns of the table ``flows`` with ``direction`` filled in where the ENI owns one of the two addresses.
+
+    A row whose source is an address of its ENI went out, one whose destination is came in. It stays null where the ENI
+    owns both or neither: masqueraded traffic can leave by an ENI that owns neither address.
+    """
+    unsaid = (flows["direction"] == 0) & (flows["log_status"] == field("log_status").code("OK"))
+    if not unsaid.any():
+        return flows
+    owned = _owned(inventory, pools)
+    from_it, to_it = (
+        _pairs(flows["eni"][unsaid], flows[side][unsaid], owned) for side in ("src_ip", "dst_ip")
+    )
+    codes = field("direction")
+    direction = flows["direction"].copy()
+    direction[unsaid] = np.select(
+        [from_it & ~to_it, to_it & ~from_it], [codes.code("out"), codes.code("in")], 0
+    )
+    return flows | {"direction": direction}
+
+
+def _owned(inventory: Inventory, pools: Pools) -> Words:
+    """ENI and address of each address that an ENI owns, as one number, sorted."""
+    rows = [(eni["eni"], ip) for eni in inventory.tables["enis"] for ip in eni["ips"]]
+    enis = pools.names.codes(eni for eni, _ in rows).astype(np.uint64)
+    addresses = pools.addresses.intern_texts([ip for _, ip in rows]).astype(np.uint64)
+    return np.unique(enis << np.uint64(32) | addresses)
+
+
+def _pairs(enis: NDArray[np.uint32], addresses: NDArray[np.uint32], owned: Words) -> Flags:
+    return np.isin(enis.astype(np.uint64) << np.uint64(32) | addresses.astype(np.uint64), owned)
