@@ -14,6 +14,7 @@ from flowstitch.normalize.columns import concat_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from flowstitch.arrays import Columns
@@ -54,7 +55,7 @@ def read_export(
     ----------
     exports : directories, files and globs, see ``discover``.
     pools : get the addresses and names.
-    threads : files that are read at the same time; the rows and their order do not depend on it.
+    threads : files that are read, and blocks that are parsed, at the same time; the rows and their order do not depend on it.
     exclude : a directory to pass over, the output.
     progress : called with each source that has been read, from whichever thread read it.
 
@@ -80,14 +81,17 @@ def read_export(
             item.account.warnings.append(discovery.notes[item.source.name])
             item.account.incomplete = item.source.name in discovery.unreadable
 
-    def read_rows(item: SourceRows) -> None:
-        if item.source.kind in ROW_KINDS:
-            item.parts = _read_rows(item.source, pools, item.account)
-            if progress is not None:
-                progress(item.source)
+    with ThreadPoolExecutor(max(1, threads)) as files, ThreadPoolExecutor(max(1, threads)) as pool:
+        # one for files and one for their blocks: a reader that waits for its blocks must not hold the place of their worker
+        workers = pool if threads > 1 else None
 
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        list(pool.map(read_rows, read))
+        def read_rows(item: SourceRows) -> None:
+            if item.source.kind in ROW_KINDS:
+                item.parts = _read_rows(item.source, pools, item.account, workers)
+                if progress is not None:
+                    progress(item.source)
+
+        list(files.map(read_rows, read))
     inventory = Inventory()
     restored, torn = _read_tables(canonical, pools, inventory, progress)
     # one after the other: the order of the inventory's rows is that of the files
@@ -133,12 +137,14 @@ def read_source(source: Source, pools: Pools, account: Account, inventory: Inven
     return []
 
 
-def _read_rows(source: Source, pools: Pools, account: Account) -> list[Columns]:
+def _read_rows(
+    source: Source, pools: Pools, account: Account, workers: Executor | None = None
+) -> list[Columns]:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
     if ROW_KINDS[source.kind] in {"flows", "requests"}:
         from flowstitch.ingest.logs import read_log  # noqa: PLC0415
 
-        return list(read_log(source, pools, account))
+        return list(read_log(source, pools, account, workers))
     if ROW_KINDS[source.kind] == "ipvs_connections":
         from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
 
