@@ -15,6 +15,7 @@ from flowstitch.ingest.holdings import Holdings, NodeHoldings
 from flowstitch.ingest.model import Inventory, IpvsService
 from flowstitch.runner.coverage import find_missing
 from flowstitch.runner.pipeline import Summary
+from truth import read_truth
 
 MINUTE = 60_000_000
 NODES = ("cn-hongkong.10.0.1.47", "cn-hongkong.10.0.1.82", "cn-hongkong.10.0.3.49")
@@ -118,6 +119,47 @@ def test_what_is_still_said_is_so(degraded: dict[str, Degraded], result: Path, n
         )
     assert compared > 300
     assert wrong == Counter()
+
+
+Wire = tuple[str, frozenset[tuple[str, str]]]
+
+
+def wires_of(known: dict[str, str]) -> list[Wire]:
+    """Protocol and both ends of what a connection can have been seen as: before and after its translations."""
+    echo = known["protocol"].startswith("icmp")
+    client, dialled, server, snat = (
+        (known[f"{end}_ip"], "" if echo else known[f"{end}_port"])
+        for end in ("client", "dialled", "server", "snat")
+    )
+    shown = client if snat[0] in {"", "?"} else snat
+    return [
+        (known["protocol"], frozenset(ends))
+        for ends in ((client, dialled), (client, server), (shown, server))
+    ]
+
+
+@pytest.mark.parametrize("name", ["events", *NODES])
+def test_a_path_without_a_client_is_a_leg_of_a_real_connection(
+    degraded: dict[str, Degraded], capture: Path, name: str
+) -> None:
+    truth = read_truth(capture.parent / "truth.csv.gz")
+    spans = defaultdict(list)
+    for known in truth:
+        for wire in wires_of(known):
+            spans[wire].append((float(known["t_start"]), float(known["t_end"])))
+    # a connection that a node translated on its way out: the truth does not know with which port
+    hidden = {known["server_ip"] for known in truth if known["lab_case"] == "pod_to_external_node_snat"}
+    assert hidden == {"198.51.100.21"}
+    with flowstitch.open(degraded[name].result) as opened:
+        rows = opened.sql("""
+            select s.protocol, src_ip, src_port, dst_ip, dst_port, epoch(s.first_seen), epoch(s.last_seen)
+            from segments s join datapaths d using (path_id) where client_ip is null
+        """).fetchall()
+    assert len(rows) > 30
+    for protocol, *ends, first, last in rows:
+        wire = protocol, frozenset({(ends[0], str(ends[1] or "")), (ends[2], str(ends[3] or ""))})
+        at_that_time = any(begin - 2 <= last and end + 121 >= first for begin, end in spans[wire])
+        assert at_that_time or hidden & {ends[0], ends[2]}, wire
 
 
 def test_stitching_needs_no_node_list(degraded: dict[str, Degraded], result: Path) -> None:
