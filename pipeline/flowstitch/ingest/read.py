@@ -117,7 +117,9 @@ def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
     )
 
 
-def read_source(source: Source, pools: Pools, account: Account, inventory: Inventory) -> list[Columns]:
+def read_source(
+    source: Source, pools: Pools, account: Account, inventory: Inventory, workers: Executor | None = None
+) -> list[Columns]:
     """Read one source of whatever kind.
 
     Parameters
@@ -126,13 +128,14 @@ def read_source(source: Source, pools: Pools, account: Account, inventory: Inven
     pools : get the addresses and names.
     account : gets its rows.
     inventory : gets what it says of the cluster.
+    workers : threads that parse blocks of a log.
 
     Returns
     -------
     Columns of the kind's table, part by part; nothing when the source is inventory or not known.
     """
     if source.kind in ROW_KINDS:
-        return _read_rows(source, pools, account)
+        return _read_rows(source, pools, account, workers)
     _read_facts(source, account, inventory)
     return []
 

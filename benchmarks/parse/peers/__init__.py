@@ -1,0 +1,1 @@
+"""What else reads such files, each as its experts would use it."""
