@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +44,10 @@ def test_it_tells_what_a_run_will_read(call: Call, capture: Path, result: Path) 
         assert told["node"] == row["node"]
         if told["rows"] is not None:
             assert (told["rows"], told["whole"]) == (row["rows"], True)
+    assert {row["clock_offset_us"] for row in found.values()} == {0, None}
     log = found["vpc-flow/eni-j6cz6vfhp7a8whk54mul.jsonl.gz"]
     assert log["enis"] == ["eni-j6cz6vfhp7a8whk54mul"]
+    assert (log["window_s"], log["dialect"]) == (60, "alibaba-vpc-flow")
     assert (log["first_seen"], log["last_seen"]) == ("2026-11-23T00:44:22Z", "2026-11-23T00:53:00Z")
     dump = found[f"{NODE}/conntrack-list.1795394843.871.txt.gz"]
     assert dump["first_seen"] == dump["last_seen"] == "2026-11-23T00:47:23.871000Z"
@@ -52,9 +55,33 @@ def test_it_tells_what_a_run_will_read(call: Call, capture: Path, result: Path) 
 
 def test_a_table_is_for_readers(call: Call, capture: Path) -> None:
     lines = call("inspect", capture / NODE).stdout.splitlines()
-    assert lines[0].split() == ["source", "kind", "of", "rows", "from", "to", "warnings"]
+    assert lines[0].split() == [
+        "source",
+        "kind",
+        "dialect",
+        "of",
+        "rows",
+        "from",
+        "to",
+        "window_s",
+        "warnings",
+    ]
     (events,) = (line.split() for line in lines if line.startswith("conntrack-events.log.gz"))
-    assert events[1:4] == ["conntrack-events", "cn-hongkong.10.0.1.47", "8963"]
+    assert events[1:5] == ["conntrack-events", "conntrack", "cn-hongkong.10.0.1.47", "8963"]
+
+
+def test_a_clock_that_is_off_is_told(call: Call, capture: Path, tmp_path: Path) -> None:
+    shutil.copytree(capture, tmp_path / "export")
+    path = tmp_path / "export" / NODE / "conntrack-events.log.gz"
+    text = gzip.decompress(path.read_bytes())
+    late = re.sub(rb"^\[(\d+)", lambda match: b"[%d" % (int(match[1]) + 5), text, flags=re.MULTILINE)
+    path.write_bytes(gzip.compress(late))
+    found = inspected(call, tmp_path / "export")
+    offset = found[f"{NODE}/conntrack-events.log.gz"]["clock_offset_us"]
+    assert isinstance(offset, int)
+    assert abs(offset - 5_000_000) < 300_000
+    warnings = call("inspect", tmp_path / "export").stderr
+    assert "warning cn-hongkong.10.0.1.47: its clock is +5.0 s off" in warnings
 
 
 def test_what_the_export_lacks_is_told_on_stderr(call: Call, capture: Path, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from flowstitch.cli.console import READING, Progress
 from flowstitch.cli.output import chosen_form, output_options, time_text, write_answer, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from flowstitch.ingest.inspect import Inspection
+    from flowstitch.ingest.holdings import Holdings
+    from flowstitch.ingest.inspect import Inspection, Sample
 
 EXAMPLES = """\b
 Examples:
@@ -30,31 +31,49 @@ Examples:
 def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, output: str | None) -> None:
     """Say what each file of an export is.
 
-    EXPORT is a directory, a file or a quoted glob. Of each file it says kind, node or ENI, rows, time span, gaps and
-    warnings, and on stderr what the export lacks. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
+    EXPORT is a directory, a file or a quoted glob. Of each file it says kind, dialect, node or ENI, rows, time span, the
+    longest window of a flow log, gaps and warnings, and on stderr what the export lacks and which clocks are off. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
     """
     from flowstitch.ingest.holdings import Holdings  # noqa: PLC0415
-    from flowstitch.ingest.inspect import inspect_export  # noqa: PLC0415
+    from flowstitch.ingest.inspect import Sample, inspect_export  # noqa: PLC0415
     from flowstitch.ingest.inventory import finish_inventory  # noqa: PLC0415
+    from flowstitch.runner.clocks import clock_warnings  # noqa: PLC0415
     from flowstitch.runner.coverage import find_missing  # noqa: PLC0415
 
-    held = Holdings()
+    held, sample = Holdings(), Sample()
     with Progress(quiet=not sys.stderr.isatty()).shown() as progress:
-        found = list(inspect_export(exports, lambda source: progress.stage(READING + source.name), held))
-    finish_inventory(held.inventory)
-    _write(found, form, output)
-    for sentence in find_missing(held):
+        found = list(
+            inspect_export(exports, lambda source: progress.stage(READING + source.name), held, sample)
+        )
+        finish_inventory(held.inventory)
+        progress.stage("comparing clocks")
+        offsets = _clock_offsets(sample, held)
+    _write(found, offsets, form, output)
+    for sentence in find_missing(held) + clock_warnings(offsets):
         Progress().warn(sentence)
     ctx.exit(int(any(item.incomplete for item in found)))
 
 
-def _write(found: Sequence[Inspection], form: str | None, output: str | None) -> None:
+def _clock_offsets(sample: Sample, held: Holdings) -> dict[str, int]:
+    """How far each node's clock is ahead, µs; nothing where there is nothing to compare with."""
+    from flowstitch.normalize.columns import concat_columns  # noqa: PLC0415
+    from flowstitch.runner.clocks import compare_clocks  # noqa: PLC0415
+
+    if not sample.parts["conntrack"] or (len(held.nodes) < 2 and not sample.parts["flows"]):
+        return {}
+    conntrack, flows = (concat_columns(name, sample.parts[name]) for name in ("conntrack", "flows"))
+    return compare_clocks(conntrack, flows, held.inventory, sample.pools)
+
+
+def _write(
+    found: Sequence[Inspection], offsets: Mapping[str, int], form: str | None, output: str | None
+) -> None:
     if chosen_form(form, output) == "table":
         rows = [_short(item) for item in found]
         write_table(
             list(rows[0]),
             [list(row.values()) for row in rows],
-            [name == "rows" for name in rows[0]],
+            [name in {"rows", "window_s"} for name in rows[0]],
             output=output,
         )
         return
@@ -64,15 +83,15 @@ def _write(found: Sequence[Inspection], form: str | None, output: str | None) ->
     schema = pa.schema(
         {
             "source": pa.string(), "kind": pa.string(), "dialect": pa.string(), "node": pa.string(), "enis": texts,
-            "rows": pa.int64(), "whole": pa.bool_(), "first_seen": moment, "last_seen": moment, "gaps": texts,
+            "clock_offset_us": pa.int64(), "window_s": pa.int64(), "rows": pa.int64(), "whole": pa.bool_(), "first_seen": moment, "last_seen": moment, "gaps": texts,
             "warnings": texts,
         }
     )  # fmt: skip
-    rows = [_long(item) for item in found]
+    rows = [_long(item, offsets) for item in found]
     write_answer(pa.Table.from_pylist(rows, schema).to_reader(), form, output)
 
 
-def _long(item: Inspection) -> dict[str, Any]:
+def _long(item: Inspection, offsets: Mapping[str, int]) -> dict[str, Any]:
     source = item.source
     return {
         "source": source.name,
@@ -80,6 +99,8 @@ def _long(item: Inspection) -> dict[str, Any]:
         "dialect": source.dialect or None,
         "node": source.node or None,
         "enis": item.enis,
+        "clock_offset_us": offsets.get(source.node) if source.kind.startswith("conntrack-") else None,
+        "window_s": item.window_s,
         "rows": item.rows,
         "whole": item.whole,
         "first_seen": item.first_seen,
@@ -96,9 +117,11 @@ def _short(item: Inspection) -> dict[str, Any]:
     return {
         "source": item.source.name,
         "kind": item.source.kind,
+        "dialect": item.source.dialect or None,
         "of": item.source.node or ", ".join(item.enis) or None,
         "rows": rows if item.whole or item.rows is None else f"≥ {rows}",
         "from": None if item.first_seen is None else time_text(item.first_seen),
         "to": None if item.last_seen is None else time_text(item.last_seen),
+        "window_s": None if item.window_s is None else str(item.window_s),
         "warnings": " ".join([*item.warnings, *gaps]) or None,
     }

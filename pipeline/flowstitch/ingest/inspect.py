@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 22
 # A node that carries traffic is not silent for so long, and an ENI without any has a NODATA row for every window.
 GAP_US = 60_000_000
+SECOND_US = 1_000_000
+# Rows that are plenty to compare clocks by.
+SAMPLE_ROWS = 1 << 20
 _SPANS = tuple(dict.fromkeys(ROW_TABLES.values()))
 _LINES = ("conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "sysctl")
 
@@ -39,7 +43,7 @@ class Inspection:
     ----------
     source : what is known of it without its rows.
     rows : its rows in what was read, None where they were not counted. whole : the file was read to its end.
-    enis : ENIs of a flow log, sorted.
+    enis : ENIs of a flow log, sorted. window_s : the longest window of its rows, seconds, None without rows.
     first_seen, last_seen : span of the rows read, µs since the epoch; of a snapshot without times when it was taken.
     gaps : (from, to) in which an event stream or flow log has nothing for more than ``GAP_US``.
     warnings : sentences for the user. incomplete : the file is torn or unreadable, or says that events were lost.
@@ -49,11 +53,27 @@ class Inspection:
     rows: int | None = None
     whole: bool = True
     enis: list[str] = field(default_factory=list)
+    window_s: int | None = None
     first_seen: int | None = None
     last_seen: int | None = None
     gaps: list[tuple[int, int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     incomplete: bool = False
+
+
+@dataclass
+class Sample:
+    """Rows of the tables that clocks are compared by, at most ``SAMPLE_ROWS`` of each and a file more."""
+
+    pools: Pools = field(default_factory=Pools)
+    parts: dict[str, list[Columns]] = field(default_factory=lambda: {"conntrack": [], "flows": []})
+    rows: Counter[str] = field(default_factory=Counter)
+
+    def take(self, table: str, part: Columns) -> None:
+        """Keep rows, if there is room."""
+        if table in self.parts and self.rows[table] < SAMPLE_ROWS:
+            self.parts[table].append(part)
+            self.rows[table] += part["line"].shape[0]
 
 
 class _Head:
@@ -70,6 +90,7 @@ def inspect_export(
     exports: Sequence[str],
     progress: Callable[[Source], None] | None = None,
     held: Holdings | None = None,
+    sample: Sample | None = None,
 ) -> Iterator[Inspection]:
     """Look into every file of the exports; nothing is written.
 
@@ -78,24 +99,25 @@ def inspect_export(
     exports : directories, files and globs, see ``discover``.
     progress : called with each source before it is read, at most ``READ_BYTES`` of its content.
     held : takes note of everything that is read; its inventory is still to be finished when all files are.
+    sample : keeps rows of what is read.
 
     Raises
     ------
     UsageError : see ``discover``.
     """
     discovery = discover(exports)
-    held = held or Holdings()
+    held, sample = held or Holdings(), sample or Sample()
     for source in discovery.sources:
         if progress is not None:
             progress(source)
-        found = _inspect(source, discovery, held)
+        found = _inspect(source, discovery, held, sample)
         held.note(source)
         if found.rows is None or not found.whole or source.kind == CANONICAL_TABLE:
             held.unread.add((source.kind, source.node))
         yield found
 
 
-def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection:
+def _inspect(source: Source, discovery: Discovery, held: Holdings, sample: Sample) -> Inspection:
     account = Account()
     found = Inspection(source, warnings=account.warnings)
     if source.name in discovery.notes:
@@ -116,7 +138,7 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection
             found.rows = rows_of(source.path)
             return found
         if is_parquet(source.path):
-            _read_parquet(source, found, account, held)
+            _read_parquet(source, found, account, held, sample)
             return found
         content = read_head(source.path, READ_BYTES + 1, torn.append)
     except OSError as error:
@@ -132,30 +154,33 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings) -> Inspection
     if not found.whole:
         content = content[: content.rfind(b"\n", 0, READ_BYTES) + 1]
         account.warnings.append(f"rows, span and gaps are of its first {READ_BYTES >> 20} MiB.")
-    _read(replace(source, path=cast("Path", _Head(content))), found, account, held)
+    _read(replace(source, path=cast("Path", _Head(content))), found, account, held, sample)
     account.warnings += torn
     found.incomplete = account.incomplete or bool(torn)
     return found
 
 
-def _read_parquet(source: Source, found: Inspection, account: Account, held: Holdings) -> None:
+def _read_parquet(
+    source: Source, found: Inspection, account: Account, held: Holdings, sample: Sample
+) -> None:
     """A log in Parquet: it cannot be cut, so a large one tells no more than its number of rows."""
     from flowstitch.ingest.parquet import rows_of  # noqa: PLC0415 - few exports have any
 
     if source.size_bytes <= READ_BYTES:
-        _read(source, found, account, held)
+        _read(source, found, account, held, sample)
         found.incomplete = account.incomplete
         return
     found.rows, found.whole = rows_of(source.path), False
     account.warnings.append(f"more than {READ_BYTES >> 20} MiB of Parquet: span and gaps were not looked at.")
 
 
-def _read(source: Source, found: Inspection, account: Account, held: Holdings) -> None:
-    pools = Pools()
+def _read(source: Source, found: Inspection, account: Account, held: Holdings, sample: Sample) -> None:
+    pools = sample.pools
     parts = read_source(source, pools, account, held.inventory)
     found.rows = account.rows
     for part in parts:
         held.take(ROW_KINDS[source.kind], part, pools)
+        sample.take(ROW_KINDS[source.kind], part)
     if account.rejected:
         counts = ", ".join(f"{reason} {count}" for reason, count in sorted(account.rejected.items()))
         account.warnings.append(f"rejected rows: {counts}.")
@@ -167,6 +192,8 @@ def _read(source: Source, found: Inspection, account: Account, held: Holdings) -
         found.first_seen, found.last_seen = int(begin.min()), int(end.max())
     elif source.taken_at is not None:
         found.first_seen = found.last_seen = source.taken_at
+    if source.kind == "vpc-flow-log" and begin.shape[0]:
+        found.window_s = int((end - begin).max()) // SECOND_US
     if source.kind in {"conntrack-events", "vpc-flow-log"}:
         found.gaps = find_gaps(begin, end)
 

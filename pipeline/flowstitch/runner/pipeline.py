@@ -16,6 +16,7 @@ from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import reconstruct
 from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
+from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
@@ -167,11 +168,7 @@ def _within(
 
 
 def _join_warnings(found: Reconstruction) -> list[str]:
-    warnings = [
-        f"{node}: its clock is {offset / 1e6:+.1f} s off the other nodes'; times were compared with that in mind."
-        for node, offset in sorted(found.clock_offsets_us.items())
-        if abs(offset) >= 1_000_000
-    ]
+    warnings = clock_warnings(found.clock_offsets_us)
     if found.left_out:
         warnings.append(
             f"{found.left_out} translations were not linked: another one held their place in the chain."
