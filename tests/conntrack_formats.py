@@ -144,3 +144,9 @@ def _xml_tuple(entry: Entry, side: int) -> str:
         packets, octets = entry.counters[2 * side : 2 * side + 2]
         inner += f"<counters><packets>{packets}</packets><bytes>{octets}</bytes></counters>"
     return f'<meta direction="{("original", "reply")[side]}">{inner}</meta>'
+
+
+def settle(times, columns):
+    """Set the times of a file right that is one part."""
+    times.note(columns)
+    times.settle(columns)

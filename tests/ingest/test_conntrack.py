@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flowstitch.ingest.conntrack import SECOND, read_conntrack, resolve_start
+from conntrack_formats import settle
+from flowstitch.ingest.conntrack import read_conntrack, text_times
+from flowstitch.ingest.conntrack_times import SECOND
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.model import Account, Source
 from flowstitch.normalize.columns import NULL_TIME, Pools, concat_columns
@@ -22,7 +24,7 @@ def read(tmp_path, text, kind="conntrack-list", taken_at=None, timezone=""):
     source = Source(path, "file", 0, kind, "conntrack", "n1", taken_at, timezone)
     account = Account()
     columns = concat_columns("conntrack", list(read_conntrack(source, Pools(), account)))
-    resolve_start(columns, source)
+    settle(text_times(source), columns)
     return columns, account
 
 
@@ -40,7 +42,7 @@ def test_the_shipped_capture_has_no_reject():
         lines = gzip.decompress(source.path.read_bytes()).count(b"\n")
         assert (account.parsed, account.rejected, account.skipped, account.warnings) == (lines, {}, {}, [])
         assert columns["line"].tolist() == list(range(1, lines + 1))
-        resolve_start(columns, source)
+        settle(text_times(source), columns)
         if source.kind == "conntrack-list":
             assert set(columns["seen_at"].tolist()) == {source.taken_at}
             age = columns["seen_at"] - columns["start_at"] - columns["delta_time_s"] * SECOND

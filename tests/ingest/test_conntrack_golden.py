@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from flowstitch.ingest.conntrack import read_conntrack, resolve_start
-from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen
+from conntrack_formats import settle
+from flowstitch.ingest.conntrack import read_conntrack, text_times
+from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import taken_at_of
 from flowstitch.ingest.model import Account, Source
@@ -15,7 +16,7 @@ from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
 
 CASES = sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*"))
 
-READERS = {"conntrack": (read_conntrack, resolve_start), "conntrack-xml": (read_conntrack_xml, resolve_seen)}
+READERS = {"conntrack": (read_conntrack, text_times), "conntrack-xml": (read_conntrack_xml, xml_times)}
 
 
 def read_case(folder):
@@ -25,9 +26,9 @@ def read_case(folder):
         path, path.name, path.stat().st_size, sniffed.kind, sniffed.dialect, "n1", taken_at_of(path.name)
     )
     pools, account = Pools(), Account()
-    read, resolve = READERS[sniffed.dialect]
+    read, times = READERS[sniffed.dialect]
     columns = concat_columns("conntrack", list(read(source, pools, account)))
-    resolve(columns, source)
+    settle(times(source), columns)
     rows = to_arrow("conntrack", columns, pools).to_pylist()
     found = [
         {key: str(value) if key.endswith("_at") else value for key, value in row.items() if value is not None}

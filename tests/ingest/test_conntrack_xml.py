@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from conntrack_formats import Entry, xml_of
+from conntrack_formats import Entry, settle, xml_of
 from flowstitch.catalog import field
 from flowstitch.ingest import blocks
 from flowstitch.ingest.conntrack_grammar import xml_states
 from flowstitch.ingest.conntrack_times import SECOND
-from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen
+from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.model import Account, Source
 from flowstitch.normalize.columns import NULL_TIME, Pools, concat_columns
@@ -28,7 +28,7 @@ def read(tmp_path, text, kind="conntrack-list", taken_at=None, timezone=""):
     source = Source(path, "file", 0, kind, "conntrack-xml", "n1", taken_at, timezone)
     account = Account()
     columns = concat_columns("conntrack", list(read_conntrack_xml(source, Pools(), account)))
-    resolve_seen(columns, source)
+    settle(xml_times(source), columns)
     return columns, account
 
 

@@ -5,8 +5,10 @@ import pytest
 
 from flowstitch.errors import UsageError
 from flowstitch.ingest import discover as discovery
+from flowstitch.ingest.model import MAX_REJECTS_KEPT
 from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import Pools, to_arrow
+from flowstitch.runner.sources import judge_sources
 
 EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
 ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
@@ -64,3 +66,12 @@ def test_unknown_files_are_listed_and_have_no_rows(tmp_path, monkeypatch):
 def test_wrong_use():
     with pytest.raises(UsageError):
         read_export(["no-such-place"], Pools())
+
+
+def test_only_so_many_rejects_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(ENTRY.format(1, 1) + "rubbish\n" * (MAX_REJECTS_KEPT + 5))
+    export = read_export([str(tmp_path)], Pools())
+    assert export.accounts[0].rejected.total() == MAX_REJECTS_KEPT + 5
+    assert len(export.accounts[0].rejects) == MAX_REJECTS_KEPT
+    told = [warning for warning in judge_sources(export, 1).warnings if "table rejects" in warning]
+    assert told == ["a.txt: table rejects has only 10000 of 10005 rejected rows."]

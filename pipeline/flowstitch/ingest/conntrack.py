@@ -9,7 +9,7 @@ import numpy as np
 
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
 from flowstitch.ingest.conntrack_rows import RowReader
-from flowstitch.ingest.conntrack_times import SECOND, set_dump_time, to_utc
+from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.normalize.columns import NULL_TIME
@@ -17,7 +17,7 @@ from flowstitch.normalize.columns import NULL_TIME
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowstitch.arrays import Columns, Ints
+    from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
@@ -38,7 +38,7 @@ def read_conntrack(source: Source, pools: Pools, account: Account) -> Iterator[C
     Yields
     ------
     Columns of the table ``conntrack``, block by block. ``start_at`` and ``stop_at`` are the dumping host's local
-    time read as UTC until ``resolve_start`` has seen the whole file.
+    time read as UTC until ``text_times`` has set them right.
     """
     reader = _TextReader(source, pools, account)
     for block in read_blocks(source.path, account):
@@ -46,28 +46,26 @@ def read_conntrack(source: Source, pools: Pools, account: Account) -> Iterator[C
     reader.finish()
 
 
-def resolve_start(columns: Columns, source: Source) -> None:
-    """Turn ``start_at`` and ``stop_at`` of a whole file from the host's local time to UTC, in place.
+def text_times(source: Source) -> FileTimes:
+    """What sets right the times of a file whose rows ``read_conntrack`` gave: ``start_at`` and ``stop_at``.
 
     The offset is the median of the dump's time less the entry's age less ``[start=]`` (events: the stamp of DESTROY
     less ``[stop=]``), rounded to 15 minutes; else it is that of ``source.timezone``; else both columns become null.
-    A list that has no time of its own gets ``seen_at`` from them then: the latest start plus age.
-
-    Parameters
-    ----------
-    columns : all rows of the source, from ``read_conntrack``.
     """
+    return FileTimes(source, _offsets, _local, start_is_local=True)
+
+
+def _offsets(columns: Columns) -> Ints:
     start, stop, seen, age = (
         cast("Ints", columns[name]) for name in ("start_at", "stop_at", "seen_at", "delta_time_s")
     )
     stopped = (seen != NULL_TIME) & (stop != NULL_TIME)
     aged = (seen != NULL_TIME) & (start != NULL_TIME) & (age >= 0) & ~stopped
-    offsets = np.concatenate([seen[stopped] - stop[stopped], seen[aged] - age[aged] * SECOND - start[aged]])
-    for values in (start, stop):
-        known = values != NULL_TIME
-        values[known] = to_utc(values[known], offsets, source.timezone)
-    if source.kind == "conntrack-list" and source.taken_at is None:
-        set_dump_time(columns)
+    return np.concatenate([seen[stopped] - stop[stopped], seen[aged] - age[aged] * SECOND - start[aged]])
+
+
+def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
+    return [(columns[name], columns[name] != NULL_TIME) for name in ("start_at", "stop_at")]
 
 
 @dataclass

@@ -11,41 +11,85 @@ import numpy as np
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Columns, Ints
+    from collections.abc import Callable
+
+    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.ingest.model import Source
 
 SECOND = 1_000_000
 _QUARTER_HOUR = 900
 # zones reach from -12 to +14 hours
-_MAX_OFFSET = 15 * 3600
+_MOST_QUARTERS = 60
 
 
-def to_utc(local: Ints, offsets: Ints, zone: str) -> Ints:
-    """UTC of local times of one file, shape (n,), int64, µs; null where nothing tells the offset.
+class FileTimes:
+    """The times of one file that take all of its rows to know: what is local in them, and when a dump was taken.
+
+    Every part of the file is shown to ``note``, then each is set right by ``settle``.
 
     Parameters
     ----------
-    local : shape (n,), int64, local times read as UTC, µs.
-    offsets : shape (m,), int64, how far UTC is ahead of local time by what rows of the file have in both, µs; the median
-        counts, rounded to 15 minutes. Without any, or with one that no zone has, ``zone`` counts.
-    zone : IANA name, empty when not known.
+    source : a conntrack list or event stream; its ``timezone`` counts where the rows do not tell the zone.
+    offsets : of a part, how far UTC is ahead of local time by each row that has one time in both, µs.
+    local : of a part, columns that hold local time read as UTC, each with the rows in which it does.
+    start_is_local : ``start_at`` is one of them.
     """
-    if offsets.size:
-        offset = round(float(np.median(offsets)) / SECOND / _QUARTER_HOUR) * _QUARTER_HOUR
-        if abs(offset) <= _MAX_OFFSET:
-            shifted: Ints = local + offset * SECOND
-            return shifted
-    return _in_zone(local, zone)
+
+    def __init__(
+        self,
+        source: Source,
+        offsets: Callable[[Columns], Ints],
+        local: Callable[[Columns], list[tuple[Ints, Flags]]],
+        *,
+        start_is_local: bool,
+    ) -> None:
+        self._offsets, self._local, self._start_is_local = offsets, local, start_is_local
+        self._zone = source.timezone
+        self._dated = source.kind != "conntrack-list" or source.taken_at is not None
+        self._votes = np.zeros(2 * _MOST_QUARTERS + 3, np.int64)
+        self._latest: tuple[int, int] | None = None
+
+    def note(self, columns: Columns) -> None:
+        """Take note of a part: how far UTC is ahead of local time by rows that have both, and the latest start plus age."""
+        quarters = np.rint(self._offsets(columns) / (_QUARTER_HOUR * SECOND)).astype(np.int64)
+        beyond = _MOST_QUARTERS + 1
+        self._votes += np.bincount(quarters.clip(-beyond, beyond) + beyond, minlength=self._votes.shape[0])
+        start, age = cast("Ints", columns["start_at"]), cast("Ints", columns["delta_time_s"])
+        known = np.flatnonzero((start != NULL_TIME) & (age >= 0))
+        if known.size and not self._dated:
+            row = known[np.argmax(start[known] // SECOND + age[known])]
+            found = int(start[row]), int(age[row])
+            if self._latest is None or _sum_s(found) > _sum_s(self._latest):
+                self._latest = found
+
+    def settle(self, columns: Columns) -> None:
+        """Set the times of a part right, in place; null where nothing tells the zone.
+
+        A dump without a time of its own gets the latest start plus age, the sum of two whole seconds.
+        """
+        for values, rows in self._local(columns):
+            values[rows] = self._to_utc(values[rows])
+        if self._latest is not None:
+            start = np.array(self._latest[:1], np.int64)
+            start = self._to_utc(start) if self._start_is_local else start
+            if start[0] != NULL_TIME:
+                columns["seen_at"][:] = _sum_s((int(start[0]), self._latest[1])) * SECOND
+
+    def _to_utc(self, local: Ints) -> Ints:
+        """UTC of local times: the median of all rows, rounded to 15 minutes; without any, or with one that no zone has, the zone."""
+        total = int(self._votes.sum())
+        if total:
+            middle = int(np.searchsorted(np.cumsum(self._votes), (total + 1) // 2))
+            quarters = middle - _MOST_QUARTERS - 1
+            if abs(quarters) <= _MOST_QUARTERS:
+                shifted: Ints = local + quarters * _QUARTER_HOUR * SECOND
+                return shifted
+        return _in_zone(local, self._zone)
 
 
-def set_dump_time(columns: Columns) -> None:
-    """Set ``seen_at`` of all rows of a dump to its latest start plus age; nothing when no row has both.
-
-    The age is the difference of two whole seconds.
-    """
-    start, age, seen = (cast("Ints", columns[name]) for name in ("start_at", "delta_time_s", "seen_at"))
-    known = (start != NULL_TIME) & (age >= 0)
-    if known.any():
-        seen[:] = (start[known] // SECOND + age[known]).max() * SECOND
+def _sum_s(start_and_age: tuple[int, int]) -> int:
+    """Second in which something of that start (µs) has that age (s)."""
+    return start_and_age[0] // SECOND + start_and_age[1]
 
 
 def _in_zone(local: Ints, zone: str) -> Ints:

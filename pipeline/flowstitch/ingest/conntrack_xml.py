@@ -11,7 +11,7 @@ import numpy as np
 from flowstitch.catalog.load import field as schema_field
 from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
 from flowstitch.ingest.conntrack_rows import RowReader
-from flowstitch.ingest.conntrack_times import SECOND, set_dump_time, to_utc
+from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Ints
+    from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
@@ -42,7 +42,7 @@ def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterat
     Yields
     ------
     Columns of the table ``conntrack``, block by block. ``seen_at`` of events is the dumping host's local time read as
-    UTC until ``resolve_seen`` has seen the whole file. What XML does not say is null: ICMP type, code and identifiers,
+    UTC until ``xml_times`` has set it right. What XML does not say is null: ICMP type, code and identifiers,
     and whether the entry is offloaded.
     """
     reader = _XmlReader(source, pools, account)
@@ -62,27 +62,28 @@ def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterat
     reader.finish()
 
 
-def resolve_seen(columns: Columns, source: Source) -> None:
-    """Turn ``seen_at`` of the events of a whole file from the host's local time to UTC, in place.
+def xml_times(source: Source) -> FileTimes:
+    """What sets right the times of a file whose rows ``read_conntrack_xml`` gave: ``seen_at`` of events.
 
     The offset is the median of the kernel's own time of the row, ``<stop>`` or else ``<start>`` plus age, less ``<when>``,
-    rounded to 15 minutes; else it is that of ``source.timezone``; else the times become null. A list that has no time
-    of its own gets the latest start plus age.
-
-    Parameters
-    ----------
-    columns : all rows of the source, from ``read_conntrack_xml``.
+    rounded to 15 minutes; else it is that of ``source.timezone``; else the times become null.
     """
-    start, stop, seen, age = (
-        cast("Ints", columns[name]) for name in ("start_at", "stop_at", "seen_at", "delta_time_s")
-    )
+    return FileTimes(source, _offsets, _local, start_is_local=False)
+
+
+def _offsets(columns: Columns) -> Ints:
+    start, stop, age = (cast("Ints", columns[name]) for name in ("start_at", "stop_at", "delta_time_s"))
     aged = (start != NULL_TIME) & (age >= 0)
     known = np.where(stop != NULL_TIME, stop, np.where(aged, start + age * SECOND, NULL_TIME))
-    local = (seen != NULL_TIME) & (columns["event"] != schema_field("event").code("list"))
+    ((seen, local),) = _local(columns)
     both = local & (known != NULL_TIME)
-    seen[local] = to_utc(seen[local], known[both] - seen[both], source.timezone)
-    if source.kind == "conntrack-list" and source.taken_at is None:
-        set_dump_time(columns)
+    return known[both] - seen[both]
+
+
+def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
+    seen = cast("Ints", columns["seen_at"])
+    # the time of a list is that of its file
+    return [(seen, (seen != NULL_TIME) & (columns["event"] != schema_field("event").code("list")))]
 
 
 @dataclass

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
 
-_BATCH_BYTES = 1 << 24  # text that is parsed at once
+_BATCH_BYTES = 1 << 22  # text that is parsed at once
 
 
 class Form(Protocol):

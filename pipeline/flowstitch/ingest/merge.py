@@ -32,7 +32,7 @@ class SourceRows:
 
     source: Source
     account: Account
-    parts: list[Columns] = field(default_factory=list)
+    parts: Sequence[Columns] = ()
     copies: list[str] = field(default_factory=list)
 
 

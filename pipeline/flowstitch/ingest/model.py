@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_REJECT_BYTES = 1024
+# Rejected rows of a source that are kept; the others are counted.
+MAX_REJECTS_KEPT = 10_000
 # Kinds whose rows are rows of a canonical table; every other known kind is inventory.
 ROW_KINDS = {
     "conntrack-list": "conntrack",
@@ -75,7 +77,7 @@ class Account:
     Attributes
     ----------
     skipped, rejected : rows by reason.
-    rejects : the rejected rows themselves.
+    rejects : the rejected rows themselves, the first ``MAX_REJECTS_KEPT`` of them.
     lines : for inventory sources the line or ordinal of each parsed row (canonical tables carry theirs).
     warnings : sentences for the user.
     incomplete : the file is torn or unreadable, or says that events were lost; the run ends with exit code 1.
@@ -99,15 +101,16 @@ class Account:
         self.parsed += other.parsed
         self.skipped += other.skipped
         self.rejected += other.rejected
-        self.rejects += other.rejects
+        self.rejects += other.rejects[: MAX_REJECTS_KEPT - len(self.rejects)]
         self.lines += other.lines
         self.warnings += other.warnings
         self.incomplete |= other.incomplete
 
     def reject(self, line: int, byte_offset: int, reason: str, raw: bytes) -> None:
-        """Count a rejected row and keep it."""
+        """Count a rejected row and keep it, if there are not too many."""
         self.rejected[reason] += 1
-        self.rejects.append(Reject(line, byte_offset, reason, raw[:MAX_REJECT_BYTES]))
+        if len(self.rejects) < MAX_REJECTS_KEPT:
+            self.rejects.append(Reject(line, byte_offset, reason, raw[:MAX_REJECT_BYTES]))
 
     def accept(self, line: int) -> None:
         """Count a parsed row of an inventory source."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.merge import SourceRows, merge_sources
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account, Inventory, Source
+from flowstitch.ingest.parts import Parts, Scratch
 from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.normalize.columns import concat_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
     from flowstitch.arrays import Columns
+    from flowstitch.ingest.conntrack_times import FileTimes
     from flowstitch.normalize.columns import Pools
 
 
@@ -29,16 +32,32 @@ class Export:
     ----------
     sources : its files in order of their names, unknown ones too; those that canonical tables came from, not the tables.
     accounts : of each source.
-    rows : columns of each of ``ROW_TABLES``, in order of source and line.
+    parts : rows of each source, part by part, until ``rows`` has put them together.
     inventory : the cluster.
     duplicates : (dropped file, the file that has the same content).
     """
 
     sources: list[Source]
     accounts: list[Account]
-    rows: dict[str, Columns]
+    parts: list[Sequence[Columns]]
     inventory: Inventory = field(default_factory=Inventory)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+
+    def parts_of(self, table: str) -> Iterator[Columns]:
+        """Rows of a table in order of source and line, part by part."""
+        if "rows" in self.__dict__:
+            yield self.rows[table]
+            return
+        for source, parts in zip(self.sources, self.parts, strict=True):
+            if ROW_KINDS.get(source.kind) == table:
+                yield from parts
+
+    @cached_property
+    def rows(self) -> dict[str, Columns]:
+        """Columns of each of ``ROW_TABLES``, in order of source and line, all in memory."""
+        rows = {name: concat_columns(name, list(self.parts_of(name))) for name in ROW_TABLES}
+        self.parts = [() for _ in self.parts]
+        return rows
 
 
 def read_export(
@@ -48,6 +67,7 @@ def read_export(
     threads: int = 1,
     exclude: Path | None = None,
     progress: Callable[[Source], None] | None = None,
+    scratch: Scratch | None = None,
 ) -> Export:
     """Read every file of the exports.
 
@@ -58,6 +78,7 @@ def read_export(
     threads : files that are read, and blocks that are parsed, at the same time; the rows and their order do not depend on it.
     exclude : a directory to pass over, the output.
     progress : called with each source that has been read, from whichever thread read it.
+    scratch : keeps the rows; in memory without.
 
     Returns
     -------
@@ -87,7 +108,7 @@ def read_export(
 
         def read_rows(item: SourceRows) -> None:
             if item.source.kind in ROW_KINDS:
-                item.parts = _read_rows(item.source, pools, item.account, workers)
+                item.parts = _read_rows(item.source, pools, item.account, workers, scratch)
                 if progress is not None:
                     progress(item.source)
 
@@ -104,14 +125,10 @@ def read_export(
 
 
 def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
-    tables: dict[str, list[Columns]] = {name: [] for name in ROW_TABLES}
-    for item in items:
-        if item.source.kind in ROW_KINDS:
-            tables[ROW_KINDS[item.source.kind]] += item.parts
     return Export(
         [item.source for item in items],
         [item.account for item in items],
-        {name: concat_columns(name, parts) for name, parts in tables.items()},
+        [item.parts for item in items],
         inventory,
         sorted((copy, item.source.name) for item in items for copy in item.copies),
     )
@@ -119,7 +136,7 @@ def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
 
 def read_source(
     source: Source, pools: Pools, account: Account, inventory: Inventory, workers: Executor | None = None
-) -> list[Columns]:
+) -> Sequence[Columns]:
     """Read one source of whatever kind.
 
     Parameters
@@ -141,28 +158,36 @@ def read_source(
 
 
 def _read_rows(
-    source: Source, pools: Pools, account: Account, workers: Executor | None = None
-) -> list[Columns]:
+    source: Source,
+    pools: Pools,
+    account: Account,
+    workers: Executor | None = None,
+    scratch: Scratch | None = None,
+) -> Parts:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
+    times: FileTimes | None = None
+    rows: Iterator[Columns]
     if ROW_KINDS[source.kind] in {"flows", "requests"}:
         from flowstitch.ingest.logs import read_log  # noqa: PLC0415
 
-        return list(read_log(source, pools, account, workers))
-    if ROW_KINDS[source.kind] == "ipvs_connections":
+        rows = read_log(source, pools, account, workers)
+    elif ROW_KINDS[source.kind] == "ipvs_connections":
         from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
 
-        return list(read_ipvs_connections(source, pools, account))
-    if source.dialect == "conntrack-xml":
-        from flowstitch.ingest.conntrack_xml import read_conntrack_xml, resolve_seen  # noqa: PLC0415
+        rows = read_ipvs_connections(source, pools, account)
+    elif source.dialect == "conntrack-xml":
+        from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times  # noqa: PLC0415
 
-        columns = concat_columns("conntrack", list(read_conntrack_xml(source, pools, account)))
-        resolve_seen(columns, source)
-        return [columns]
-    from flowstitch.ingest.conntrack import read_conntrack, resolve_start  # noqa: PLC0415
+        rows, times = read_conntrack_xml(source, pools, account), xml_times(source)
+    else:
+        from flowstitch.ingest.conntrack import read_conntrack, text_times  # noqa: PLC0415
 
-    columns = concat_columns("conntrack", list(read_conntrack(source, pools, account)))
-    resolve_start(columns, source)
-    return [columns]
+        rows, times = read_conntrack(source, pools, account), text_times(source)
+    parts = Parts(scratch or Scratch(), times)
+    for part in rows:
+        parts.put(part)
+    parts.close()
+    return parts
 
 
 def _read_tables(

@@ -77,8 +77,8 @@ def concat_columns(name: str, parts: Sequence[Columns]) -> Columns:
     return {item.name: np.concatenate([part[item.name] for part in parts]) for item in table(name).fields}
 
 
-def take_columns(columns: Columns, rows: NDArray[Any]) -> Columns:
-    """Chosen rows of all columns, by index or mask."""
+def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
+    """Chosen rows of all columns, by index, mask or slice."""
     return {name: values[rows] for name, values in columns.items()}
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowstitch.ingest.model import ROW_TABLES
+from flowstitch.ingest.parts import Scratch
 from flowstitch.join.observations import inventory_observations
 from flowstitch.normalize.columns import Pools
 from flowstitch.runner.layout import CONVERT_MANIFEST
 from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Stages, Summary
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import atomic_directory, write_json, write_table
+from flowstitch.runner.write import atomic_directory, write_json, write_parts, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from flowstitch.ingest.read import Export
 
     Listener = Callable[[str], None]
+
+# Beyond it rows wait on the disk that the tables go to.
+ROWS_IN_MEMORY_BYTES = 1 << 28
 
 
 def convert(
@@ -47,12 +52,19 @@ def convert(
     UsageError for wrong paths or an existing ``out``; FlowstitchError when writing fails.
     """
     pools, stages = Pools(), Stages(listener)
-    with atomic_directory(out, overwrite=overwrite, manifest=CONVERT_MANIFEST) as directory:
+    with (
+        atomic_directory(out, overwrite=overwrite, manifest=CONVERT_MANIFEST) as directory,
+        Scratch(ROWS_IN_MEMORY_BYTES, directory) as scratch,
+    ):
         stages("reading")
-        export = read_sources(exports, pools, threads=threads, exclude=out, listener=listener)
+        export = read_sources(
+            exports, pools, threads=threads, exclude=out, listener=listener, scratch=scratch
+        )
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
-        tables = canonical_tables(export, pools)
+        for name in ROW_TABLES:
+            summary.counts[name] = write_parts(directory, name, export.parts_of(name), pools)
+        tables: dict[str, Any] = dict(export_tables(export, pools))
         tables["observations"] = inventory_observations(export.sources, export.accounts, pools)
         for name, data in tables.items():
             summary.counts[name] = write_table(directory, name, data, pools)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.arrays import Ints
+    from flowstitch.ingest.parts import Scratch
     from flowstitch.ingest.read import Export
     from flowstitch.normalize.columns import Pools
 
@@ -31,12 +32,14 @@ def read_sources(
     threads: int = 1,
     exclude: Path | None = None,
     listener: Callable[[str], None] | None = None,
+    scratch: Scratch | None = None,
 ) -> Export:
     """Read exports, see ``read_export``, and put their inventory in order.
 
     Parameters
     ----------
     listener : is told ``reading <name>`` of each source that was read, from several threads at once.
+    scratch : keeps the rows; in memory without.
     """
     export = read_export(
         exports,
@@ -44,6 +47,7 @@ def read_sources(
         threads=threads,
         exclude=exclude,
         progress=(lambda source: listener(f"reading {source.name}")) if listener else None,
+        scratch=scratch,
     )
     finish_inventory(export.inventory)
     return export
@@ -69,6 +73,10 @@ def judge_sources(export: Export, max_rejects: float) -> Wanting:
             wanting.warnings.append(
                 f"{source.name}: {rejected} of {account.rows} rows were rejected, more than --max-rejects "
                 f"{max_rejects:.2%} allows; see table rejects."
+            )
+        if rejected > len(account.rejects):
+            wanting.warnings.append(
+                f"{source.name}: table rejects has only {len(account.rejects)} of {rejected} rejected rows."
             )
     wanting.warnings += [
         f"{left}: has the content of {kept} and was not counted again." for left, kept in export.duplicates
@@ -150,8 +158,8 @@ def _spans(export: Export, pools: Pools) -> tuple[Ints, Ints]:
     first = np.full(len(pools.names), np.iinfo(np.int64).max, np.int64)
     last = np.full(len(pools.names), NULL_TIME, np.int64)
     for name, (begin, end) in ROW_TABLES.items():
-        columns = export.rows[name]
-        known = columns[begin] != NULL_TIME
-        np.minimum.at(first, columns["source"][known], columns[begin][known])
-        np.maximum.at(last, columns["source"], columns[end])
+        for columns in export.parts_of(name):
+            known = columns[begin] != NULL_TIME
+            np.minimum.at(first, columns["source"][known], columns[begin][known])
+            np.maximum.at(last, columns["source"], columns[end])
     return first, last

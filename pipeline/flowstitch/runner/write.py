@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from flowstitch.catalog import table
-from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY
+from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
 from flowstitch.errors import FlowstitchError, UsageError
-from flowstitch.normalize.columns import to_arrow
+from flowstitch.normalize.columns import concat_columns, take_columns, to_arrow
 from flowstitch.runner.layout import MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
+    from flowstitch.arrays import Columns
     from flowstitch.normalize.columns import Pools
 
 ROW_GROUP_ROWS = 1 << 17
@@ -100,15 +101,43 @@ def write_table(
     ----------
     data : columns as ``to_arrow`` takes them, or rows as dictionaries.
     """
-    arrow = arrow_table(name, data, pools)
-    arrow = arrow.replace_schema_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
+    return _write(directory, name, [arrow_table(name, data, pools)])
+
+
+def write_parts(directory: Path, name: str, parts: Iterable[Columns], pools: Pools) -> int:
+    """Write the table ``name`` below ``directory``, a row group at a time however it is cut; returns its rows."""
+    return _write(directory, name, (to_arrow(name, group, pools) for group in _row_groups(name, parts)))
+
+
+def _row_groups(name: str, parts: Iterable[Columns]) -> Iterator[Columns]:
+    """Rows of all parts in order, ``ROW_GROUP_ROWS`` at a time; one group at least."""
+    waiting: list[Columns] = []
+    rows = 0
+    for part in parts:
+        waiting.append(part)
+        rows += part["line"].shape[0]
+        if rows >= ROW_GROUP_ROWS:
+            columns = concat_columns(name, waiting)
+            whole = rows - rows % ROW_GROUP_ROWS
+            for begin in range(0, whole, ROW_GROUP_ROWS):
+                yield take_columns(columns, slice(begin, begin + ROW_GROUP_ROWS))
+            waiting, rows = [take_columns(columns, slice(whole, None))], rows - whole
+    if rows or not waiting:
+        yield concat_columns(name, waiting)
+
+
+def _write(directory: Path, name: str, tables: Iterable[pa.Table]) -> int:
     (directory / name).mkdir()
-    pq.write_table(
-        arrow, directory / name / "part-00000.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS,
-        write_page_checksum=True,
+    schema = arrow_schema(name).with_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
+    rows = 0
+    with pq.ParquetWriter(
+        directory / name / "part-00000.parquet", schema, compression="zstd", write_page_checksum=True,
         use_dictionary=[item.name for item in table(name).fields if item.type in {"address", "name", "enum"}],
-    )  # fmt: skip
-    return arrow.num_rows
+    ) as writer:  # fmt: skip
+        for data in tables:
+            writer.write_table(data.replace_schema_metadata(schema.metadata), ROW_GROUP_ROWS)
+            rows += data.num_rows
+    return rows
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
