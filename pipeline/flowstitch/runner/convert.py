@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Listener = Callable[[str], None]
 
 # Beyond it rows wait on the disk that the tables go to.
-ROWS_IN_MEMORY_BYTES = 1 << 28
+ROWS_IN_MEMORY_BYTES = 1 << 27
 
 
 def convert(
