@@ -47,6 +47,45 @@ def as_aws(target: Path, names: list[str]) -> None:
         )
 
 
+def test_a_log_that_names_interfaces_makes_no_paths(tmp_path: Path, captured: list[dict]) -> None:
+    """The default format of AWS: of a pod's packets it has the interface's primary address."""
+    export = tmp_path / "export"
+    shutil.copytree(EXPORT, export, ignore=shutil.ignore_patterns("vpc-flow"))
+    as_default(export)
+    summary = flowstitch.run(str(export), out=tmp_path / "result")
+    assert sum("cannot be told apart" in warning for warning in summary.warnings) == 8
+    found = paths_of(tmp_path / "result")
+    assert {path["path_id"] for path in found} <= {path["path_id"] for path in captured}
+    whole = {path["path_id"]: path for path in captured}
+    told = 0
+    for path in found:
+        for leg in (name for name in OURS if name.endswith("_eni")):
+            assert path[leg] in {None, whole[path["path_id"]][leg]}
+            told += path[leg] is not None
+    # the primary interfaces have no other address
+    assert told > 500
+
+
+def as_default(export: Path) -> None:
+    described = json.loads((export / "inventory" / "describe_network_interfaces.json").read_text())
+    enis = {
+        eni["NetworkInterfaceId"]: (
+            eni["PrivateIpAddress"],
+            {item["PrivateIpAddress"] for item in eni["PrivateIpSets"]["PrivateIpSet"]},
+        )
+        for eni in described["NetworkInterfaceSets"]["NetworkInterfaceSet"]
+    }
+    names = list(AWS)[: list(AWS).index("log-status") + 1]
+    for path in sorted(EXPORT.glob("vpc-flow/*.jsonl.gz")):
+        lines = [" ".join(names)]
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            row = json.loads(line)
+            primary, own = enis[row["eni-id"]]
+            row |= {side: primary for side in ("srcaddr", "dstaddr") if row[side] in own}
+            lines.append(" ".join(row[AWS[name]] for name in names))
+        (export / f"{path.name.partition('.')[0]}.log").write_text("\n".join(lines))
+
+
 @pytest.mark.parametrize("left_out", [[], ["flow-direction"]])
 def test_a_log_of_aws_gives_the_same_paths(tmp_path: Path, captured: list[dict], left_out: list[str]) -> None:
     export = tmp_path / "export"

@@ -37,6 +37,7 @@ _MOST = {
 _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 ISO = "iso"
 MAX_TEXT = 1024
+INTERFACE_ADDRESSES = "interface_addresses"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SPELLINGS = 8
 
@@ -179,7 +180,23 @@ class Plan:
                 continue
             said = [pl.col(spelling).replace(list(self._nulls), None) for spelling in spellings]
             chosen.append(pl.coalesce(*said, *spellings).alias(column.target.name))
-        return frame.select(chosen)
+        return frame.select(*chosen, self._said_by_interfaces(frame))
+
+    def _said_by_interfaces(self, frame: pl.DataFrame) -> pl.Expr:
+        """Rows that do not have all addresses by which pods are told apart."""
+        spelt = [
+            [name for name in self._spellings.get(key, ()) if name in frame.columns]
+            for key in self._pod_addresses
+        ]
+        if not all(spelt):
+            return pl.lit(value=True).alias(INTERFACE_ADDRESSES)
+        said = [
+            pl.any_horizontal(
+                pl.col(name).is_not_null() & ~pl.col(name).is_in(list(self._nulls)) for name in names
+            )
+            for names in spelt
+        ]
+        return (~pl.all_horizontal(said) if said else pl.lit(value=False)).alias(INTERFACE_ADDRESSES)
 
     def convert(self, frame: pl.DataFrame, pools: Pools) -> tuple[Columns, Ints, Flags]:
         """Texts to canonical columns.
@@ -215,6 +232,10 @@ class Plan:
                 missing |= first & ~given
             if name == "window_end":
                 fault[(fault == 0) & (values < columns["window_start"])] = number
+        if "log_status" in columns:
+            columns[INTERFACE_ADDRESSES] = np.where(
+                scope["flow"], frame[INTERFACE_ADDRESSES].to_numpy(), -1
+            ).astype(np.int8)
         return columns, fault, missing
 
     @staticmethod

@@ -10,7 +10,6 @@ import numpy as np
 from flowstitch.join.attempts import split_attempts
 from flowstitch.join.chains import build_chains
 from flowstitch.join.classify import classify, find_drift, find_translations
-from flowstitch.join.directions import infer_directions
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries
@@ -34,6 +33,7 @@ from flowstitch.join.requests import (
 )
 from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
+from flowstitch.join.unsaid import hidden_addresses, infer_directions
 from flowstitch.join.verdicts import judge
 from flowstitch.join.windows import attach_windows, flow_clock_offset
 from flowstitch.normalize.columns import concat_columns, take_columns
@@ -84,6 +84,7 @@ def reconstruct(
     """
     conntrack, ipvs = rows["conntrack"], rows["ipvs_connections"]
     flows = infer_directions(rows["flows"], inventory, pools)
+    hidden = hidden_addresses(flows, inventory, pools)
     attempts = split_attempts(rows["requests"], pools)
     cluster = know_cluster(inventory, addresses, dataplane, pools)
     stage("entries")
@@ -92,7 +93,7 @@ def reconstruct(
     sides, seen, ahead = build_segments(entries, pools.names.ranks())
     offset = flow_clock_offset(flows, seen)
     seen, ahead[np.unique(entries.node)] = seen.later(offset), ahead[np.unique(entries.node)] - offset
-    windows, segments = attach_windows(flows, seen, cluster.services.ports)
+    windows, segments = attach_windows(flows, seen, cluster.services.ports, hidden)
     windows, refused = attribute_refusals(flows, windows, segments)
     stage("chains")
     chains = build_chains(sides, len(segments))

@@ -26,7 +26,7 @@ LINGER = 120 * SECOND
 # Rows of one wire key that are further apart are different connections.
 GAP = 300 * SECOND
 TCP, SYN, ACK = 6, 2, 16
-ICMP_ONE_WAY = 3
+ICMP_ONE_WAY, HIDDEN = 3, 4
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ REASONS = (
     "no traffic in the window",
     "records of the window are missing",
     "ICMP one way: an error, not a connection",
+    "the log names the ENI's address, not the packet's",
 )
 
 
@@ -65,7 +66,9 @@ def flow_tuples(flows: Columns) -> Tuples:
     return Tuples(protocol, source, ports[0], target, ports[1], np.zeros_like(source))
 
 
-def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> tuple[Windows, Segments]:
+def attach_windows(
+    flows: Columns, segments: Segments, service_ports: Ints, hidden: Flags
+) -> tuple[Windows, Segments]:
     """Segments with those that only flow logs saw, and the flow-log rows on all of them.
 
     Parameters
@@ -74,12 +77,14 @@ def attach_windows(flows: Columns, segments: Segments, service_ports: Ints) -> t
     segments : what conntrack saw.
     service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
         where no SYN does.
+    hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
     """
     tuples = flow_tuples(flows)
     known = len(segments)
     key, _ = number_wires(concat_tuples(segments.tuples, tuples), logged=True)
-    usable = flows["log_status"] == field("log_status").code("OK")
+    usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
     reason = _coverage_reasons(flows)
+    reason[hidden] = HIDDEN
     flags = flows["tcp_flags"]
     opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
     begins = _begins(flows, tuples)

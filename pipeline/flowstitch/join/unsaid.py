@@ -1,4 +1,4 @@
-"""Which way a flow-log row crossed its ENI, where the log does not say."""
+"""What a flow log does not say of a row and its ENI tells: which way the row crossed it, and whether its addresses are known."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def infer_directions(flows: Columns, inventory: Inventory, pools: Pools) -> Colu
         [from_it & ~to_it, to_it & ~from_it], [codes.code("out"), codes.code("in")], 0
     )
     return flows | {"direction": direction}
+
+
+def hidden_addresses(flows: Columns, inventory: Inventory, pools: Pools) -> Flags:
+    """Rows of which nobody knows the addresses of the packets, shape (rows,), bool.
+
+    A log without them names the ENI by its primary address, whichever of its addresses a packet had: only an ENI that is
+    known to have a single address hides nothing.
+    """
+    unsaid: Flags = flows["interface_addresses"] == 1
+    single = [eni["eni"] for eni in inventory.tables["enis"] if len(eni["ips"]) == 1]
+    return unsaid & ~np.isin(flows["eni"], pools.names.codes(single))
 
 
 def _owned(inventory: Inventory, pools: Pools) -> Words:
