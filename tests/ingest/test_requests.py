@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowstitch.ingest.discover import discover
 from inventory_reading import EXPORT
 from log_reading import Log
 
-LOG = Log("lb-access-log", "alibaba-clb-access")
+LOG, ALB = Log("lb-access-log", "alibaba-clb-access"), Log("lb-access-log", "alibaba-alb-access")
 GOOD = {
     "time": "2023-11-14T22:13:20+08:00", "slbid": "lb-1", "vip_addr": "47.0.0.1", "slb_vport": "443", "client_ip": "203.0.113.9",
     "client_port": "51234", "request_method": "GET", "host": "a.example.com", "request_uri": "/x", "status": "200",
@@ -21,9 +26,9 @@ GOOD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", LOG.goldens())
-def test_golden(folder):
-    LOG.check_golden(folder)
+@pytest.mark.parametrize(("log", "folder"), [(log, folder) for log in (LOG, ALB) for folder in log.goldens()])
+def test_golden(log, folder):
+    log.check_golden(folder)
 
 
 def test_shipped_log_is_read_whole():
@@ -138,3 +143,73 @@ def test_a_list_of_attempts_is_never_cut():
         assert len(rows) == 1
         rows, account = LOG.read_lines(json.dumps(GOOD | {key: "1" * 1025}).encode())
         assert account.rejected == {f"bad value: {key}": 1}
+
+
+def as_csv(rows: list[dict[str, str]], separator: str, *, everywhere: bool = False) -> str:
+    out = io.StringIO()
+    quoting = csv.QUOTE_ALL if everywhere else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(
+        out, list(rows[0]), "-", delimiter=separator, quoting=quoting, lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def captured() -> list[dict[str, str]]:
+    """Rows of the captured log, with a separator of every kind in what clients say."""
+    lines = gzip.decompress((EXPORT / "slb" / "access.jsonl.gz").read_bytes()).splitlines()
+    rows = [json.loads(line) for line in lines]
+    said = ('/a,b?c="d"', "/x;y|z", '"', "/\t", "/plain")
+    return [row | {"request_uri": said[number % len(said)]} for number, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("log", [LOG, ALB], ids=["clb", "alb"])
+@pytest.mark.parametrize("form", ["json", "csv", "quoted", "tabs", "semicolons", "pipes", "parquet"])
+def test_every_form_says_the_same(tmp_path: Path, log: Log, form: str) -> None:
+    rows = captured()
+    wanted, _ = LOG.read_lines("\n".join(map(json.dumps, rows)).encode())
+    if log is ALB:
+        rows = [
+            {("app_lb_id" if key == "slbid" else key): value for key, value in row.items()} for row in rows
+        ]
+    path = tmp_path / "log"
+    if form == "parquet":
+        pl.DataFrame(rows).write_parquet(path)
+    elif form == "json":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        separator = {"tabs": "\t", "semicolons": ";", "pipes": "|"}.get(form, ",")
+        path.write_text(as_csv(rows, separator, everywhere=form == "quoted"))
+    (source,) = discover([str(path)]).sources
+    assert (source.kind, source.dialect) == ("lb-access-log", log.dialect)
+    found, account = log.read_source(source)
+    assert account.rejected == {}
+    for row in (*found, *wanted):
+        del row["line"], row["source"]
+    assert found == wanted
+
+
+@given(
+    st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=20), min_size=3, max_size=3
+    ),
+    st.sampled_from([",", "\t", ";", "|"]),
+    st.booleans(),
+)
+@settings(max_examples=200)
+def test_what_stands_between_quotes_is_one_value(said: list[str], separator: str, everywhere: bool) -> None:
+    row = GOOD | dict(zip(("request_uri", "host", "request_method"), said, strict=True))
+    rows, account = LOG.read_lines(as_csv([row], separator, everywhere=everywhere).encode())
+    assert account.rejected == {}
+    wanted, _ = LOG.read_lines(json.dumps(row).encode())
+    assert rows == [wanted[0] | {"line": 2}]
+
+
+def test_quotes_that_do_not_pair_are_text() -> None:
+    header, line = as_csv([GOOD], ",").splitlines()
+    for uri, known in (('"x', '"x'), ('5" x', '5" x'), ('"a" b', '"a" b'), ('a"b', 'a"b')):
+        ((row,), _) = LOG.read_lines(f"{header}\n{line.replace('/x', uri)}\n".encode())
+        assert row["uri"] == known
+    _, account = LOG.read_lines(f"{header}\n{line.replace('/x', 'a,b')}\n".encode())
+    assert account.rejected == {"wrong number of columns": 1}

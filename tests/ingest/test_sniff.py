@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
+from flowstitch.ingest.discover import discover
 from flowstitch.ingest.sniff import KINDS, sniff
+from log_reading import DIALECTS
 
 EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
 ENTRY = b"udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport=1 dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport=1 use=1\n"
@@ -65,6 +68,10 @@ def test_shipped_capture(glob, kind):
         (b"net.netfilter.nf_conntrack_acct = 1\n", "sysctl"),
         (b"net.ipv4.conf.eth0/100.rp_filter=0\n", "sysctl"),
         (b"log.level = info\n", "unknown"),
+        (b"Enable AccessLog for ELB: app/a/b at 2025-05-30T16:47:00.781Z", "lb-access-log"),
+        (b"Enabled AccessLog for ELB\n", "unknown"),
+        (b"https 2018-11-30T22:23:00.186641Z a site that I visited\n", "unknown"),
+        (b"2024-10-04T17:05:15.514108Z stdout F 10.0.0.1:80 answered\n", "unknown"),
         (b"plain text\n", "unknown"),
         (b"\x00\x01\xff" * 50, "unknown"),
         (b"[1, 2, 3]", "unknown"),
@@ -81,8 +88,46 @@ def test_an_empty_file_is_noted():
     assert sniff(ENTRY).note == ""
 
 
+NLB = (
+    b"tls 2.0 2020-04-01T08:51:42 net/shop/c6e77e28c25b2234 g3d4b5e8bb8464cd 192.0.2.39:51341 10.0.0.185:443 5 2 98 246 - - - - - - - h2 h2 "
+    b'"h2","http/1.1" 2020-04-01T08:51:20\n'
+)
+CONNECTION = (
+    b"2024-10-04T17:05:15.514108Z 192.0.2.39 36280 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 4.036 "
+    b'"CN=example.com,O=a b" NotBefore=2023-09-21T22:43:21Z;NotAfter=2026-06-17T22:43:21Z FEF257372D5C14D4 Success\n'
+)
+
+
+@pytest.mark.parametrize(("line", "word"), [(NLB, "NLB"), (CONNECTION, "connection log")])
+@pytest.mark.parametrize(
+    "before", [b"", b"Enable AccessLog for ELB: net/shop/1 at 2025-05-30T16:47:00.781Z\n"]
+)
+def test_logs_that_are_known_and_not_read_are_noted(line, word, before, tmp_path):
+    sniffed = sniff(before + line)
+    assert sniffed.kind == "unknown"
+    assert word in sniffed.note
+    (tmp_path / "log").write_bytes(line)
+    with pytest.raises(UsageError, match=rf"\(log: an? .*{word}.*, which is not read"):
+        discover([str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.name for path in DIALECTS.iterdir() if list(path.glob("in.*")))
+)
+def test_golden_files_are_known_as_what_they_are(folder):
+    (path,) = (DIALECTS / folder).glob("in.*")
+    found = sniff(read_head(path), path)
+    assert folder.startswith(found.dialect)
+    assert found.dialect
+
+
 def test_hostile_heads_take_linear_time():
     for head in (
+        b"http 2018-11-30T" + b"a:1" * 20000,
+        b"http 2018-11-30T1 " + b"a:1" * 20000,
+        b"2018-11-30T1 a " + b"1:1 - " * 10000,
+        b"2018-11-30T1 a 1:1 - " + b"1." * 30000,
+        b"tls 1.1 2018-11-30T1 a b " + b":1" * 30000,
         b"tcp 6 " + b"src= " * 13000,
         b" " * 65536,
         b"net" + b".a" * 32000,

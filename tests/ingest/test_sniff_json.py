@@ -16,7 +16,10 @@ FLOW = {"eni-id": "eni-1", "start": "1", "end": "2", "log-status": "NODATA"}
 REQUESTS = ("lb-access-log", "alibaba-clb-access")
 FLOWS, KUBERNETES, ENIS = ("vpc-flow-log", "alibaba-vpc-flow"), ("kubernetes", ""), ("enis", "alibaba-eni")
 
+ACCESS = {"upstream_addr": "", "status": "", "request_time": "", "vip_addr": ""}
 KNOWN = {
+    "requests of a CLB": (ACCESS | {"slbid": ""}, REQUESTS),
+    "requests of an ALB": (ACCESS | {"app_lb_id": ""}, ("lb-access-log", "alibaba-alb-access")),
     "nodata row": (FLOW, FLOWS),
     "another spelling": ({"EniId": "", "START": "", "end": "", "log_status": "", "x": {"kind": ""}}, FLOWS),
     "kind first": ({"kind": "PodList", "apiVersion": "v1", "items": [POD]}, KUBERNETES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import flowstitch
 from flowstitch.join.attempts import split_attempts
 from flowstitch.normalize.columns import Pools
-from story import Hop, Story
+from story import T0, Hop, Story
 
 LB = "100.64.0.9"
 SERVER, OTHER = ("10.0.2.1", 8080), ("10.0.2.2", 8080)
@@ -210,6 +211,52 @@ def test_the_log_has_whole_seconds(tmp_path: Path) -> None:
     assert [row["candidate_count"] for row in rows] == [1, 0]
 
 
+def tell_aws(story: Story, folder: Path, *lines: str) -> list[tuple[int, list[int]]]:
+    """How many connections fit each line of an access log of AWS, and their ports."""
+    story.write(folder / "export")
+    (folder / "export" / "aws").write_text("".join(f"{line}\n" for line in lines))
+    flowstitch.run(folder / "export", out=folder / "result")
+    with flowstitch.open(folder / "result") as opened:
+        ports = dict(opened.sql("select path_id, client_port from datapaths").fetchall())
+        return carried(opened.sql("from lb_requests order by line").to_arrow_table().to_pylist(), ports)
+
+
+def at(moment: float) -> str:
+    return datetime.fromtimestamp(T0 + moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def test_what_a_request_took_is_behind_the_time_of_a_classic_load_balancer(tmp_path: Path) -> None:
+    """Its time is when the request came: what was opened while it waited can have carried it, what had ended before did not."""
+    story = one_node()
+    story.connect(backend(1001), 5, length=2)
+    story.connect(backend(1002), 25)
+    tail = '200 200 0 29 "GET http://shop:80/ HTTP/1.1"'
+    took, failed = "0.001 20.000 0.001", "0.001 -1 -1"
+    lines = [f"{at(10)} shop 203.0.113.9:40000 {TO_SERVER} {phases} {tail}" for phases in (took, failed)]
+    assert tell_aws(story, tmp_path, *lines) == [(1, [1002]), (0, [])]
+
+
+def test_a_web_socket_lasts_from_its_request_to_its_end(tmp_path: Path) -> None:
+    story = one_node()
+    story.connect(backend(1001), 5, length=2)
+    story.connect(backend(1002), 10.1, length=20)
+    rest = f'- - - "-" "-" "-" 0 {at(10)} "forward" "-" "-" "{TO_SERVER}" "101" "-" "-"'
+    line = f'ws {at(60)} app/shop/1 203.0.113.9:40000 {TO_SERVER} 0.001 0.003 0.000 101 101 9 9 "GET http://shop:80/ HTTP/1.1" "-"'
+    assert tell_aws(story, tmp_path / "whole", f"{line} {rest}") == [(1, [1002])]
+    # an old line does not say when it came, and its phases end with the handshake
+    assert tell_aws(story, tmp_path / "old", line) == [(0, [])]
+
+
+def test_a_connection_of_a_tcp_listener_has_a_backend_too(tmp_path: Path) -> None:
+    story = one_node()
+    story.connect(backend(1001), 10.002)
+    line = (
+        f'{at(10)} shop 203.0.113.9:40000 {TO_SERVER} 0.001069 0.000028 0.000041 - - 82 305 "- - - " "-" - -'
+    )
+    unsent = f'{at(10)} shop 203.0.113.9:40000 - -1 -1 -1 503 0 0 0 "GET http://shop:80/ HTTP/1.1" "-" - -'
+    assert tell_aws(story, tmp_path, line, unsent) == [(1, [1001]), (0, [])]
+
+
 def attempts_of(addrs: str | None, times: str | None, statuses: str | None) -> list[tuple]:
     pools = Pools()
     texts = {"upstream_addrs": addrs, "upstream_response_times": times, "upstream_statuses": statuses}
@@ -230,6 +277,7 @@ def attempts_of(addrs: str | None, times: str | None, statuses: str | None) -> l
     (("10.0.0.1:80,[fd00::1]:81 : 10.0.0.2:82", "0.01, - : 3", "502, - : 200"),
      [("10.0.0.1", 1, 80, 502, 10_000), ("fd00::1", 2, 81, -1, -1), ("10.0.0.2", 3, 82, 200, 3_000_000)]),
     (("10.0.0.1:80, 10.0.0.2:80", "0.010", "502, 200, 200"), [("10.0.0.1", 1, 80, -1, -1), ("10.0.0.2", 2, 80, -1, -1)]),
+    (("10.0.0.1:80", "-", "0"), [("10.0.0.1", 1, 80, -1, -1)]),
     (("10.0.0.1:80, -", None, "x, 70000"), [("10.0.0.1", 1, 80, -1, -1), (None, 2, -1, -1, -1)]),
     (("unix:/run/x, group, 10.0.0.1, fd00::1:80, 10.0.0.1:70000, 10.0.0:80, [::1]:8x", "-", "-"),
      [(None, number, -1, -1, -1) for number in range(1, 8)]),

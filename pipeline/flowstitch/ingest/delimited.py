@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from flowstitch.ingest.layouts import Layout, find_header, split_values
-from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
+from flowstitch.ingest.lines import BLANK, NOT_UTF8, TORN_LINE, split_lines
 from flowstitch.ingest.logcolumns import Plan
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from flowstitch.ingest.model import Account, Source
 
 HEADER = "header"
-NOT_UTF8 = "not UTF-8"
 NO_HEADER = "no header says what its columns are"
 WRONG_COUNT = "wrong number of columns"
 

@@ -20,7 +20,7 @@ def dialects(form: str) -> dict[str, dict[str, Any]]:
 
     Parameters
     ----------
-    form : ``json-lines``, ``delimited``, ``parquet`` or ``json``.
+    form : ``json-lines``, ``delimited``, ``quoted``, ``parquet`` or ``json``.
     """
     names = sorted(path.stem for path in (schema_root() / "dialects").glob("*.toml"))
     found = {name: load_toml(f"dialects/{name}") for name in names}

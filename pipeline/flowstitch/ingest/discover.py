@@ -90,7 +90,11 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     sources.sort(key=lambda source: source.name)
     _drop_duplicates(sources, discovery)
     if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
-        names = [source.name for source in discovery.sources]
+        notes = discovery.notes
+        names = [
+            f"{source.name}: {notes[source.name]}" if source.name in notes else source.name
+            for source in discovery.sources
+        ]
         shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
         message = f"{_listed(exports)}: none of its files is of a known kind ({shown}); name the kind in export.toml."
         raise UsageError(message)

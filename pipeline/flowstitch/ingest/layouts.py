@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowstitch.ingest.dialects import dialects, normal_key
@@ -9,7 +10,7 @@ from flowstitch.ingest.dialects import dialects, normal_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DELIMITED = "delimited"
+DELIMITED, QUOTED = "delimited", "quoted"
 
 
 class Layout(NamedTuple):
@@ -20,8 +21,16 @@ class Layout(NamedTuple):
 
 
 def split_values(text: str, separator: str) -> list[str]:
-    """Values of a line, each without a pair of quotes around it; a run of blanks is one separator."""
+    """Values of a line, each without a pair of quotes around it; a run of blanks is one separator.
+
+    Between quotes a separator is text, and a quote stands twice (RFC 4180); quotes that do not pair are text too.
+    """
     # the vendor's own examples have two blanks
+    if separator != " " and '"' in text:
+        try:
+            return next(csv.reader([text], delimiter=separator, strict=True))
+        except csv.Error:
+            pass
     values = text.split() if separator == " " else text.split(separator)
     return [value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value for value in values]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BLANK = "blank"
 TORN_LINE = "torn line"
+NOT_UTF8 = "not UTF-8"
 
 
 class Line(NamedTuple):

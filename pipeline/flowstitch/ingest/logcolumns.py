@@ -13,7 +13,9 @@ from flowstitch.catalog.load import field as field_of
 from flowstitch.catalog.load import table
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.ingest.dialects import normal_key
-from flowstitch.normalize.columns import NULL_TIME, STORAGE
+from flowstitch.ingest.requesttimes import complete_times
+from flowstitch.ingest.textparts import PARTS
+from flowstitch.normalize.columns import NULL_TIME, STORAGE, null_columns
 from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 ISO = "iso"
 MAX_TEXT = 1024
 INTERFACE_ADDRESSES = "interface_addresses"
+_LATEST = (_MOST["time"] + 1) * _UNITS["s"] - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SPELLINGS = 8
 
@@ -50,6 +53,7 @@ class Column:
     ----------
     target : the canonical field.
     keys : its key in the dialect's own spelling; where there are several, the first that a row has counts.
+    part : the part of the text that it is, a word of ``PARTS``; '' for all of it.
     needed : ``row``, ``flow``, ``ports`` or ``never``, see ``schemas/README.md``.
     unit : unit of a time or duration; ``ISO`` is the text of a time with its offset.
     cut : a text of more than ``MAX_TEXT`` characters is cut; it does not fit without.
@@ -60,6 +64,7 @@ class Column:
     target: Field
     keys: tuple[str, ...]
     needed: str
+    part: str = ""
     unit: str = ""
     cut: bool = False
     words: dict[str, str] = field(default_factory=dict)
@@ -99,7 +104,8 @@ class Plan:
     """
 
     def __init__(self, dialect: dict[str, Any]) -> None:
-        fields = table(dialect["table"])
+        self._table = dialect["table"]
+        fields = table(self._table)
         self.columns = tuple(_column(fields[name], **raw) for name, raw in dialect["columns"].items())
         self._nulls = frozenset(dialect["null"])
         self._pod_addresses = dialect.get("pod_addresses", [])
@@ -172,14 +178,13 @@ class Plan:
                 for spelling in self._spellings[key]
                 if spelling in frame.columns
             ]
-            if not spellings:
-                chosen.append(pl.lit(None, pl.String).alias(column.target.name))
-                continue
+            text = pl.lit(None, pl.String)
             if len(spellings) == 1:
-                chosen.append(pl.col(spellings[0]).alias(column.target.name))
-                continue
-            said = [pl.col(spelling).replace(list(self._nulls), None) for spelling in spellings]
-            chosen.append(pl.coalesce(*said, *spellings).alias(column.target.name))
+                text = pl.col(spellings[0])
+            elif spellings:
+                said = [pl.col(spelling).replace(list(self._nulls), None) for spelling in spellings]
+                text = pl.coalesce(*said, *spellings)
+            chosen.append((PARTS[column.part](text) if column.part else text).alias(column.target.name))
         return frame.select(*chosen, self._said_by_interfaces(frame))
 
     def _said_by_interfaces(self, frame: pl.DataFrame) -> pl.Expr:
@@ -208,7 +213,7 @@ class Plan:
 
         Returns
         -------
-        (the columns of the dialect; number of the first column whose value does not fit, from 1, 0 where all fit;
+        (the columns of the dialect's table; number of the first column whose value does not fit, from 1, 0 where all fit;
         whether that value is missing), arrays of shape (n,).
         """
         frame = frame.with_columns(
@@ -216,7 +221,7 @@ class Plan:
         )
         fault = np.zeros(frame.height, np.int64)
         missing = np.zeros(frame.height, np.bool_)
-        columns = self._numbers(frame) | self._words(frame, pools)
+        columns = null_columns(self._table, frame.height) | self._numbers(frame) | self._words(frame, pools)
         scope = self._scope(columns, frame.height)
         for number, column in enumerate(self.columns, 1):
             name = column.target.name
@@ -236,6 +241,10 @@ class Plan:
             columns[INTERFACE_ADDRESSES] = np.where(
                 scope["flow"], frame[INTERFACE_ADDRESSES].to_numpy(), -1
             ).astype(np.int8)
+        targets = [column.target.name for column in self.columns]
+        if "received_at" in targets:
+            unknown = complete_times(columns, _LATEST)
+            fault[(fault == 0) & unknown] = targets.index("received_at") + 1
         return columns, fault, missing
 
     @staticmethod
@@ -317,7 +326,7 @@ def _iso_time(text: str | None) -> int:
     if moment.tzinfo is None:
         return NULL_TIME
     since = (moment - _EPOCH) // timedelta(microseconds=1)
-    return since if 0 <= since < (_MOST["time"] + 1) * _UNITS["s"] else NULL_TIME
+    return since if 0 <= since <= _LATEST else NULL_TIME
 
 
 def _bounded(text: str | None, *, cut: bool) -> str | None:

@@ -13,10 +13,11 @@ from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import Delimited
 from flowstitch.ingest.dialects import dialect_of, forms_of
 from flowstitch.ingest.jsonlines import JsonLines
-from flowstitch.ingest.layouts import DELIMITED
+from flowstitch.ingest.layouts import DELIMITED, QUOTED
 from flowstitch.ingest.lines import TORN_LINE, split_lines
 from flowstitch.ingest.model import Account
 from flowstitch.ingest.parquetlogs import read_parquet_log
+from flowstitch.ingest.quoted import Quoted
 from flowstitch.ingest.sniff import is_parquet
 from flowstitch.ingest.workers import in_order
 from flowstitch.normalize.columns import take_columns
@@ -66,7 +67,11 @@ class Form(Protocol):
         ...
 
 
-FORMS: dict[str, type[JsonLines | Delimited]] = {"json-lines": JsonLines, DELIMITED: Delimited}
+FORMS: dict[str, type[JsonLines | Delimited | Quoted]] = {
+    "json-lines": JsonLines,
+    DELIMITED: Delimited,
+    QUOTED: Quoted,
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Flow logs as Parquet: the texts of their rows, by the names of their columns."""
+"""Logs as Parquet: the texts of their rows, by the names of their columns."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARQUET = "parquet"
 
 
 def read_parquet_log(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
-    """Rows of a flow log; ``read_log``, for a file that a dialect of form ``parquet`` describes.
+    """Rows of a log; ``read_log``, for a file that a dialect of form ``parquet`` describes.
 
     The line of a row is its number in the file, from 1. A damaged file gives what was read before the damage.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.dialects import dialects
-from flowstitch.ingest.layouts import DELIMITED, dialect_of_names, find_header
+from flowstitch.ingest.layouts import DELIMITED, QUOTED, dialect_of_names, find_header
 from flowstitch.ingest.sniff_json import sniff_json
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
         return _sniff_parquet(path)
     if not head.strip():
         return Sniffed("unknown", "", "empty file" if not head else "nothing but blanks")
-    for line in head.splitlines()[:_MAX_LINES]:
+    lines = head.splitlines()[:_MAX_LINES]
+    for line in lines:
         for kind, name, pattern in _patterns():
             if pattern.match(line):
                 return Sniffed(kind, name)
@@ -62,14 +63,33 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
     if b"<conntrack>" in head:
         # not one flow in it is whole
         return Sniffed("conntrack-list", "conntrack-xml")
-    found = sniff_json(head)
-    return Sniffed(*found) if found else Sniffed("unknown")
+    note = _why_unread(lines)
+    found = sniff_json(head) or (None if note else _sniff_control(lines))
+    return Sniffed(*found) if found else Sniffed("unknown", "", note)
 
 
 def is_parquet(path: Path) -> bool:
     """Whether a file is Parquet, which is no text and no stream."""
     with path.open("rb") as file:
         return file.read(len(_PARQUET)) == _PARQUET
+
+
+def _sniff_control(lines: list[bytes]) -> tuple[str, str] | None:
+    """Kind and dialect of a log that has lines which are no rows, and nothing else that is known."""
+    for name, dialect in dialects(QUOTED).items():
+        control = re.compile(dialect["control"].encode())
+        if any(control.match(line) for line in lines):
+            return dialect["kind"], name
+    return None
+
+
+def _why_unread(lines: list[bytes]) -> str:
+    """Note on a log that is known and not read."""
+    for known in load_toml("unread").values():
+        pattern = re.compile(known["line"].encode())
+        if any(pattern.match(line) for line in lines):
+            return str(known["note"])
+    return ""
 
 
 def _sniff_parquet(path: Path) -> Sniffed:
@@ -112,4 +132,5 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
         for name, dialect in dialects(DELIMITED).items()
         if "default_line" in dialect
     }
+    patterns |= {(dialect["kind"], name): dialect["line"] for name, dialect in dialects(QUOTED).items()}
     return tuple((*key, re.compile(text.encode())) for key, text in patterns.items())

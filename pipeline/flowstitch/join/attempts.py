@@ -63,7 +63,8 @@ def split_attempts(requests: Columns, pools: Pools) -> Attempts:
     statuses = _beside(_lists(requests["upstream_statuses"], pools), sizes)
     times = _beside(_lists(requests["upstream_response_times"], pools), sizes)
     status = statuses.to_frame("x").select(whole_numbers(["x"]))["x"].to_numpy()
-    status = np.where((status >= 0) & (status <= 0xFFFF), status, -1)
+    # 0 stands for none
+    status = np.where((status > 0) & (status <= 0xFFFF), status, -1)
     return Attempts(row, number, ip, port, status, scaled_decimals(times, _SECOND))
 
 
