@@ -20,9 +20,8 @@ from flowstitch.normalize.columns import from_arrow, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
     from flowstitch.arrays import Columns
+    from flowstitch.ingest.places import Place
     from flowstitch.normalize.columns import Pools
 
     Row = dict[str, Any]
@@ -80,7 +79,7 @@ def read_tables(
     ------
     UsageError : the tables are of another version, or of a result.
     """
-    conversions: dict[Path, _Conversion] = {}
+    conversions: dict[Place, _Conversion] = {}
     for file in files:
         conversions.setdefault(_directory(file), _Conversion([])).files.append(file)
     restored, torn = [], []
@@ -98,8 +97,8 @@ def read_tables(
     return restored, torn
 
 
-def _directory(file: Source) -> Path:
-    folder = file.path.absolute().parent
+def _directory(file: Source) -> Place:
+    folder = file.path.parent
     return folder.parent if folder.name == file.dialect else folder
 
 
@@ -147,7 +146,7 @@ def _plain_rows(name: str, data: pa.Table) -> list[Row]:
     return rows
 
 
-def _restore(directory: Path, conversion: _Conversion, inventory: Inventory) -> list[SourceRows]:
+def _restore(directory: Place, conversion: _Conversion, inventory: Inventory) -> list[SourceRows]:
     unread = {file.dialect for file in conversion.files if file.name in conversion.unread}
     whole = conversion.read - unread
     if "sources" not in whole:
@@ -183,7 +182,7 @@ def _restore(directory: Path, conversion: _Conversion, inventory: Inventory) -> 
     return list(items.values())
 
 
-def _source(directory: Path, row: Row) -> Source:
+def _source(directory: Place, row: Row) -> Source:
     return Source(
         directory, row["source"], row["size_bytes"] or 0, row["kind"] or "unknown", row["dialect"] or "", row["node"] or ""
     )  # fmt: skip
