@@ -36,7 +36,7 @@ def read_head(path: Place, limit: int = HEAD_BYTES, warn: Callable[[str], None] 
     head = bytearray()
     # so much is had of a block without unpacking it whole
     whole_bytes = MAX_BLOCK_BYTES if limit <= HEAD_BYTES else DEFAULT_WHOLE_BYTES
-    for piece in _pieces(path, whole_bytes, warn or (lambda _: None)):
+    for piece in _pieces(path, whole_bytes, warn or (lambda _: None), limit):
         head += piece
         if len(head) >= limit:
             break
@@ -94,12 +94,14 @@ def _read(path: Place, account: Account) -> Iterator[bytes]:
         warn(f"the file cannot be read: {error.strerror or error}.")
 
 
-def _pieces(path: Place, whole_bytes: int, warn: Callable[[str], None]) -> Iterator[bytes]:
+def _pieces(
+    path: Place, whole_bytes: int, warn: Callable[[str], None], most: int = _PLAIN_BYTES
+) -> Iterator[bytes]:
     with path.open("rb") as file:
         packing = packing_of(file.read(START_BYTES))
         file.seek(0)
         if packing is not None:
             yield from unpack(file, packing, whole_bytes, warn)
             return
-        while piece := file.read(_PLAIN_BYTES):
+        while piece := file.read(min(most, _PLAIN_BYTES)):
             yield piece

@@ -30,7 +30,7 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{9})(?:\.(\d{1,6}))?(?![0-9A-Za-z]
 _ISO = re.compile(
     r"(?<!\d)(\d{4})-?([01]\d)-?([0-3]\d)[T_ -]([0-2]\d)[:-]?([0-5]\d)[:-]?([0-5]\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)?(?!\d)"
 )
-# Heads of objects that are asked for at the same time; what they take is the way there and back.
+# Objects whose heads are asked for at the same time: what takes long is the way there and back.
 _OBJECTS_AT_ONCE = 16
 
 
@@ -74,13 +74,12 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     files = find_files(exports, exclude=exclude)
     discovery = Discovery()
     sources = []
-    for file, head in zip(files, _heads(files), strict=True):
-        if isinstance(head, OSError):
-            head = Sniffed("unknown", "", f"the file cannot be read: {head.strerror or head}.")
+    for file, (sniffed, readable) in zip(files, _look_into(files), strict=True):
+        if sniffed.note:
+            discovery.notes[file.name] = sniffed.note
+        if not readable:
             discovery.unreadable.add(file.name)
-        if head.note:
-            discovery.notes[file.name] = head.note
-        sources.append(_source(file, head))
+        sources.append(_source(file, sniffed))
     sources.sort(key=lambda source: source.name)
     _drop_duplicates(sources, discovery)
     if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
@@ -137,19 +136,19 @@ def _iso_micros(match: re.Match[str], zone: str) -> int | None:
     return _micros(epoch.days * 86400 + epoch.seconds, fraction)
 
 
-def _heads(files: Sequence[File]) -> list[Sniffed | OSError]:
-    """What each file is, or why it cannot be read."""
+def _look_into(files: Sequence[File]) -> list[tuple[Sniffed, bool]]:
+    """What each file is, and whether it could be read."""
     if all(isinstance(file.place, Path) for file in files):
-        return [_head(file) for file in files]
+        return [_look(file) for file in files]
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as pool:
-        return list(pool.map(_head, files))
+        return list(pool.map(_look, files))
 
 
-def _head(file: File) -> Sniffed | OSError:
+def _look(file: File) -> tuple[Sniffed, bool]:
     try:
-        return sniff(read_head(file.place), file.place)
+        return sniff(read_head(file.place), file.place), True
     except OSError as error:
-        return error
+        return Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}."), False
 
 
 def _source(file: File, sniffed: Sniffed) -> Source:

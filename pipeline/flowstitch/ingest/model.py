@@ -92,7 +92,7 @@ class Account:
     lines: list[int] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     incomplete: bool = False
-    whole_bytes: int = DEFAULT_WHOLE_BYTES
+    whole_bytes: int = field(default=DEFAULT_WHOLE_BYTES, compare=False)
 
     @property
     def rows(self) -> int:

@@ -24,6 +24,9 @@ from flowstitch.ingest.places import GLOB, File, is_hidden, select
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from _typeshed import WriteableBuffer
+    from pyarrow import NativeFile
+
 # What one request brings: little for a head, then enough that its latency does not matter.
 _FIRST_BYTES, _NEXT_BYTES = 1 << 18, 1 << 23
 _KEPT_BYTES = 1 << 26
@@ -43,26 +46,23 @@ _CREDENTIALS = {
 
 
 class Store:
-    """A bucket's file system, and the content of small objects: what was read to know one need not be asked for again."""
+    """A bucket's file system, and heads of its objects: what was read to know one need not be asked for again."""
 
     def __init__(self, filesystem: fs.FileSystem) -> None:
         self.filesystem = filesystem
-        self._kept: dict[str, bytes] = {}
+        self._heads: dict[str, bytes] = {}
         self._room = _KEPT_BYTES
 
-    def open(self, address: str, size_bytes: int) -> BinaryIO:
-        """Open an object; ``OSError`` when it cannot be read."""
-        if address in self._kept:
-            return io.BytesIO(self._kept[address])
-        with _readable():
-            file = self.filesystem.open_input_file(address)
-        if size_bytes > min(_FIRST_BYTES, self._room):
-            return io.BufferedReader(_Reader(file), _NEXT_BYTES)
-        with _readable(), file:
-            content: bytes = file.read(_FIRST_BYTES)
-        self._room -= len(content)
-        self._kept[address] = content
-        return io.BytesIO(content)
+    def head(self, address: str) -> bytes:
+        """First bytes of an object, as many as one small request brings; ``OSError`` when it cannot be read."""
+        head = self._heads.get(address)
+        if head is None:
+            with _readable(), self.filesystem.open_input_file(address) as file:
+                head = file.read(_FIRST_BYTES)
+            if len(head) <= self._room:
+                self._room -= len(head)
+                self._heads[address] = head
+        return head
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,11 @@ class ObjectPath:
 
     def open(self, mode: Literal["rb"], /) -> BinaryIO:  # noqa: ARG002 - as pathlib has it
         """Open it anew, at its start; read in ranges, never whole."""
-        return self.store.open(f"{self.bucket}/{self.key}", self.size_bytes)
+        address = f"{self.bucket}/{self.key}"
+        head = self.store.head(address)
+        if self.size_bytes <= len(head):
+            return io.BytesIO(head)
+        return io.BufferedReader(_Reader(self.store, address, head), _NEXT_BYTES)
 
 
 def find_objects(export: str, stores: dict[str, Store]) -> Iterator[File]:
@@ -206,7 +210,9 @@ def _oss_settings() -> dict[str, Any]:
     key = _first("ALIBABA_CLOUD_ACCESS_KEY_ID", "OSS_ACCESS_KEY_ID")
     secret = _first("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "OSS_ACCESS_KEY_SECRET")
     if endpoint is None:
-        raise UsageError("oss://: OSS_ENDPOINT is not set; it is https://oss-REGION.aliyuncs.com, or with -internal within the region.")
+        raise UsageError(
+            "oss://: OSS_ENDPOINT is not set; it is https://oss-REGION.aliyuncs.com, or with -internal within the region."
+        )
     if key is None or secret is None:
         raise UsageError(f"oss://: there are no credentials; set {_CREDENTIALS['oss://']}.")
     found = _OSS_REGION.search(endpoint)
@@ -225,11 +231,13 @@ def _first(*names: str) -> str | None:
 
 
 class _Reader(io.RawIOBase):
-    """An object read in ranges, a request for each; ``BufferedReader`` asks for them."""
+    """An object whose head is at hand; behind it one request for what is asked for, so it is to be asked for much."""
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._most = _FIRST_BYTES
+    def __init__(self, store: Store, address: str, head: bytes) -> None:
+        self._store, self._address = store, address
+        self._head = head
+        self._rest: NativeFile | None = None
+        self._at = 0
 
     def readable(self) -> bool:
         return True
@@ -238,20 +246,38 @@ class _Reader(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return int(self._file.tell())
+        return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def readinto(self, buffer: Any) -> int:
-        room = memoryview(buffer)[: self._most]
-        self._most = _NEXT_BYTES
         with _readable():
-            return int(self._file.readinto(room))
+            self._at = (
+                self._opened().seek(offset, whence) if whence == io.SEEK_END else offset + self._at * whence
+            )
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer)
+        if self._at < len(self._head):
+            piece = self._head[self._at : self._at + len(room)]
+            room[: len(piece)] = piece
+            size = len(piece)
+        else:
+            with _readable():
+                rest = self._opened()
+                rest.seek(self._at)
+                size = rest.readinto(room)
+        self._at += size
+        return size
 
     def close(self) -> None:
-        self._file.close()
+        if self._rest is not None:
+            self._rest.close()
         super().close()
+
+    def _opened(self) -> NativeFile:
+        if self._rest is None:
+            self._rest = self._store.filesystem.open_input_file(self._address)
+        return self._rest
 
 
 @contextmanager

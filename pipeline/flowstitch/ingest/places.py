@@ -69,7 +69,7 @@ class File:
     name: str
     given: PurePath
     size_bytes: int
-    override: Override = Override()
+    override: Override = field(default_factory=Override)
 
 
 def find_files(exports: Sequence[str], *, exclude: Path | None = None) -> list[File]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cramjam
 
-from flowstitch.ingest.damage import Broken, Damage, Followed, TooLarge, Torn
+from flowstitch.ingest.damage import Broken, Followed, TooLarge, Torn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 FRAMED_MAGIC = b"\xff\x06\x00\x00sNaPpY"
 JAVA_MAGIC = b"\x82SNAPPY\x00"
 MAX_BLOCK_BYTES = (1 << 32) - 1  # a block's length has 32 bits
-# A shorter block could begin like text: the first byte of its length is below 0x80.
+# A shorter block could begin like text: the first byte of its length is below 0x80. And less of one proves nothing.
 _LEAST_BYTES = 128
 _HEAD_BYTES = 1 << 16
 _LOOK_BYTES = 1 << 12
 _PIECE_BYTES = 1 << 20
-_MAX_STREAM_BLOCK_BYTES = 1 << 24  # Hadoop's have 256 KiB, snappy-java's 32 KiB where nobody has chosen otherwise
+_MAX_STREAM_BLOCK_BYTES = (
+    1 << 24
+)  # Hadoop's have 256 KiB, snappy-java's 32 KiB where nobody has chosen otherwise
 _MAX_CHUNK_BYTES = 1 << 17  # a framed chunk holds at most 64 KiB
+_MOST_GROWTH = 22  # a copy of 64 bytes takes three
 _UTF16 = b"\xff\xfe"
 _COMPRESSED, _PLAIN, _FIRST_SKIPPABLE, _HEADER = 0x00, 0x01, 0x80, 0xFF
 
 
 class _Peeled(NamedTuple):
-    """What was unpacked of a block: content, where in the block the next element begins, whether that one is wrong."""
+    """What was unpacked of a block, and whether the next element is one that cannot be."""
 
     content: bytes
-    end: int
     wrong: bool
 
 
@@ -45,7 +47,8 @@ def is_block(start: bytes) -> bool:
     length, at = _length(start)
     if length < _LEAST_BYTES or at >= len(start) or start[at] & 3 or _is_utf16(start):
         return False
-    return not _peel(start, _LOOK_BYTES).wrong
+    peeled = _peel(start, _LOOK_BYTES)
+    return not peeled.wrong and len(peeled.content) >= _LEAST_BYTES
 
 
 def is_hadoop(start: bytes) -> bool:
@@ -75,13 +78,15 @@ def unpack_block(file: BinaryIO, whole_bytes: int) -> Iterator[bytes]:
     head = _peel(block, _HEAD_BYTES).content
     yield head
     block += file.read(max(0, _most_packed(length) + 1 - len(block)))
-    try:
-        content = memoryview(cramjam.snappy.decompress_raw(block))
-    except cramjam.DecompressionError as error:
-        saved = _peel(block, length)
-        yield from _cut(memoryview(saved.content), len(head))
-        raise _fault(saved, block, length, str(error)) from error
-    yield from _cut(content, len(head))
+    content = _unpacked(block, length)
+    if content is not None:
+        yield from _cut(content, len(head))
+        return
+    saved = _peel(block, length)
+    yield from _cut(memoryview(saved.content), len(head))
+    if saved.wrong:
+        raise Broken("an element that cannot be")
+    raise Followed if len(saved.content) == length else Torn
 
 
 def unpack_framed(file: BinaryIO, _: int) -> Iterator[bytes]:
@@ -184,7 +189,7 @@ def _peel(block: bytes, limit: int) -> _Peeled:
             break
         end = begin if offset else begin + size
         if len(content) + size > length or offset > len(content) or (not offset and block[at] & 3):
-            return _Peeled(bytes(content), at, wrong=True)
+            return _Peeled(bytes(content), wrong=True)
         if offset:
             # a copy may reach into itself
             chunk = content[-offset:][:size]
@@ -192,7 +197,7 @@ def _peel(block: bytes, limit: int) -> _Peeled:
         else:
             content += block[begin:end]
         at = end
-    return _Peeled(bytes(content), at, wrong=False)
+    return _Peeled(bytes(content), wrong=False)
 
 
 def _element(block: bytes, at: int) -> tuple[int, int, int]:
@@ -208,10 +213,15 @@ def _element(block: bytes, at: int) -> tuple[int, int, int]:
     return (tag >> 2) + 1, int.from_bytes(block[at + 1 : at + 1 + more], "little"), at + 1 + more
 
 
-def _fault(peeled: _Peeled, block: bytes, length: int, why: str) -> Damage:
-    if peeled.wrong:
-        return Broken(why)
-    return Followed() if len(peeled.content) == length and peeled.end < len(block) else Torn()
+def _unpacked(block: bytes, length: int) -> memoryview | None:
+    """Content of a block, None when the block is not whole and nothing else."""
+    # the library would set aside what the length promises
+    if length > _MOST_GROWTH * len(block):
+        return None
+    try:
+        return memoryview(cramjam.snappy.decompress_raw(block))
+    except cramjam.DecompressionError:
+        return None
 
 
 def _cut(content: memoryview, begin: int) -> Iterator[bytes]:

@@ -16,12 +16,15 @@ from flowstitch.ingest.facts import FACT_TABLES, note_dump, take_rows
 from flowstitch.ingest.merge import SourceRows
 from flowstitch.ingest.model import ROW_TABLES, Account, Inventory, Reject, Source
 from flowstitch.ingest.parquet import read_groups, readable
+from flowstitch.ingest.watched import watched
 from flowstitch.normalize.columns import from_arrow, take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
     from flowstitch.arrays import Columns
     from flowstitch.ingest.places import Place
+    from flowstitch.ingest.watched import Listener
     from flowstitch.normalize.columns import Pools
 
     Row = dict[str, Any]
@@ -57,7 +60,7 @@ def read_tables(
     files: Sequence[Source],
     pools: Pools,
     inventory: Inventory,
-    progress: Callable[[Source], None] | None = None,
+    listener: Listener | None = None,
 ) -> tuple[list[SourceRows], list[SourceRows]]:
     """Restore the sources of which conversions hold the rows.
 
@@ -67,7 +70,7 @@ def read_tables(
         the table, belong together.
     pools : get the addresses and names.
     inventory : gets the inventory.
-    progress : called with each file that has been read.
+    listener : is told of their bytes.
 
     Returns
     -------
@@ -85,9 +88,8 @@ def read_tables(
     restored, torn = [], []
     for directory, conversion in conversions.items():
         for file in conversion.files:
-            _read_file(file, conversion, pools)
-            if progress is not None:
-                progress(file)
+            with watched(file, listener) as source:
+                _read_file(source, conversion, pools)
         restored += _restore(directory, conversion, inventory)
         torn += [
             SourceRows(file, Account(incomplete=True, warnings=[conversion.unread[file.name]]))

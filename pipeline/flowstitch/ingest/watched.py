@@ -1,14 +1,21 @@
-"""Places that stand for others: to tell who listens how much of them was read, and to have their content at hand."""
+"""Places that stand for others: to tell how much of them was read, or with their content at hand."""
 
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from _typeshed import WriteableBuffer
+
+    from flowstitch.ingest.model import Source
     from flowstitch.ingest.places import Place
 
-# What is read at once, and told at once: what a caller reads by the kilobyte costs no more than that.
+# What is read, and told, at once, in however small pieces it is asked for.
 _BUFFER_BYTES = 1 << 18
 
 
@@ -20,12 +27,23 @@ class Listener(Protocol):
         ...
 
     def sources(self, files: int, size_bytes: int) -> None:
-        """So many files of so many bytes, as stored, are going to be read."""
+        """So many files are going to be read, of so many bytes as stored."""
         ...
 
     def read(self, size_bytes: int) -> None:
-        """So many more bytes of them were read; called from several threads at once."""
+        """So many more bytes of them are done; called from several threads at once."""
         ...
+
+
+@contextmanager
+def watched(source: Source, listener: Listener | None) -> Iterator[Source]:
+    """The source, such that the listener is told of its bytes as they are read, and of the rest when the block ends."""
+    if listener is None:
+        yield source
+        return
+    place = _Watched(source.path, source.size_bytes, listener)
+    yield replace(source, path=place)
+    place.tell(source.size_bytes)
 
 
 class _Standing:
@@ -51,7 +69,7 @@ class _Standing:
 
 
 class AtHand(_Standing):
-    """A place whose content was read before, or the beginning of it."""
+    """A place whose content, or the beginning of it, was read before."""
 
     def __init__(self, place: Place, content: bytes) -> None:
         super().__init__(place)
@@ -62,14 +80,7 @@ class AtHand(_Standing):
         return io.BytesIO(self._content)
 
 
-class Watched(_Standing):
-    """A place whose bytes are told as they are read, whoever reads them.
-
-    Parameters
-    ----------
-    size_bytes : of the place. It is told as many times as it is read, less once when it was left early; see ``done``.
-    """
-
+class _Watched(_Standing):
     def __init__(self, place: Place, size_bytes: int, listener: Listener) -> None:
         super().__init__(place)
         self._left = size_bytes
@@ -77,14 +88,40 @@ class Watched(_Standing):
 
     def open(self, mode: Literal["rb"], /) -> BinaryIO:
         """Open it anew, at its start."""
-        return io.BufferedReader(_Told(self._place.open(mode), self._tell), _BUFFER_BYTES)
+        return io.BufferedReader(_Told(self._place.open(mode), self.tell), _BUFFER_BYTES)
 
-    def done(self) -> None:
-        """Tell what was not read: the rest of a damaged file, columns that nobody asked for."""
-        self._tell(self._left)
-
-    def _tell(self, size_bytes: int) -> None:
+    def tell(self, size_bytes: int) -> None:
+        """Tell of bytes read, of each once: some are read to know what a file is, and again."""
         told = min(size_bytes, self._left)
-        if told > 0:
+        if told:
             self._left -= told
             self._listener.read(told)
+
+
+class _Told(io.RawIOBase):
+    """A file that tells how many bytes were read of it."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[int], None]) -> None:
+        self._file = file
+        self._told = told
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        size: int = self._file.readinto(buffer)  # type: ignore[attr-defined]  # every file here has it
+        self._told(size)
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
