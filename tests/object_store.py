@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from botocore.config import Config
+from moto import settings
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.server import ThreadedMotoServer
 from werkzeug.serving import WSGIRequestHandler
 
@@ -42,7 +43,7 @@ class ObjectStore:
         config = Config(s3={"addressing_style": "path"})
         client: Any = boto3.client(
             "s3", endpoint_url=self.endpoint, region_name="us-east-1", config=config,
-            aws_access_key_id="key", aws_secret_access_key="secret",
+            aws_access_key_id=SETTINGS["AWS_ACCESS_KEY_ID"], aws_secret_access_key=SETTINGS["AWS_SECRET_ACCESS_KEY"],
         )  # fmt: skip
         client.create_bucket(Bucket=name)
         for key, body in content.items():
@@ -50,12 +51,10 @@ class ObjectStore:
         client.close()
         self.asked.clear()
 
-    def deny(self, *, after: int | None) -> None:
-        """Ask for credentials that it knows after so many requests more; it knows none. None asks for none."""
-        data = str(float("inf") if after is None else after).encode()
-        headers = {"Content-Type": "text/plain"}
-        with urlopen(Request(f"{self.endpoint}/moto-api/reset-auth", data, headers)):
-            self.asked.clear()
+    def deny(self, denied: bool) -> None:
+        """Ask everybody for credentials that it knows, and it knows none; or nobody."""
+        settings.INITIAL_NO_AUTH_ACTION_COUNT = 0.0 if denied else float("inf")
+        ActionAuthenticatorMixin.request_count = 0
 
 
 @contextmanager

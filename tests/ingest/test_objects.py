@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import shutil
 from collections.abc import Iterator
@@ -156,7 +157,7 @@ def test_an_object_is_known_and_read_in_few_requests(store: ObjectStore) -> None
     )
     ranges = [part for method, path, part in asked if path == "/few/large" and method == "GET"]
     edges = [0, 1 << 18, (1 << 18) + (1 << 23), len(large)]
-    assert ranges == [f"bytes={begin}-{end - 1}" for begin, end in zip(edges, edges[1:], strict=False)]
+    assert ranges == [f"bytes={begin}-{end - 1}" for begin, end in itertools.pairwise(edges)]
 
 
 def test_tables_in_a_store_are_an_export(store: ObjectStore, export: Path, tmp_path: Path) -> None:
@@ -195,22 +196,22 @@ def test_an_object_that_goes_away_is_told(store: ObjectStore, monkeypatch: pytes
     store.bucket("denied", {"a": entry(1), "b": entry(2)})
     found = discover(["s3://denied"])
     monkeypatch.setattr("flowstitch.ingest.read.discover", lambda exports, exclude: found)
-    store.deny(after=0)
+    store.deny(True)
     try:
         read = read_export(["s3://denied"], Pools())
     finally:
-        store.deny(after=None)
+        store.deny(False)
     assert [account.incomplete for account in read.accounts] == [True, True]
     assert "the file cannot be read: access denied." in read.accounts[0].warnings
 
 
 def test_access_is_denied_in_a_sentence(store: ObjectStore, tmp_path: Path) -> None:
     store.bucket("closed", {"a": entry(1)})
-    store.deny(after=0)
+    store.deny(True)
     try:
         done = call("inspect", "s3://closed")
     finally:
-        store.deny(after=None)
+        store.deny(False)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("flowstitch: s3://closed: access is denied (")
     assert "AWS_ACCESS_KEY_ID" in done.stderr

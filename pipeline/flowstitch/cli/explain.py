@@ -107,8 +107,7 @@ def _show(path: NetworkPath, files: Sequence[File]) -> None:
 
 def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     facts = path.facts
-    began, ended = (time_text(facts[name]) for name in ("first_seen", "last_seen"))
-    yield "path", f"{facts['path_id']}  {facts['protocol']}  {began} to {ended} ({facts['time_quality']})"
+    yield "path", f"{facts['path_id']}  {facts['protocol']}  {_when(facts)}"
     yield "client", _owner(facts, "client")
     if facts["seen_ip"] is not None:
         yield "", f"first seen as {_end(facts, 'seen')}"
@@ -131,6 +130,11 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
         "evidence",
         f"{', '.join(facts['evidence'] or ())}; match {facts['match']}, candidates {facts['candidates']}",
     )
+
+
+def _when(facts: Record) -> str:
+    times = [time_text(facts[name]) for name in ("first_seen", "last_seen") if facts[name] is not None]
+    return f"{' to '.join(times)} ({facts['time_quality']})" if times else "at a time that is not known"
 
 
 def _owner(facts: Record, side: str) -> str:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
 
 EXPORT_TOML = "export.toml"
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 18
+# What tomllib takes for a key goes with the square of its parts.
+MAX_LINE_BYTES = 1 << 12
 _KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone", "columns", "delimiter")
 
 
@@ -70,16 +72,18 @@ def read_overrides(path: Place) -> Overrides:
 
     Raises
     ------
-    UsageError : it cannot be read, is larger than ``MAX_BYTES``, is not TOML, or has a key or value that is not known,
-        with the nearest name.
+    UsageError : it cannot be read, is larger than ``MAX_BYTES`` or has a line longer than ``MAX_LINE_BYTES``, is not
+        TOML, or has a key or value that is not known, with the nearest name.
     """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if len(content) > MAX_BYTES:
-        raise UsageError(f"{path}: got more than {MAX_BYTES >> 20} MiB, expected some tables [[source]].")
+    if len(content) > MAX_BYTES or max(map(len, content.split(b"\n"))) > MAX_LINE_BYTES:
+        raise UsageError(
+            f"{path}: got more than {MAX_BYTES >> 10} KiB, or a line of more than {MAX_LINE_BYTES >> 10}; expected some tables [[source]]."
+        )
     try:
         raw = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -150,7 +154,7 @@ def _time(path: Place, value: object) -> int:
         except ValueError:
             stamp = None
     if isinstance(stamp, datetime) and stamp.tzinfo is not None:
-        return round(stamp.timestamp() * 1_000_000)
+        stamp = stamp.timestamp()
     if isinstance(stamp, (int, float)) and not isinstance(stamp, bool) and 0 <= stamp < 1 << 36:
         return round(stamp * 1_000_000)
     message = f"{path}: 'taken_at': got {str(value)!r}, expected epoch seconds or a time with its offset, 2026-11-23T00:47:23Z."

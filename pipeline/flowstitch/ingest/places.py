@@ -101,14 +101,15 @@ def select(files: Iterable[File], overrides: Overrides) -> Iterator[File]:
 
     Left out are ``export.toml`` of the root, results of earlier runs, and the manifest beside converted tables.
     """
-    kept = {file.name: file for file in files}
-    manifests = _directories(kept, CONVERT_MANIFEST, "sources")
-    results = _directories(kept, MANIFEST, "datapaths") - {""}
+    kept = sorted(files, key=lambda file: file.name)
+    names = [file.name for file in kept]
+    manifests = _directories(names, CONVERT_MANIFEST, "sources")
+    results = _directories(names, MANIFEST, "datapaths") - {""}
     ours = {EXPORT_TOML, *(f"{folder}/{CONVERT_MANIFEST}".lstrip("/") for folder in manifests)}
-    for name in sorted(kept):
-        above = (name[: slash.start()] for slash in re.finditer("/", name))
-        if name not in ours and results.isdisjoint(above):
-            yield replace(kept[name], override=overrides.of(name))
+    for file in kept:
+        above = (file.name[: slash.start()] for slash in re.finditer("/", file.name))
+        if file.name not in ours and results.isdisjoint(above):
+            yield replace(file, override=overrides.of(file.name))
 
 
 def _directories(names: Iterable[str], file: str, folder: str) -> set[str]:
@@ -281,13 +282,11 @@ def _tell_apart(files: list[File]) -> list[File]:
             if taken[names[number]] > 1:
                 parts = file.place.parts[-(file.name.count("/") + 1 + more) :]
                 names[number] = shown("/".join(parts).lstrip("/"))
-    used = Counter(names)
-    for number, name in enumerate(names):
-        # what is not UTF-8 can be written out as another file is called
-        if used[name] > 1:
-            used[name] -= 1
-            names[number] = next(
-                other for other in (f"{name} ({again})" for again in count(2)) if other not in used
-            )
-            used[names[number]] += 1
+    # folders do not tell what is not UTF-8 from a file that is called as it is written out
+    taken = Counter(names)
+    for number, file in enumerate(files):
+        if taken[names[number]] > 1:
+            others = (f"{file.name} ({again})" for again in count(1))
+            names[number] = next(other for other in others if other not in taken)
+            taken[names[number]] = 1
     return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
