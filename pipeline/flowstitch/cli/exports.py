@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMS = """\b
+FORMS = """
+\b
 EXPORT is
   DIR, FILE            a directory, searched recursively, or a file
   'logs/*.gz'          a glob, quoted: files and directories that match
