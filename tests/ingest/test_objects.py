@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import flowstitch
+from cli.conftest import start
 from flowstitch.cli.main import commands
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.ingest import objects
@@ -241,6 +242,31 @@ def test_wrong_use(store: ObjectStore, monkeypatch: pytest.MonkeyPatch, export: 
     with pytest.raises(UsageError) as caught:
         discover([export])
     assert sentence in str(caught.value)
+
+
+def test_a_bucket_is_asked_for_its_region(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert objects._s3_settings("b") == {"endpoint_override": store.endpoint, "region": "us-east-1"}
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setattr(objects.fs, "resolve_s3_region", lambda bucket: "eu-west-1")
+    assert objects._s3_settings("b") == {"endpoint_override": None, "region": "eu-west-1"}
+
+    def unknown(bucket: str) -> str:
+        raise OSError(f"Bucket '{bucket}' not found")
+
+    monkeypatch.setattr(objects.fs, "resolve_s3_region", unknown)
+    with pytest.raises(UsageError, match="s3://b/x: there is no bucket 'b'"):
+        discover(["s3://b/x"])
+
+
+def test_a_process_that_has_read_objects_ends_quietly(store: ObjectStore) -> None:
+    store.bucket("quiet", {"nodes/n/x": entry(1)})
+    with start("inspect", "s3://quiet/", "--format", "csv") as process:
+        said, complained = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said.splitlines()[1].startswith("nodes/n/x,conntrack-list,conntrack,n,")
+    assert all(" warning " in line for line in complained.splitlines())
 
 
 def test_oss_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,25 @@ def test_sizes_that_lie(tmp_path: Path, raw: bytes) -> None:
     assert " is damaged after " in warning
 
 
+MAGIC = st.sampled_from([
+    b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18", snappy.FRAMED_MAGIC, snappy.JAVA_MAGIC + bytes(8), b"\0\0\x01\0\0\0\0\x20\x80\x02",
+    b"\x80\x02\xfc", b"\xff\xff\xff\xff\x0f\xf0", b"",
+])  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(MAGIC, st.binary(max_size=400))
+def test_no_file_breaks_reading(tmp_path_factory: pytest.TempPathFactory, magic: bytes, rest: bytes) -> None:
+    path = tmp_path_factory.mktemp("any") / "file"
+    path.write_bytes(magic + rest)
+    account = Account()
+    read_head(path)
+    assert sum(len(block) for block in read_blocks(path, account)) < 1 << 20
+    read_document(path, account)
+    assert len(account.warnings) in {0, 2}
+    assert account.incomplete == bool(account.warnings)
+
+
 BOMB = """
 import resource, sys
 from pathlib import Path

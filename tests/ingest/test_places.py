@@ -63,6 +63,7 @@ def test_a_list_names_exports_of_any_form(tmp_path: Path, monkeypatch: pytest.Mo
         (b"a\n\ngone\n", "@list, line 3: there is no file or directory 'gone'."),
         (b"a\n@list\n", "@list, line 2: there is no file or directory '@list'."),
         (b"\n\n", "@list: got nothing, expected one path per line."),
+        (b"", "@list: got nothing, expected one path per line."),
         (b"\xff\n", "@list, line 1: there is no file or directory '\\udcff'."),
         (b"a\0b\n", "@list, line 1: there is no file or directory 'a\\x00b'."),
         (b"x" * 5000, "File name too long."),
@@ -98,6 +99,14 @@ def test_what_is_piped_in_is_one_source(tmp_path: Path, name: str) -> None:
     with flowstitch.open(tmp_path / "result") as result:
         rows = result.sql("select source, size_bytes, parsed from sources order by all").fetchall()
     assert rows == [("stdin", len(raw), 49), ("x", len(entry(77)), 1)]
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd", "snappy", "raw snappy"])
+def test_what_is_piped_in_may_be_torn(tmp_path: Path, name: str) -> None:
+    raw = packings(b"".join(map(entry, range(1, 9000))))[name]
+    done = call("run", "-", "--out", tmp_path / "result", text=raw[: len(raw) // 2])
+    assert done.exit_code == 1
+    assert f" warning stdin: the {name} stream is torn after " in done.stderr
 
 
 def test_stdin_can_be_a_table(tmp_path: Path) -> None:
@@ -164,6 +173,13 @@ def test_a_pipe_by_its_name_is_refused(tmp_path: Path, name: str) -> None:
         find_files([str(tmp_path / name)])
     with pytest.raises(UsageError, match="no file matches"):
         find_files([f"{tmp_path}/pip*"])
+
+
+def test_nothing_is_not_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, {"a": entry(1)})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="there is no file or directory ''"):
+        find_files([""])
 
 
 def test_a_directory_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,6 @@ class ObjectPath:
     bucket: str
     key: str
     store: Store = field(compare=False, repr=False)
-    size_bytes: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.scheme}{self.bucket}/{self.key}"
@@ -91,13 +90,13 @@ class ObjectPath:
     @property
     def parent(self) -> ObjectPath:
         """What stands before the last slash of the key."""
-        return replace(self, key=self.key.rpartition("/")[0], size_bytes=0)
+        return replace(self, key=self.key.rpartition("/")[0])
 
     def open(self, mode: Literal["rb"], /) -> BinaryIO:  # noqa: ARG002 - as pathlib has it
         """Open it anew, at its start; read in ranges, never whole."""
         address = f"{self.bucket}/{self.key}"
         head = self.store.head(address)
-        if self.size_bytes <= len(head):
+        if len(head) < _FIRST_BYTES:
             return io.BytesIO(head)
         return io.BufferedReader(_Reader(self.store, address, head), _NEXT_BYTES)
 
@@ -163,7 +162,7 @@ def _look(path: ObjectPath) -> File | None:
     info = path.store.filesystem.get_file_info(f"{path.bucket}/{path.key}".rstrip("/"))
     if info.type != fs.FileType.File:
         return None
-    return File(replace(path, size_bytes=info.size), path.name, PurePosixPath(path.key), info.size)
+    return File(path, path.name, PurePosixPath(path.key), info.size)
 
 
 def _list(root: ObjectPath) -> Iterator[File]:
@@ -173,7 +172,7 @@ def _list(root: ObjectPath) -> Iterator[File]:
         key = info.path.removeprefix(f"{root.bucket}/")
         name = key.removeprefix(prefix)
         if info.type == fs.FileType.File and not is_hidden(name):
-            yield File(replace(root, key=key, size_bytes=info.size), name, PurePosixPath(key), info.size)
+            yield File(replace(root, key=key), name, PurePosixPath(key), info.size)
 
 
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -201,6 +200,7 @@ def _s3_settings(bucket: str) -> dict[str, Any]:
     endpoint = _first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     region = _first("AWS_REGION", "AWS_DEFAULT_REGION")
     if region is None and endpoint is None:
+        # asks the bucket, which anybody may
         region = fs.resolve_s3_region(bucket)
     return {"endpoint_override": endpoint, "region": region or "us-east-1"}
 
@@ -298,7 +298,7 @@ def _listable(export: str, scheme: str, bucket: str) -> Iterator[None]:
         return
     except (OSError, ValueError) as error:
         code, words = _words(error)
-        if code == "NO_SUCH_BUCKET":
+        if code == "NO_SUCH_BUCKET" or words == f"Bucket '{bucket}' not found":
             raise UsageError(f"{export}: there is no bucket {bucket!r}.") from error
         if code in _DENIED:
             whose = f"credentials are those of {_CREDENTIALS[scheme]}"

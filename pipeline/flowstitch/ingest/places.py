@@ -157,12 +157,12 @@ class _Finder:
                 raise UsageError(f"{export}: cannot be read: {error.strerror or error}.") from error
 
     def _local(self, export: str, path: Path) -> Iterator[File]:
-        if path.is_dir():
+        if export and path.is_dir():
             yield from self._directory(path)
         elif path.is_file():
             file = _file(path, path.name)
             yield replace(file, override=self._overrides(path.parent).of(file.name))
-        elif path.exists():
+        elif export and path.exists():
             raise UsageError(
                 f"{export}: got a pipe, socket or device, expected a file or directory; pipe it to '-'."
             )

@@ -26,9 +26,8 @@ _LEAST_BYTES = 128
 _HEAD_BYTES = 1 << 16
 _LOOK_BYTES = 1 << 12
 _PIECE_BYTES = 1 << 20
-_MAX_STREAM_BLOCK_BYTES = (
-    1 << 24
-)  # Hadoop's have 256 KiB, snappy-java's 32 KiB where nobody has chosen otherwise
+# Hadoop's have 256 KiB, snappy-java's 32 KiB where nobody has chosen otherwise.
+_MAX_STREAM_BLOCK_BYTES = 1 << 24
 _MAX_CHUNK_BYTES = 1 << 17  # a framed chunk holds at most 64 KiB
 _MOST_GROWTH = 22  # a copy of 64 bytes takes three
 _UTF16 = b"\xff\xfe"
