@@ -10,6 +10,7 @@ import pytest
 
 import flowstitch
 from flowstitch.cli.explain import MAX_ROWS
+from flowstitch.ingest.places import find_files
 from flowstitch.ingest.raw import find_source, read_lines
 
 if TYPE_CHECKING:
@@ -182,10 +183,12 @@ def test_a_source_never_leads_out_of_the_export(tmp_path: Path) -> None:
     secret.write_text("secret\n")
     (export / "nodes" / "log.txt").write_text("one\ntwo\nthree")
     (export / "link.txt").symlink_to(secret)
+    files = find_files([str(export)])
     for name in ("../secret.txt", str(secret), "link.txt", "nodes/../../secret.txt", "nodes", "nothing.txt"):
-        assert find_source([export], name) is None
-    assert find_source([tmp_path / "other", export], "nodes/log.txt") == export / "nodes" / "log.txt"
+        assert find_source(files, name) is None
     file = export / "nodes" / "log.txt"
+    assert find_source(files, "nodes/log.txt") == file
     for name in ("log.txt", "nodes/log.txt", "export/nodes/log.txt"):
-        assert find_source([file], name) == file
+        assert find_source(find_files([str(file)]), name) == file
+    assert find_source(files, "log.txt") is None
     assert read_lines(file, [1, 3, 9]) == {1: b"one", 3: b"three"}

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.cli.console import Progress, printable
+from flowstitch.cli.console import printable
 from flowstitch.cli.layout import fitted_table, plain_table
-
-if TYPE_CHECKING:
-    import pytest
 
 WORDS = st.text(st.sampled_from("ab-/ _.0"), max_size=30)
 
@@ -83,18 +77,3 @@ def test_printable_text_is_printable_and_keeps_what_is(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert (shown == text) == text.isprintable()
-
-
-def test_a_log_line_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    for form in ("text", "json"):
-        Progress(form).warn("a\nb\x1b[0m")
-    text, encoded = capsys.readouterr().err.splitlines()
-    assert text.endswith(r" warning a\nb\x1b[0m")
-    assert json.loads(encoded)["warning"] == "a\nb\x1b[0m"
-
-
-def test_of_files_not_every_one_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress()
-    for name in ("reading", "reading a", "reading b", "joining"):
-        progress.stage(name)
-    assert [line.split(" ", 2)[2] for line in capsys.readouterr().err.splitlines()] == ["reading", "joining"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,8 @@ def test_a_span_leaves_rows_out(call: Call, small: Path, tmp_path: Path) -> None
         (["{small}", "--out", "x", "--since", "2026-01-02", "--until", "2026-01-01"], "--since 2026-01-02 is not before --until"),
         (["{small}", "--out", "x", "--threads", "0"], "invalid value for '--threads'"),
         (["{small}", "--out", "x", "--max-rejects", "2"], "invalid value for '--max-rejects'"),
+        (["{small}", "--out", "x", "--memory", "much"], "--memory: got 'much', expected a size like 4GiB or 512MB."),
+        (["{small}", "--out", "x", "--memory", "1KiB"], "--memory: got '1KiB', expected at least 64MiB."),
         (["{small}"], "missing option '--out'"),
     ],
 )  # fmt: skip
@@ -135,6 +138,21 @@ def test_the_help_tells_the_defaults(call: Call) -> None:
     assert f"[default: {DEFAULT_MAX_REJECTS}]" in told
 
 
+@pytest.mark.parametrize("command", ["run", "convert"])
+def test_memory_bounds_what_is_read_whole(call: Call, small: Path, tmp_path: Path, command: str) -> None:
+    export = tmp_path / "export"
+    shutil.copytree(small, export / "nodes" / small.name)
+    pods = {"kind": "List", "apiVersion": "v1", "items": [], "metadata": {"note": "x" * (9 << 20)}}
+    (export / "pods.json").write_text(json.dumps(pods))
+    done = call(command, export, "--out", tmp_path / "little", "--memory", "64MiB")
+    assert done.exit_code == 1
+    assert f"pods.json: the document has more than the {8 << 20} bytes that --memory allows" in done.stderr
+    assert call(command, export, "--out", tmp_path / "more", "--memory", "80 MiB", "-q").exit_code == 0
+    if command == "run":
+        assert json.loads((tmp_path / "more" / "run.log.json").read_text())["memory_bytes"] == 80 << 20
+        assert "memory" not in (tmp_path / "more" / "run.json").read_text()
+
+
 def test_demo_answers_and_explains(call: Call, tmp_path: Path) -> None:
     done = call("demo", "--out", tmp_path / "demo", "--quiet")
     assert (done.exit_code, done.stderr) == (0, "")
@@ -159,7 +177,7 @@ def test_demo_leaves_nothing(call: Call, tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_terminal_gets_a_spinner(small: Path, tmp_path: Path) -> None:
+def test_a_terminal_gets_a_bar(small: Path, tmp_path: Path) -> None:
     shown = on_terminal("run", small, "--out", tmp_path / "result")
     assert "\x1b[?25l" in shown
     assert "\x1b[?25h" in shown

@@ -125,8 +125,6 @@ def test_an_unreadable_file_is_listed(tmp_path, monkeypatch):
         ("gone/*.txt", "no file matches"),
         ("void", "without any file"),
         ("odd", "none of its files is of a known kind (a, b, c, …)"),
-        ("s3://bucket/x", "object stores cannot be read yet"),
-        ("oss://bucket/x", "object stores cannot be read yet"),
     ],
 )
 def test_wrong_use(tmp_path, monkeypatch, export, message):

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowstitch.catalog import table
-from flowstitch.ingest import inventory as inventory_module
-from flowstitch.ingest.inventory import finish_inventory
+from flowstitch.ingest.inventory import finish_inventory, read_inventory
 from flowstitch.ingest.items import BadValue, Item
 from flowstitch.ingest.kubernetes import take_object
-from flowstitch.ingest.model import Inventory
-from inventory_reading import read, read_exported
+from flowstitch.ingest.model import Account, Inventory
+from inventory_reading import read, read_exported, source_of
 
 CREATED, CREATED_AT = "2026-11-20T08:00:00Z", 1795161600_000000
 
@@ -323,10 +322,13 @@ def test_torn_document_keeps_what_came_before(tmp_path):
     ]
 
 
-def test_document_that_is_too_large_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(inventory_module, "MAX_DOCUMENT_BYTES", 100)
-    inventory, account = read(tmp_path, pod(), "kubernetes")
+def test_document_that_is_too_large_is_refused(tmp_path):
+    path = tmp_path / "pods.json"
+    path.write_text(json.dumps(pod()))
+    inventory, account = Inventory(), Account(whole_bytes=100)
+    read_inventory(source_of(path, "kubernetes"), account, inventory)
     assert account.rejected == {"document too large": 1}
+    assert "more than the 100 bytes that --memory allows" in account.warnings[0]
     assert not inventory.tables["pods"]
 
 

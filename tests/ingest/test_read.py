@@ -1,4 +1,6 @@
+from collections import Counter
 from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import pytest
@@ -15,12 +17,33 @@ ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED]
 NO_NODE = "whose dump it is is not known; put it below nodes/<node>/ or name the node in export.toml."
 
 
+class Heard:
+    """A listener that adds up what it is told."""
+
+    def __init__(self):
+        self.told, self.done = [], Counter()
+
+    def stage(self, name):
+        self.told.append(name)
+
+    def sources(self, files, size_bytes):
+        self.told.append((files, size_bytes))
+
+    def read(self, size_bytes):
+        assert size_bytes > 0
+        self.done[get_ident()] += size_bytes
+
+
 def test_rows_do_not_depend_on_threads():
     read = []
     for threads in (1, 4):
-        pools, seen = Pools(), []
-        export = read_export([str(EXPORT)], pools, threads=threads, progress=seen.append)
-        assert sorted(source.name for source in seen) == [source.name for source in export.sources]
+        pools, heard = Pools(), Heard()
+        export = read_export([str(EXPORT)], pools, threads=threads, listener=heard)
+        size_bytes = sum(source.size_bytes for source in export.sources)
+        assert heard.told == [(len(export.sources), size_bytes)]
+        # inventory is read here, logs are not
+        assert heard.done.total() == size_bytes
+        assert len(heard.done) > 1
         tables = [to_arrow(name, export.rows[name], pools) for name in ("conntrack", "flows")]
         read.append((tables, export.accounts, [source.name for source in export.sources], export.inventory))
     assert read[0] == read[1]

@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,14 +15,13 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rich.status import Status
+    from flowstitch.cli.bar import Bar
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 LOG_FORMS = ("text", "json")
-READING = "reading "
-# On a terminal the line is written over; in a log one line per file would bury the rest.
-_FILE_EVERY_S = 5.0
+# A bar moves all the time; in a log such lines would bury the rest.
+_TELL_EVERY_S = 5.0
 
 
 def printable(text: str) -> str:
@@ -47,7 +47,7 @@ def _write(line: str) -> None:
 
 
 class Progress:
-    """Tells how far a run is: a spinner on a terminal, else log lines, as text or JSON.
+    """Tells how far a run is, a ``Listener``: a bar on a terminal, else log lines, as text or JSON.
 
     Parameters
     ----------
@@ -57,51 +57,62 @@ class Progress:
     def __init__(self, log: str = "text", *, quiet: bool = False) -> None:
         self._json = log == "json"
         self._quiet = quiet
-        self._status: Status | None = None
-        self._last_file = 0.0
+        self._bar: Bar | None = None
+        self._lock = Lock()
+        self._total = self._done = 0
+        self._told_at = 0.0
 
     def stage(self, name: str) -> None:
-        """A stage of the work begins, or a file (``reading <file>``) is read."""
-        if self._quiet:
+        """A stage of the work begins."""
+        if self._bar is not None:
+            self._bar.name(printable(name))
+        else:
+            self._log("info", name, stage=name)
+
+    def sources(self, files: int, size_bytes: int) -> None:
+        """So many files are going to be read, of so many bytes as stored."""
+        self._total, self._done, self._told_at = size_bytes, 0, time.monotonic()
+        if self._bar is not None:
+            self._bar.name(f"reading {files} file{'' if files == 1 else 's'}", size_bytes)
+
+    def read(self, size_bytes: int) -> None:
+        """So many more bytes of them are done; several threads may say so at once."""
+        if self._bar is not None:
+            self._bar.advance(size_bytes)
             return
-        if self._status is not None:
-            self._status.update(_spoken(name))
-        elif not name.startswith(READING) or time.monotonic() - self._last_file > _FILE_EVERY_S:
-            self._last_file = time.monotonic()
-            self._log("info", "stage", name)
+        with self._lock:
+            self._done += size_bytes
+            if time.monotonic() - self._told_at > _TELL_EVERY_S:
+                self._told_at = time.monotonic()
+                words = f"reading, {self._done / max(1, self._total):.0%} of {self._total} bytes"
+                self._log("info", words, stage="reading", read_bytes=self._done, total_bytes=self._total)
 
     def warn(self, sentence: str) -> None:
         """Something the user should know of the export."""
-        if not self._quiet:
-            self._log("warning", "warning", sentence)
+        self._log("warning", sentence, warning=sentence)
 
     @contextmanager
     def shown(self) -> Iterator[Progress]:
-        """Show a spinner for the length of the block when stderr is a terminal and nobody asked for JSON."""
+        """Show a bar for the length of the block when stderr is a terminal and nobody asked for JSON."""
         if self._quiet or self._json or not sys.stderr.isatty():
             yield self
             return
-        from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-        from rich.status import Status  # noqa: PLC0415
+        from flowstitch.cli.bar import Bar  # noqa: PLC0415 - only a terminal needs it
 
-        with Status(_spoken("starting"), console=Console(stderr=True)) as self._status:
+        with Bar() as self._bar:
             yield self
-        self._status = None
+        self._bar = None
 
-    def _log(self, level: str, key: str, text: str) -> None:
+    def _log(self, level: str, words: str, **facts: str | int) -> None:
+        if self._quiet:
+            return
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         if self._json:
-            _write(json.dumps({"time": now, "level": level, key: text}))
+            _write(json.dumps({"time": now, "level": level, **facts}))
         elif sys.stderr.isatty():
-            _write(f"{level}: {printable(text)}")
+            _write(f"{level}: {printable(words)}")
         else:
-            _write(f"{now} {level} {printable(text)}")
-
-
-def _spoken(name: str) -> Any:
-    from rich.text import Text  # noqa: PLC0415
-
-    return Text(printable(name), overflow="ellipsis", no_wrap=True)
+            _write(f"{now} {level} {printable(words)}")
 
 
 def log_options(command: Command) -> Command:

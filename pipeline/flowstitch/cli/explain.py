@@ -15,6 +15,7 @@ from flowstitch.runner.times import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from flowstitch.ingest.places import File
     from flowstitch.sql.explain import Hop, Record
     from flowstitch.sql.explain import Path as NetworkPath
     from flowstitch.sql.session import Result
@@ -39,10 +40,10 @@ _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request
     "--at", metavar="TIME", help="Of several paths of an address the one alive at this time, or the nearest."
 )
 @click.option(
-    "--export", "exports", metavar="EXPORT", multiple=True, type=click.Path(path_type=Path),
-    help="Directory or file that was run, to show the raw lines; can be given again.",
+    "--export", "exports", metavar="EXPORT", multiple=True, type=click.Path(),
+    help="What was run, as `flowstitch run --help` describes it, to show the raw lines; can be given again.",
 )  # fmt: skip
-def command(result: str, target: str, at: str | None, exports: tuple[Path, ...]) -> None:
+def command(result: str, target: str, at: str | None, exports: tuple[str, ...]) -> None:
     """Show one path hop by hop, both ways, with what proves each hop.
 
     An address is looked for as client, dialled, server and translated address; when several paths have it they are
@@ -53,16 +54,14 @@ def command(result: str, target: str, at: str | None, exports: tuple[Path, ...])
 
     wanted = parse_target(target)
     moment = None if at is None else parse_time(at, "--at")
-    for export in exports:
-        if not export.exists():
-            raise UsageError(f"--export: there is no file or directory {str(export)!r}.")
+    files = _files(exports)
     with Result(Path(result)) as session:
         if isinstance(wanted, int):
             path_id: int | None = wanted
         else:
             path_id = _pick(session, wanted, moment, target)
         if path_id is not None:
-            _show(load_path(session, path_id), exports)
+            _show(load_path(session, path_id), files)
 
 
 def _pick(session: Result, address: Any, at: int | None, target: str) -> int | None:
@@ -93,11 +92,11 @@ def _pick(session: Result, address: Any, at: int | None, target: str) -> int | N
     return None
 
 
-def _show(path: NetworkPath, exports: Sequence[Path]) -> None:
+def _show(path: NetworkPath, files: Sequence[File]) -> None:
     from flowstitch.sql.explain import chains  # noqa: PLC0415
 
     forward, back = chains(path)
-    raw = _raw_lines(forward + back, exports)
+    raw = _raw_lines(forward + back, files)
     for label, text in _header(path):
         click.echo(f"{label:<9} {printable(text)}")
     for title, hops in (("forward", forward), ("return", back)):
@@ -108,8 +107,7 @@ def _show(path: NetworkPath, exports: Sequence[Path]) -> None:
 
 def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     facts = path.facts
-    began, ended = (time_text(facts[name]) for name in ("first_seen", "last_seen"))
-    yield "path", f"{facts['path_id']}  {facts['protocol']}  {began} to {ended} ({facts['time_quality']})"
+    yield "path", f"{facts['path_id']}  {facts['protocol']}  {_when(facts)}"
     yield "client", _owner(facts, "client")
     if facts["seen_ip"] is not None:
         yield "", f"first seen as {_end(facts, 'seen')}"
@@ -132,6 +130,11 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
         "evidence",
         f"{', '.join(facts['evidence'] or ())}; match {facts['match']}, candidates {facts['candidates']}",
     )
+
+
+def _when(facts: Record) -> str:
+    times = [time_text(facts[name]) for name in ("first_seen", "last_seen") if facts[name] is not None]
+    return f"{' to '.join(times)} ({facts['time_quality']})" if times else "at a time that is not known"
 
 
 def _owner(facts: Record, side: str) -> str:
@@ -203,16 +206,27 @@ def _proof(row: Record) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _raw_lines(hops: Sequence[Hop], exports: Sequence[Path]) -> Raw:
-    """Raw lines of what proves the hops, by source and line."""
+def _files(exports: Sequence[str]) -> Sequence[File]:
     if not exports:
+        return ()
+    from flowstitch.ingest.places import find_files  # noqa: PLC0415
+
+    try:
+        return find_files(exports)
+    except UsageError as error:
+        raise UsageError(f"--export: {error}") from error
+
+
+def _raw_lines(hops: Sequence[Hop], files: Sequence[File]) -> Raw:
+    """Raw lines of what proves the hops, by source and line."""
+    if not files:
         return {}
     from flowstitch.ingest.raw import find_source, read_lines  # noqa: PLC0415
     from flowstitch.sql.explain import wanted_lines  # noqa: PLC0415
 
     raw: dict[tuple[str, int], bytes] = {}
     for source, numbers in wanted_lines(hops, MAX_ROWS).items():
-        file = find_source(exports, source)
-        if file is not None:
-            raw |= {(source, number): text for number, text in read_lines(file, numbers).items()}
+        place = find_source(files, source)
+        if place is not None:
+            raw |= {(source, number): text for number, text in read_lines(place, numbers).items()}
     return raw

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.cli.console import READING, Progress
+from flowstitch.cli.console import Progress
+from flowstitch.cli.exports import FORMS, exports_argument
 from flowstitch.cli.output import chosen_form, output_options, time_text, write_answer, write_table
 
 if TYPE_CHECKING:
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 EXAMPLES = """\b
 Examples:
   flowstitch inspect export/
-  flowstitch inspect "logs/*.gz" nodes/
+  flowstitch inspect "logs/*.gz" nodes/ s3://bucket/vpc-flow/
   flowstitch inspect export/ -f json | jq '.[] | select(.warnings != [])'
 """
 
 
-@click.command("inspect", epilog=EXAMPLES)
-@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True)
+@click.command("inspect", epilog=EXAMPLES + FORMS)
+@exports_argument
 @output_options
 @click.pass_context
 def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, output: str | None) -> None:
     """Say what each file of an export is.
 
-    EXPORT is a directory, a file or a quoted glob. Of each file it says kind, dialect, node or ENI, rows, time span, the
+    Of each file it says kind, dialect, node or ENI, rows, time span, the
     longest window of a flow log, gaps and warnings, and on stderr what the export lacks and which clocks are off. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
     """
     from flowstitch.ingest.holdings import Holdings  # noqa: PLC0415
@@ -42,9 +43,8 @@ def command(ctx: click.Context, exports: tuple[str, ...], form: str | None, outp
 
     held, sample = Holdings(), Sample()
     with Progress(quiet=not sys.stderr.isatty()).shown() as progress:
-        found = list(
-            inspect_export(exports, lambda source: progress.stage(READING + source.name), held, sample)
-        )
+        progress.stage("reading")
+        found = list(inspect_export(exports, progress, held, sample))
         finish_inventory(held.inventory)
         progress.stage("comparing clocks")
         offsets = _clock_offsets(sample, held)

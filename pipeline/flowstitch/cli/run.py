@@ -5,30 +5,30 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowstitch.catalog import schema_root
 from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
 from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from click.shell_completion import CompletionItem
 
     from flowstitch.runner.pipeline import Options, Summary
-
-    Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXAMPLES = """\b
 Examples:
   flowstitch run export/ --out result/
   flowstitch run nodes/ "vpc-flow/*.gz" inventory/ --out result/ --overwrite
   flowstitch run export/ --out result/ --since 2026-11-23T00:44:00Z --until 2026-11-23T01:00:00Z
+  flowstitch run s3://bucket/exports/2026-11-23/ --out result/ --memory 4GiB
+  find exports/ -newer last-run -type f | flowstitch run @- --out result/
+  zcat conntrack.gz | grep 10.0.1.91 | flowstitch run - inventory/ --out result/
   flowstitch run export/ --out result/ --log json 2> run.log
 
 \b
@@ -42,24 +42,8 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     return [name for name in names if name.startswith(incomplete)]
 
 
-def reading_options(command: Command) -> Command:
-    """Options ``--threads`` and ``--max-rejects`` of a command that reads exports."""
-    command = click.option(
-        "--max-rejects",
-        metavar="SHARE",
-        type=click.FloatRange(0, 1),
-        help="Share of a source's rows that may be bad.  [default: 0.001]",
-    )(command)
-    return click.option(
-        "--threads",
-        metavar="N",
-        type=click.IntRange(1),
-        help="Files read at the same time.  [default: one per core]",
-    )(command)
-
-
-@click.command("run", epilog=EXAMPLES)
-@click.argument("exports", metavar="EXPORT...", nargs=-1, required=True)
+@click.command("run", epilog=EXAMPLES + FORMS)
+@exports_argument
 @click.option("--out", required=True, metavar="DIR", type=click.Path(), help="Directory of the result.")
 @click.option(
     "--dataplane",
@@ -90,9 +74,8 @@ def command(
 ) -> None:
     """Reconstruct the datapaths of an export into a result directory.
 
-    EXPORT is a directory, a file or a quoted glob: conntrack dumps and event streams, VPC flow logs, Kubernetes
-    and ENI inventory. Files are known by their content, whatever they are called; `flowstitch inspect` says how.
-    The result appears whole or not at all, and the same input gives the same bytes.
+    An export has conntrack dumps and event streams, VPC flow logs, load balancer logs, Kubernetes and ENI inventory.
+    Files are known by their content, whatever they are called; `flowstitch inspect` says how. The result appears whole or not at all, and the same input gives the same bytes.
     """
     summary = reconstruct(exports, Path(out), Progress(log, quiet=quiet), overwrite=overwrite, **wishes)
     _summarize(Path(out), summary)
@@ -106,13 +89,13 @@ def reconstruct(
 
     Parameters
     ----------
-    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads`` and ``max_rejects``; None is the default.
+    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads``, ``memory_bytes`` and ``max_rejects``; None is the default.
     """
     options = _options(**wishes)
     from flowstitch.runner.pipeline import run  # noqa: PLC0415
 
     with progress.shown():
-        summary = run(exports, out, options, overwrite=overwrite, listener=progress.stage)
+        summary = run(exports, out, options, overwrite=overwrite, listener=progress)
     tell_warnings(summary, progress)
     return summary
 

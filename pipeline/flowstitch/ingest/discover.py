@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -16,14 +16,13 @@ from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
 from flowstitch.ingest.model import ROW_KINDS, Source
-from flowstitch.ingest.overrides import EXPORT_TOML, read_overrides
+from flowstitch.ingest.places import File, find_files
 from flowstitch.ingest.sniff import CANONICAL_TABLE, Sniffed, sniff
-from flowstitch.runner.layout import CONVERT_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from flowstitch.ingest.overrides import Override
+    from flowstitch.ingest.places import Place
 
 # Two nodes can well have the same rules or settings; the same log twice is a copy.
 _PER_NODE = frozenset({"ipvs-rules", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl"})
@@ -31,7 +30,8 @@ _EPOCH = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{9})(?:\.(\d{1,6}))?(?![0-9A-Za-z]
 _ISO = re.compile(
     r"(?<!\d)(\d{4})-?([01]\d)-?([0-3]\d)[T_ -]([0-2]\d)[:-]?([0-5]\d)[:-]?([0-5]\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)?(?!\d)"
 )
-_GLOB = re.compile(r"[*?\[]")
+# Objects whose heads are asked for at the same time: what takes long is the way there and back.
+_OBJECTS_AT_ONCE = 16
 
 
 @dataclass
@@ -52,26 +52,12 @@ class Discovery:
     unreadable: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A file, the directory that its name counts from, and its override."""
-
-    path: Path
-    root: Path
-    override: Override
-
-    @property
-    def name(self) -> str:
-        return self.path.relative_to(self.root).as_posix()
-
-
 def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discovery:
     """Find and classify the files of exports.
 
     Parameters
     ----------
-    exports : directories (searched recursively), files and globs. Passed over within them: symbolic links, hidden
-        files, ``export.toml``, results of earlier runs, and the manifest beside converted tables.
+    exports : see ``find_files``.
     exclude : a directory to pass over, the output.
 
     Returns
@@ -82,11 +68,18 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
 
     Raises
     ------
-    UsageError : there is no such file or directory, no file in it, none of a known kind, or ``export.toml`` is wrong.
+    UsageError : see ``find_files``; or no file is of a known kind.
+    FlowstitchError : see ``find_files``.
     """
-    found = list(_unique(item for export in exports for item in _expand(export, exclude)))
+    files = find_files(exports, exclude=exclude)
     discovery = Discovery()
-    sources = [_source(item, name, discovery) for item, name in zip(found, _names(found), strict=True)]
+    sources = []
+    for file, (sniffed, readable) in zip(files, _look_into(files), strict=True):
+        if sniffed.note:
+            discovery.notes[file.name] = sniffed.note
+        if not readable:
+            discovery.unreadable.add(file.name)
+        sources.append(_source(file, sniffed))
     sources.sort(key=lambda source: source.name)
     _drop_duplicates(sources, discovery)
     if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
@@ -147,112 +140,23 @@ def _iso_micros(match: re.Match[str], zone: str) -> int | None:
     return _micros(epoch.days * 86400 + epoch.seconds, fraction)
 
 
-def _expand(export: str, exclude: Path | None) -> Iterator[_Found]:
-    if export.startswith(("s3://", "oss://")):
-        message = (
-            f"{export}: object stores cannot be read yet; copy the objects to a directory and name that."
-        )
-        raise UsageError(message)
-    path = Path(export)
-    if path.is_dir():
-        yield from _walk(path, exclude)
-    elif path.exists():
-        yield _found(path, path.parent)
-    elif _GLOB.search(export):
-        yield from _matches(path, exclude)
-    else:
-        message = f"there is no file or directory {export!r}."
-        raise UsageError(message)
+def _look_into(files: Sequence[File]) -> list[tuple[Sniffed, bool]]:
+    """What each file is, and whether it could be read."""
+    if all(isinstance(file.place, Path) for file in files):
+        return [_look(file) for file in files]
+    with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as pool:
+        return list(pool.map(_look, files))
 
 
-def _found(path: Path, root: Path) -> _Found:
-    return _Found(path, root, read_overrides(root / EXPORT_TOML).of(path.relative_to(root).as_posix()))
-
-
-def _matches(pattern: Path, exclude: Path | None) -> Iterator[_Found]:
-    fixed = next(index for index, part in enumerate(pattern.parts) if _GLOB.search(part))
-    root = Path(*pattern.parts[:fixed])
-    any_match = False
-    for match in sorted(root.glob(str(Path(*pattern.parts[fixed:])))):
-        if match.is_symlink() or _hidden(match.relative_to(root)):
-            continue
-        any_match = True
-        if match.is_dir():
-            yield from (replace(item, root=root) for item in _walk(match, exclude))
-        else:
-            yield _found(match, root)
-    if not any_match:
-        message = f"no file matches {str(pattern)!r}."
-        raise UsageError(message)
-
-
-def _hidden(path: PurePath) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _walk(root: Path, exclude: Path | None) -> Iterator[_Found]:
-    overrides = read_overrides(root / EXPORT_TOML)
-    out = None if exclude is None else exclude.resolve()
-    any_file = False
-    for folder, folders, files in os.walk(root):
-        here = Path(folder)
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and not _is_result(here / name, out)
-        )
-        for name in sorted(files):
-            path = here / name
-            if name.startswith(".") or path.is_symlink() or not path.is_file() or path == root / EXPORT_TOML:
-                continue
-            any_file = True
-            yield _Found(path, root, overrides.of(path.relative_to(root).as_posix()))
-    if not any_file:
-        message = f"{root}: got a directory without any file to read, expected exports in it."
-        raise UsageError(message)
-
-
-def _is_result(path: Path, out: Path | None) -> bool:
-    return path.resolve() == out or ((path / "run.json").is_file() and (path / "datapaths").is_dir())
-
-
-def _is_manifest(path: Path) -> bool:
-    """Whether a file is what ``flowstitch convert`` says of the tables beside it."""
-    return path.name == CONVERT_MANIFEST and (path.parent / "sources").is_dir()
-
-
-def _unique(found: Iterable[_Found]) -> Iterator[_Found]:
-    seen = set()
-    for item in found:
-        path = item.path.resolve()
-        if path not in seen and not _is_manifest(path):
-            seen.add(path)
-            yield item
-
-
-def _names(found: Sequence[_Found]) -> list[str]:
-    """Names relative to the EXPORTs; where two files would have the same, both are told apart by the folders above."""
-    names = [item.name for item in found]
-    more = 1
-    while True:
-        taken = Counter(names)
-        if len(taken) == len(names):
-            return names
-        for place, item in enumerate(found):
-            if taken[names[place]] > 1:
-                parts = item.path.resolve().parts
-                names[place] = "/".join(parts[-len(PurePath(item.name).parts) - more :]).lstrip("/")
-        more += 1
-
-
-def _source(item: _Found, name: str, discovery: Discovery) -> Source:
-    override, size = item.override, 0
+def _look(file: File) -> tuple[Sniffed, bool]:
     try:
-        size = item.path.stat().st_size
-        sniffed = sniff(read_head(item.path), item.path)
+        return sniff(read_head(file.place), file.place), True
     except OSError as error:
-        sniffed = Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}.")
-        discovery.unreadable.add(name)
-    if sniffed.note:
-        discovery.notes[name] = sniffed.note
+        return Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}."), False
+
+
+def _source(file: File, sniffed: Sniffed) -> Source:
+    override = file.override
     if sniffed.kind == CANONICAL_TABLE:
         # it says itself what it is
         override = replace(override, kind=None, dialect=None)
@@ -266,13 +170,13 @@ def _source(item: _Found, name: str, discovery: Discovery) -> Source:
         dialect = dialect if alike else override.default_dialect
         kind = override.kind
     return Source(
-        path=item.path,
-        name=name,
-        size_bytes=size,
+        path=file.place,
+        name=file.name,
+        size_bytes=file.size_bytes,
         kind=kind,
         dialect=dialect if override.dialect is None else override.dialect,
-        node=node_of(PurePath(name)) or node_of(item.path) if override.node is None else override.node,
-        taken_at=taken_at_of(item.path.name, override.timezone)
+        node=node_of(PurePath(file.name)) or node_of(file.given) if override.node is None else override.node,
+        taken_at=taken_at_of(file.given.name, override.timezone)
         if override.taken_at is None
         else override.taken_at,
         timezone=override.timezone,
@@ -300,7 +204,7 @@ def _drop_duplicates(sources: Sequence[Source], discovery: Discovery) -> None:
     discovery.duplicates = sorted(dropped.items())
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Place) -> str:
     digest = hashlib.blake2b(digest_size=32)
     try:
         with path.open("rb") as file:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,15 +14,16 @@ from flowstitch.ingest.holdings import Holdings
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account
 from flowstitch.ingest.read import read_source
 from flowstitch.ingest.sniff import CANONICAL_TABLE, is_parquet
+from flowstitch.ingest.watched import AtHand
 from flowstitch.normalize.columns import NULL_TIME, Pools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.discover import Discovery
     from flowstitch.ingest.model import Source
+    from flowstitch.ingest.watched import Listener
 
 READ_BYTES = 1 << 22
 # A node that carries traffic is not silent for so long, and an ENI without any has a NODATA row for every window.
@@ -76,19 +76,9 @@ class Sample:
             self.rows[table] += part["line"].shape[0]
 
 
-class _Head:
-    """The first bytes of a file in the place of its path."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def open(self, mode: str) -> BinaryIO:  # noqa: ARG002 - as pathlib has it
-        return io.BytesIO(self._content)
-
-
 def inspect_export(
     exports: Sequence[str],
-    progress: Callable[[Source], None] | None = None,
+    listener: Listener | None = None,
     held: Holdings | None = None,
     sample: Sample | None = None,
 ) -> Iterator[Inspection]:
@@ -96,8 +86,8 @@ def inspect_export(
 
     Parameters
     ----------
-    exports : directories, files and globs, see ``discover``.
-    progress : called with each source before it is read, at most ``READ_BYTES`` of its content.
+    exports : see ``find_files``.
+    listener : is told of each file when it was looked into, as if all of it was read; it is ``READ_BYTES`` at most.
     held : takes note of everything that is read; its inventory is still to be finished when all files are.
     sample : keeps rows of what is read.
 
@@ -107,10 +97,12 @@ def inspect_export(
     """
     discovery = discover(exports)
     held, sample = held or Holdings(), sample or Sample()
+    if listener is not None:
+        listener.sources(len(discovery.sources), sum(source.size_bytes for source in discovery.sources))
     for source in discovery.sources:
-        if progress is not None:
-            progress(source)
         found = _inspect(source, discovery, held, sample)
+        if listener is not None:
+            listener.read(source.size_bytes)
         held.note(source)
         if found.rows is None or not found.whole or source.kind == CANONICAL_TABLE:
             held.unread.add((source.kind, source.node))
@@ -154,7 +146,7 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings, sample: Sampl
     if not found.whole:
         content = content[: content.rfind(b"\n", 0, READ_BYTES) + 1]
         account.warnings.append(f"rows, span and gaps are of its first {READ_BYTES >> 20} MiB.")
-    _read(replace(source, path=cast("Path", _Head(content))), found, account, held, sample)
+    _read(replace(source, path=AtHand(source.path, content)), found, account, held, sample)
     account.warnings += torn
     found.incomplete = account.incomplete or bool(torn)
     return found

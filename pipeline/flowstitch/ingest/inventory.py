@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
 
-MAX_DOCUMENT_BYTES = 1 << 30
 TORN_DOCUMENT = "torn document"
 INVENTORY_KINDS = ("enis", "ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "kubernetes", "sysctl")
 _NODE_KINDS = {"ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl"}
@@ -58,7 +57,7 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
     elif source.kind == "sysctl":
         read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
     else:
-        document = read_document(source.path, account, MAX_DOCUMENT_BYTES)
+        document = read_document(source.path, account)
         if document is not None:
             _read_items(document, _reader(source, account, inventory), account)
 

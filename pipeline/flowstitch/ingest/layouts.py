@@ -42,8 +42,8 @@ def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
     ----------
     dialect : of form ``delimited``: a header has all names of its ``match``.
     """
-    # every such dialect has columns of addresses, and no value has such a word
-    if b"addr" not in text.lower():
+    # every such dialect has columns of addresses, and no value has such a word; a line of JSON has it in its keys
+    if b"addr" not in text.lower() or text.lstrip().startswith(b"{"):
         return None
     decoded = text.decode("utf-8", "replace")
     for separator in dialect["separators"]:

@@ -107,5 +107,5 @@ def _tell_apart(items: Sequence[SourceRows], fixed: int, pools: Pools) -> None:
 
 
 def _longer_name(source: Source, folders: int) -> str:
-    parts = source.path.resolve().parts[1:]
+    parts = source.path.parts[1:]
     return "/".join([*parts[-folders:], source.name])

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from flowstitch.ingest.places import Place
 
 MAX_REJECT_BYTES = 1024
 # Rejected rows of a source that are kept; the others are counted.
 MAX_REJECTS_KEPT = 10_000
+DEFAULT_WHOLE_BYTES = 1 << 30
 # Kinds whose rows are rows of a canonical table; every other known kind is inventory.
 ROW_KINDS = {
     "conntrack-list": "conntrack",
@@ -35,7 +36,7 @@ class Source:
 
     Attributes
     ----------
-    path : where it is.
+    path : where its bytes are.
     name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
     size_bytes : size as stored.
     kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``lb-access-log``, ``ipvs-rules``, ``kubernetes``,
@@ -48,7 +49,7 @@ class Source:
         ``export.toml``; empty when not given.
     """
 
-    path: Path
+    path: Place
     name: str
     size_bytes: int
     kind: str
@@ -81,6 +82,7 @@ class Account:
     lines : for inventory sources the line or ordinal of each parsed row (canonical tables carry theirs).
     warnings : sentences for the user.
     incomplete : the file is torn or unreadable, or says that events were lost; the run ends with exit code 1.
+    whole_bytes : most content that reading may hold at once, where a form can only be read whole.
     """
 
     parsed: int = 0
@@ -90,6 +92,7 @@ class Account:
     lines: list[int] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     incomplete: bool = False
+    whole_bytes: int = field(default=DEFAULT_WHOLE_BYTES, compare=False)
 
     @property
     def rows(self) -> int:

@@ -16,9 +16,12 @@ from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
 from flowstitch.ingest.sniff import KINDS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from flowstitch.ingest.places import Place
 
 EXPORT_TOML = "export.toml"
+MAX_BYTES = 1 << 18
+# What tomllib takes for a key goes with the square of its parts.
+MAX_LINE_BYTES = 1 << 12
 _KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone", "columns", "delimiter")
 
 
@@ -64,24 +67,27 @@ class Overrides:
         return override
 
 
-def read_overrides(path: Path) -> Overrides:
+def read_overrides(path: Place) -> Overrides:
     """Read an ``export.toml``.
-
-    Parameters
-    ----------
-    path : the file; there need not be one.
 
     Raises
     ------
-    UsageError : it is not TOML, or has a key or value that is not known, with the nearest name.
+    UsageError : it cannot be read, is larger than ``MAX_BYTES`` or has a line longer than ``MAX_LINE_BYTES``, is not
+        TOML, or has a key or value that is not known, with the nearest name.
     """
-    if not path.is_file():
-        return Overrides()
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = f"{path}: got what is no TOML: {error}."
-        raise UsageError(message) from error
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    if len(content) > MAX_BYTES or max(map(len, content.split(b"\n"))) > MAX_LINE_BYTES:
+        raise UsageError(
+            f"{path}: got more than {MAX_BYTES >> 10} KiB, or a line of more than {MAX_LINE_BYTES >> 10}; expected some tables [[source]]."
+        )
+    try:
+        raw = tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: got what is no TOML: {error}.") from error
     for key in raw:
         if key != "source":
             raise _at(path, unknown_name("key", key, ["source"]))
@@ -92,7 +98,7 @@ def read_overrides(path: Path) -> Overrides:
     return Overrides([(_text(path, table, "match"), _values(path, table)) for table in tables])
 
 
-def _values(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+def _values(path: Place, table: dict[str, Any]) -> dict[str, Any]:
     for key in table:
         if key not in _KEYS:
             raise _at(path, unknown_name("key of [[source]]", key, _KEYS))
@@ -119,7 +125,7 @@ def _values(path: Path, table: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _text(path: Path, table: dict[str, Any], key: str) -> str:
+def _text(path: Place, table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     if not isinstance(value, str) or not value:
         message = f"{path}: {key!r} of [[source]]: got {value!r}, expected text."
@@ -127,7 +133,7 @@ def _text(path: Path, table: dict[str, Any], key: str) -> str:
     return value
 
 
-def _columns(path: Path, value: object) -> tuple[str, ...]:
+def _columns(path: Place, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
         message = f"{path}: 'columns' of [[source]]: got {value!r}, expected a list of names."
         raise UsageError(message)
@@ -140,7 +146,7 @@ def _columns(path: Path, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _time(path: Path, value: object) -> int:
+def _time(path: Place, value: object) -> int:
     stamp = value
     if isinstance(value, str):
         try:
@@ -148,12 +154,12 @@ def _time(path: Path, value: object) -> int:
         except ValueError:
             stamp = None
     if isinstance(stamp, datetime) and stamp.tzinfo is not None:
-        return round(stamp.timestamp() * 1_000_000)
+        stamp = stamp.timestamp()
     if isinstance(stamp, (int, float)) and not isinstance(stamp, bool) and 0 <= stamp < 1 << 36:
         return round(stamp * 1_000_000)
     message = f"{path}: 'taken_at': got {str(value)!r}, expected epoch seconds or a time with its offset, 2026-11-23T00:47:23Z."
     raise UsageError(message)
 
 
-def _at(path: Path, error: UsageError) -> UsageError:
+def _at(path: Place, error: UsageError) -> UsageError:
     return UsageError(f"{path}: {error}")

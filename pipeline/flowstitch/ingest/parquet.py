@@ -13,7 +13,8 @@ from flowstitch.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+    from flowstitch.ingest.places import Place
 
 # What a row group may take; ours have ``ROW_GROUP_ROWS`` rows.
 MAX_GROUP_ROWS = 1 << 20
@@ -24,27 +25,27 @@ _MAX_FOOTER_BYTES = 1 << 26
 _MAX_SENTENCE = 200
 
 
-def table_of(path: Path) -> str:
+def table_of(path: Place) -> str:
     """Name of the table that a Parquet file says it holds, '' when it says nothing; ``OSError`` when it cannot be read."""
     with _opened(path) as file:
         return _said(file, TABLE_KEY)
 
 
-def columns_of(path: Path) -> list[str]:
+def columns_of(path: Place) -> list[str]:
     """Names of the columns of a Parquet file; ``OSError`` when it cannot be read."""
     with _opened(path) as file:
         names: list[str] = file.schema_arrow.names
         return names
 
 
-def rows_of(path: Path) -> int:
+def rows_of(path: Place) -> int:
     """Rows of a Parquet file; ``OSError`` when it cannot be read."""
     with _opened(path) as file:
         rows: int = file.metadata.num_rows
         return rows
 
 
-def read_groups(path: Path, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read_groups(path: Place, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Rows of a file of the table ``name``, one row group after the other.
 
     Parameters
@@ -68,7 +69,7 @@ def read_groups(path: Path, name: str, columns: Sequence[str] | None = None) -> 
             yield file.read_row_group(number, wanted, use_threads=False).select(wanted)
 
 
-def read_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Some columns of a file of whatever table, ``BATCH_ROWS`` rows at a time; ``OSError`` when it cannot be read."""
     with _opened(path) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
@@ -86,7 +87,7 @@ def readable() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+def _opened(path: Place) -> Iterator[pq.ParquetFile]:
     with (
         readable(),
         path.open("rb") as raw,
@@ -104,7 +105,7 @@ def _said(file: pq.ParquetFile, key: bytes) -> str:
     return ((file.schema_arrow.metadata or {}).get(key) or b"").decode("utf-8", "backslashreplace")
 
 
-def _check(file: pq.ParquetFile, path: Path, name: str) -> None:
+def _check(file: pq.ParquetFile, path: Place, name: str) -> None:
     again = "convert the export again with this version of flowstitch."
     version = _said(file, VERSION_KEY)
     if version != TABLES_VERSION:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from flowstitch.ingest.content import read_blocks
@@ -12,30 +11,30 @@ from flowstitch.ingest.sniff import is_parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
+
+    from flowstitch.ingest.places import File, Place
 
 
-def find_source(exports: Sequence[Path], name: str) -> Path | None:
-    """File of the source of that name; None when it is in none of the exports.
+def find_source(files: Sequence[File], name: str) -> Place | None:
+    """Where the source of that name is; None when it is not among the files.
 
     Parameters
     ----------
-    exports : what the run was given: directories or files, in order.
-    name : a ``source`` of the result; what leads out of the export is never opened.
+    files : of the exports that the run was given, or of some of them.
+    name : a ``source`` of the result.
     """
-    inner = PurePosixPath(name)
-    if inner.is_absolute() or ".." in inner.parts:
-        return None
-    # a file counts from its folder, and files of one name carry their folders in it
-    for export in exports:
-        for root in (export, *export.absolute().parents[: len(inner.parts)]):
-            path = root / inner
-            if path.is_file() and path.resolve().is_relative_to(export.resolve()):
-                return path
+    for file in files:
+        if file.name == name:
+            return file.place
+    # files of one name carry the folders above them in it, where both were in the run
+    parts = tuple(name.split("/"))
+    for file in files:
+        if f"/{name}".endswith(f"/{file.name}") and file.place.parts[-len(parts) :] == parts:
+            return file.place
     return None
 
 
-def read_lines(path: Path, numbers: Iterable[int]) -> dict[int, bytes]:
+def read_lines(path: Place, numbers: Iterable[int]) -> dict[int, bytes]:
     """Lines of a file by number from 1, cut at ``MAX_REJECT_BYTES``; those that it does not have are left out.
 
     Parameters

@@ -8,19 +8,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flowstitch.ingest.discover import discover
+from flowstitch.ingest.memory import WHOLE_SHARE, default_memory
 from flowstitch.ingest.merge import SourceRows, merge_sources
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account, Inventory, Source
 from flowstitch.ingest.parts import Parts, Scratch
 from flowstitch.ingest.sniff import CANONICAL_TABLE
+from flowstitch.ingest.watched import watched
 from flowstitch.normalize.columns import concat_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
     from flowstitch.arrays import Columns
     from flowstitch.ingest.conntrack_times import FileTimes
+    from flowstitch.ingest.watched import Listener
     from flowstitch.normalize.columns import Pools
 
 
@@ -66,18 +69,21 @@ def read_export(
     *,
     threads: int = 1,
     exclude: Path | None = None,
-    progress: Callable[[Source], None] | None = None,
+    memory_bytes: int | None = None,
+    listener: Listener | None = None,
     scratch: Scratch | None = None,
 ) -> Export:
     """Read every file of the exports.
 
     Parameters
     ----------
-    exports : directories, files and globs, see ``discover``.
+    exports : see ``find_files``.
     pools : get the addresses and names.
     threads : files that are read, and blocks that are parsed, at the same time; the rows and their order do not depend on it.
     exclude : a directory to pass over, the output.
-    progress : called with each source that has been read, from whichever thread read it.
+    memory_bytes : memory that reading may take, by default half of the machine's; what can only be read whole may have
+        ``WHOLE_SHARE`` of it.
+    listener : is told how much is to be read and how much was.
     scratch : keeps the rows; in memory without.
 
     Returns
@@ -90,8 +96,15 @@ def read_export(
     UsageError : see ``discover``.
     """
     discovery = discover(exports, exclude=exclude)
+    if listener is not None:
+        listener.sources(len(discovery.sources), sum(source.size_bytes for source in discovery.sources))
+    whole_bytes = (memory_bytes or default_memory()) // WHOLE_SHARE
     canonical = [source for source in discovery.sources if source.kind == CANONICAL_TABLE]
-    read = [SourceRows(source, Account()) for source in discovery.sources if source.kind != CANONICAL_TABLE]
+    read = [
+        SourceRows(source, Account(whole_bytes=whole_bytes))
+        for source in discovery.sources
+        if source.kind != CANONICAL_TABLE
+    ]
     copies: dict[str, list[str]] = {}
     for left, kept in discovery.duplicates:
         copies.setdefault(kept, []).append(left)
@@ -108,19 +121,17 @@ def read_export(
 
         def read_rows(item: SourceRows) -> None:
             if item.source.kind in ROW_KINDS:
-                item.parts = _read_rows(item.source, pools, item.account, workers, scratch)
-                if progress is not None:
-                    progress(item.source)
+                with watched(item.source, listener) as source:
+                    item.parts = _read_rows(source, pools, item.account, workers, scratch)
 
         list(files.map(read_rows, read))
     inventory = Inventory()
-    restored, torn = _read_tables(canonical, pools, inventory, progress)
+    restored, torn = _read_tables(canonical, pools, inventory, listener)
     # one after the other: the order of the inventory's rows is that of the files
     for item in read:
         if item.source.kind not in ROW_KINDS:
-            _read_facts(item.source, item.account, inventory)
-            if progress is not None:
-                progress(item.source)
+            with watched(item.source, listener) as source:
+                _read_facts(source, item.account, inventory)
     return _assemble(merge_sources([*read, *torn], restored, pools), inventory)
 
 
@@ -191,13 +202,13 @@ def _read_rows(
 
 
 def _read_tables(
-    files: Sequence[Source], pools: Pools, inventory: Inventory, progress: Callable[[Source], None] | None
+    files: Sequence[Source], pools: Pools, inventory: Inventory, listener: Listener | None
 ) -> tuple[list[SourceRows], list[SourceRows]]:
     if not files:
         return [], []
     from flowstitch.ingest.tables import read_tables  # noqa: PLC0415
 
-    return read_tables(files, pools, inventory, progress)
+    return read_tables(files, pools, inventory, listener)
 
 
 def _read_facts(source: Source, account: Account, inventory: Inventory) -> None:

@@ -12,7 +12,7 @@ from flowstitch.ingest.layouts import DELIMITED, QUOTED, dialect_of_names, find_
 from flowstitch.ingest.sniff_json import sniff_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from flowstitch.ingest.places import Place
 
 KINDS = (
     "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "kubernetes",
@@ -32,7 +32,7 @@ class Sniffed(NamedTuple):
     note: str = ""
 
 
-def sniff(head: bytes, path: Path | None = None) -> Sniffed:
+def sniff(head: bytes, path: Place | None = None) -> Sniffed:
     """Kind and dialect by the first line that is of a known kind.
 
     Parameters
@@ -68,7 +68,7 @@ def sniff(head: bytes, path: Path | None = None) -> Sniffed:
     return Sniffed(*found) if found else Sniffed("unknown", "", note)
 
 
-def is_parquet(path: Path) -> bool:
+def is_parquet(path: Place) -> bool:
     """Whether a file is Parquet, which is no text and no stream."""
     with path.open("rb") as file:
         return file.read(len(_PARQUET)) == _PARQUET
@@ -92,7 +92,7 @@ def _why_unread(lines: list[bytes]) -> str:
     return ""
 
 
-def _sniff_parquet(path: Path) -> Sniffed:
+def _sniff_parquet(path: Place) -> Sniffed:
     from flowstitch.ingest.parquet import columns_of, table_of  # noqa: PLC0415 - few exports have any
 
     name = table_of(path)

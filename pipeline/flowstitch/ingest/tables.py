@@ -16,13 +16,15 @@ from flowstitch.ingest.facts import FACT_TABLES, note_dump, take_rows
 from flowstitch.ingest.merge import SourceRows
 from flowstitch.ingest.model import ROW_TABLES, Account, Inventory, Reject, Source
 from flowstitch.ingest.parquet import read_groups, readable
+from flowstitch.ingest.watched import watched
 from flowstitch.normalize.columns import from_arrow, take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from flowstitch.arrays import Columns
+    from flowstitch.ingest.places import Place
+    from flowstitch.ingest.watched import Listener
     from flowstitch.normalize.columns import Pools
 
     Row = dict[str, Any]
@@ -58,7 +60,7 @@ def read_tables(
     files: Sequence[Source],
     pools: Pools,
     inventory: Inventory,
-    progress: Callable[[Source], None] | None = None,
+    listener: Listener | None = None,
 ) -> tuple[list[SourceRows], list[SourceRows]]:
     """Restore the sources of which conversions hold the rows.
 
@@ -68,7 +70,7 @@ def read_tables(
         the table, belong together.
     pools : get the addresses and names.
     inventory : gets the inventory.
-    progress : called with each file that has been read.
+    listener : is told of their bytes.
 
     Returns
     -------
@@ -80,15 +82,14 @@ def read_tables(
     ------
     UsageError : the tables are of another version, or of a result.
     """
-    conversions: dict[Path, _Conversion] = {}
+    conversions: dict[Place, _Conversion] = {}
     for file in files:
         conversions.setdefault(_directory(file), _Conversion([])).files.append(file)
     restored, torn = [], []
     for directory, conversion in conversions.items():
         for file in conversion.files:
-            _read_file(file, conversion, pools)
-            if progress is not None:
-                progress(file)
+            with watched(file, listener) as source:
+                _read_file(source, conversion, pools)
         restored += _restore(directory, conversion, inventory)
         torn += [
             SourceRows(file, Account(incomplete=True, warnings=[conversion.unread[file.name]]))
@@ -98,8 +99,8 @@ def read_tables(
     return restored, torn
 
 
-def _directory(file: Source) -> Path:
-    folder = file.path.absolute().parent
+def _directory(file: Source) -> Place:
+    folder = file.path.parent
     return folder.parent if folder.name == file.dialect else folder
 
 
@@ -147,7 +148,7 @@ def _plain_rows(name: str, data: pa.Table) -> list[Row]:
     return rows
 
 
-def _restore(directory: Path, conversion: _Conversion, inventory: Inventory) -> list[SourceRows]:
+def _restore(directory: Place, conversion: _Conversion, inventory: Inventory) -> list[SourceRows]:
     unread = {file.dialect for file in conversion.files if file.name in conversion.unread}
     whole = conversion.read - unread
     if "sources" not in whole:
@@ -183,7 +184,7 @@ def _restore(directory: Path, conversion: _Conversion, inventory: Inventory) -> 
     return list(items.values())
 
 
-def _source(directory: Path, row: Row) -> Source:
+def _source(directory: Place, row: Row) -> Source:
     return Source(
         directory, row["source"], row["size_bytes"] or 0, row["kind"] or "unknown", row["dialect"] or "", row["node"] or ""
     )  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def read(*exports: str | Path, threads: int = 1) -> dict[str, pa.Table]:
+def read(*exports: str | Path, threads: int = 1, memory_bytes: int | None = None) -> dict[str, pa.Table]:
     """Canonical tables of exports by name: rows of all logs (``conntrack``, ``flows``, …), ``sources``, ``rejects``, the inventory.
 
     Raises
@@ -26,7 +26,8 @@ def read(*exports: str | Path, threads: int = 1) -> dict[str, pa.Table]:
     UsageError when a path does not exist or holds nothing known.
     """
     pools = Pools()
-    export = read_sources([str(item) for item in exports], pools, threads=threads)
+    names = [str(item) for item in exports]
+    export = read_sources(names, pools, threads=threads, memory_bytes=memory_bytes)
     return {name: arrow_table(name, data, pools) for name, data in canonical_tables(export, pools).items()}
 
 
@@ -36,6 +37,7 @@ def convert(
     overwrite: bool = False,
     max_rejects: float = DEFAULT_MAX_REJECTS,
     threads: int = 1,
+    memory_bytes: int | None = None,
 ) -> Summary:
     """Write the canonical tables of exports into the directory ``out``, an export itself; see ``flowstitch convert``.
 
@@ -44,7 +46,9 @@ def convert(
     UsageError for wrong paths or an existing ``out``; FlowstitchError when writing fails.
     """
     names = [str(item) for item in exports]
-    return run_conversion(names, Path(out), overwrite=overwrite, max_rejects=max_rejects, threads=threads)
+    return run_conversion(
+        names, Path(out), overwrite=overwrite, max_rejects=max_rejects, threads=threads, memory_bytes=memory_bytes
+    )  # fmt: skip
 
 
 def run(

@@ -14,12 +14,11 @@ from flowstitch.runner.sources import export_tables, judge_sources, provenance, 
 from flowstitch.runner.write import atomic_directory, write_json, write_parts, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flowstitch.ingest.read import Export
-
-    Listener = Callable[[str], None]
+    from flowstitch.ingest.watched import Listener
 
 # Beyond it rows wait on the disk that the tables go to.
 ROWS_IN_MEMORY_BYTES = 1 << 27
@@ -31,6 +30,7 @@ def convert(
     *,
     max_rejects: float = DEFAULT_MAX_REJECTS,
     threads: int = 1,
+    memory_bytes: int | None = None,
     overwrite: bool = False,
     listener: Listener | None = None,
 ) -> Summary:
@@ -44,8 +44,9 @@ def convert(
     ----------
     max_rejects : share of a source's rows that may be rejected before the conversion counts as incomplete.
     threads : files that are read at the same time.
+    memory_bytes : see ``read_export``.
     overwrite : replace an earlier conversion.
-    listener : is told the name of each stage as it begins, and of each file that was read.
+    listener : is told how far it is.
 
     Raises
     ------
@@ -58,7 +59,13 @@ def convert(
     ):
         stages("reading")
         export = read_sources(
-            exports, pools, threads=threads, exclude=out, listener=listener, scratch=scratch
+            exports,
+            pools,
+            threads=threads,
+            exclude=out,
+            memory_bytes=memory_bytes,
+            listener=listener,
+            scratch=scratch,
         )
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.ingest.addresses import build_addresses
+from flowstitch.ingest.memory import default_memory
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
@@ -23,11 +24,12 @@ from flowstitch.runner.sources import export_tables, judge_sources, provenance, 
 from flowstitch.runner.write import atomic_directory, write_json, write_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flowstitch.arrays import Columns
     from flowstitch.ingest.read import Export
+    from flowstitch.ingest.watched import Listener
     from flowstitch.join.reconstruct import Reconstruction
 
 DEFAULT_DATAPLANE = "terway-eniip"
@@ -45,6 +47,7 @@ class Options:
     since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
     max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
     threads : how many threads read; the result does not depend on it.
+    memory_bytes : see ``read_export``.
     """
 
     dataplane: str = DEFAULT_DATAPLANE
@@ -52,6 +55,7 @@ class Options:
     until: int | None = None
     max_rejects: float = DEFAULT_MAX_REJECTS
     threads: int = 1
+    memory_bytes: int | None = None
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Summary:
 class Stages:
     """Times the stages of a run and tells them to whoever listens."""
 
-    def __init__(self, listener: Callable[[str], None] | None = None) -> None:
+    def __init__(self, listener: Listener | None = None) -> None:
         self._listener = listener
         self._current: tuple[str, float] | None = None
         self.durations_s: dict[str, float] = {}
@@ -83,7 +87,7 @@ class Stages:
         self.end()
         self._current = name, time.perf_counter()
         if self._listener:
-            self._listener(name)
+            self._listener.stage(name)
 
     def end(self) -> None:
         """End the current stage."""
@@ -94,7 +98,7 @@ class Stages:
 
 
 def run(
-    exports: Sequence[str], out: Path, options: Options, *, overwrite: bool = False, listener: Callable[[str], None] | None = None
+    exports: Sequence[str], out: Path, options: Options, *, overwrite: bool = False, listener: Listener | None = None
 ) -> Summary:  # fmt: skip
     """Reconstruct the datapaths of exports into the result directory ``out``.
 
@@ -136,9 +140,11 @@ def run(
 
 
 def _read(
-    exports: Sequence[str], out: Path, options: Options, pools: Pools, listener: Callable[[str], None] | None
+    exports: Sequence[str], out: Path, options: Options, pools: Pools, listener: Listener | None
 ) -> Export:
-    export = read_sources(exports, pools, threads=options.threads, exclude=out, listener=listener)
+    export = read_sources(
+        exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener
+    )  # fmt: skip
     if options.since is not None or options.until is not None:
         for name, span in ROW_TABLES.items():
             export.rows[name] = _within(export, export.rows[name], span, options, pools)
@@ -192,5 +198,6 @@ def _log(options: Options, summary: Summary) -> dict[str, Any]:
         "host": platform.node(),
         "python": platform.python_version(),
         "threads": options.threads,
+        "memory_bytes": options.memory_bytes or default_memory(),
         "durations_s": summary.durations_s,
     }

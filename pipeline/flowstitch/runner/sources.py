@@ -16,12 +16,13 @@ from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flowstitch.arrays import Ints
     from flowstitch.ingest.parts import Scratch
     from flowstitch.ingest.read import Export
+    from flowstitch.ingest.watched import Listener
     from flowstitch.normalize.columns import Pools
 
 
@@ -31,22 +32,18 @@ def read_sources(
     *,
     threads: int = 1,
     exclude: Path | None = None,
-    listener: Callable[[str], None] | None = None,
+    memory_bytes: int | None = None,
+    listener: Listener | None = None,
     scratch: Scratch | None = None,
 ) -> Export:
-    """Read exports, see ``read_export``, and put their inventory in order.
-
-    Parameters
-    ----------
-    listener : is told ``reading <name>`` of each source that was read, from several threads at once.
-    scratch : keeps the rows; in memory without.
-    """
+    """Read exports, see ``read_export``, and put their inventory in order."""
     export = read_export(
         exports,
         pools,
         threads=threads,
         exclude=exclude,
-        progress=(lambda source: listener(f"reading {source.name}")) if listener else None,
+        memory_bytes=memory_bytes,
+        listener=listener,
         scratch=scratch,
     )
     finish_inventory(export.inventory)

@@ -1,0 +1,45 @@
+"""How much memory reading may take."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from flowstitch.errors import UsageError
+
+# A document that is parsed takes some six times its size, and its text once more.
+WHOLE_SHARE = 8
+LEAST_BYTES = 1 << 26
+_CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT])?(I)?B?")
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
+
+
+def default_memory() -> int:
+    """Half of the memory of the machine, or of what the control group of the process may have, bytes."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = int(_CGROUP_LIMIT.read_text())
+    except (OSError, ValueError):
+        # no control groups, or 'max'
+        limit = machine
+    return min(machine, limit) // 2
+
+
+def parse_size(text: str, option: str) -> int:
+    """Bytes of a size such as ``4GiB``, ``1.5 GB`` or ``512M``: powers of 1024, of 1000 where only ``B`` follows.
+
+    Raises
+    ------
+    UsageError : it is no size, or less than ``LEAST_BYTES``.
+    """
+    found = _SIZE.fullmatch(text.strip().upper())
+    if found is None:
+        raise UsageError(f"{option}: got {text!r}, expected a size like 4GiB or 512MB.")
+    number, unit, binary = found.groups()
+    decimal = unit is not None and binary is None and text.strip().upper().endswith("B")
+    size = int(float(number) * (1000 if decimal else 1024) ** _POWERS.get(unit or "", 0))
+    if size < LEAST_BYTES:
+        raise UsageError(f"{option}: got {text!r}, expected at least {LEAST_BYTES >> 20}MiB.")
+    return size

@@ -1,0 +1,50 @@
+"""Sizes as they are written, and how much memory there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flowstitch.errors import UsageError
+from flowstitch.ingest import memory
+from flowstitch.ingest.memory import LEAST_BYTES, default_memory, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4GiB", 4 << 30), ("4 gib", 4 << 30), ("4G", 4 << 30), ("4gi", 4 << 30), ("4GB", 4_000_000_000), ("1.5GiB", 3 << 29),
+        ("512M", 512 << 20), ("512MB", 512_000_000), ("2TiB", 2 << 40), ("99999K", 99999 << 10), (" 67108864 ", 1 << 26),
+        ("67108864B", 1 << 26),
+    ],
+)  # fmt: skip
+def test_sizes(text: str, size: int) -> None:
+    assert parse_size(text, "--memory") == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "GiB", "4 apples", "-4GiB", "4,5GiB", "4GiBs", "1e9", "9" * 400, "0x10", "nan", "4G B"]
+)
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--memory: got .*, expected a size like 4GiB or 512MB\."):
+        parse_size(text, "--memory")
+
+
+@pytest.mark.parametrize("text", ["0", "63MiB", "1", "64MB"])
+def test_too_little(text: str) -> None:
+    with pytest.raises(UsageError, match="expected at least 64MiB"):
+        parse_size(text, "--memory")
+
+
+def test_half_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(memory, "_CGROUP_LIMIT", limit)
+    machine = default_memory()
+    assert machine >= LEAST_BYTES
+    limit.write_text("max\n")
+    assert default_memory() == machine
+    limit.write_text(f"{machine}\n")
+    assert default_memory() == machine // 2
+    limit.write_text(f"{machine * 8}\n")
+    assert default_memory() == machine
