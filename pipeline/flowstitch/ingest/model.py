@@ -131,12 +131,12 @@ class IpRule:
 
 @dataclass(frozen=True)
 class IpvsService:
-    """One virtual service of a node's IPVS table with its real servers as (address, port, weight)."""
+    """One virtual service of a node's IPVS table with its real servers as (address, port, weight or None: not known)."""
 
     protocol: str
     ip: str
     port: int
-    servers: tuple[tuple[str, int, int], ...]
+    servers: tuple[tuple[str, int, int | None], ...]
 
 
 @dataclass

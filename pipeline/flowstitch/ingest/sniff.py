@@ -123,7 +123,8 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
         (
             "ipvs-rules",
             "",
-        ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)",
+        ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)"
+        r"|IP Virtual Server version \d|Prot\s+LocalAddress:Port\s",
         ("ipvs-connections", ""): r"\s*pro\s+expire\s+state\s+source\s+virtual\s+destination",
         ("sysctl", ""): r"(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm)(?:\.[\w/-]+)+\s*=",
     }
