@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flowstitch.ingest.snapshots import Snapshot
+
 MAX_REJECT_BYTES = 1024
 # Rejected rows of a source that are kept; the others are counted.
 MAX_REJECTS_KEPT = 10_000
@@ -168,13 +170,15 @@ class Inventory:
     ``tables`` has rows for ``nodes``, ``enis``, ``pods``, ``services`` and ``endpoints``: dictionaries with
     exactly the fields of that table in ``schemas/tables``. Addresses are canonical text, lists are sorted
     lists of text, times are microseconds since the epoch or None, everything unknown is None. ``facts`` is
-    by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``.
+    by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``. ``snapshots`` are lists
+    of Kubernetes with a time, in the order they were read, until ``finish_inventory`` makes rows of them.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {name: [] for name in ("nodes", "enis", "pods", "services", "endpoints")}
     )
     facts: dict[str, NodeFacts] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
 
     def of_node(self, node: str) -> NodeFacts:
         """Facts of a node, empty when it is new."""

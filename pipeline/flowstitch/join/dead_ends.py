@@ -78,7 +78,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     """Rows of the table ``dead_ends``.
 
     A service is a dead end on every node while it has no ready endpoint of the address's family, and, under policy
-    Local, on every node while it has none there. A node's IPVS table decides: a virtual service with a real server of
+    Local, on every node while it has none there; an endpoint that may have been ready is enough that nothing is expected. A node's IPVS table decides: a virtual service with a real server of
     weight above 0 is no dead end, one without is proven to be one (the schedulers pass over weight 0, ip_vs_rr.c and
     its like; kube-proxy gives it to servers that are going away). A listing without weights decides only where there is
     no real server at all. Such a table has no time: it proves the only stretch that policy and endpoints expect, or all
@@ -148,10 +148,11 @@ def _read_tables(inventory: Inventory, nodes: dict[str, _Node]) -> _Tables:
 
 
 def _endpoints(inventory: Inventory) -> dict[tuple[str, str, str | None, int], _Ready]:
-    """When endpoints are ready, by service, protocol, name of the port and family, as kube-proxy matches them."""
+    """When endpoints are or may be ready, by service, protocol, name of the port and family, as kube-proxy matches them."""
     spans: dict[tuple[str, str, str | None, int], dict[str | None, list[Span]]] = {}
     for row in inventory.tables["endpoints"]:
-        if row["ready"] and row["port"] is not None:
+        # whose readiness is not known may be ready
+        if row["ready"] is not False and row["port"] is not None:
             key = (row["service"], row["protocol"], row["port_name"], _family(row["endpoint_ip"]))
             spans.setdefault(key, {}).setdefault(row["node"], []).append(interval(row))
     return {
