@@ -80,9 +80,9 @@ class Cluster:
     directory: Path
     inventory: Inventory = field(default_factory=Inventory)
 
-    def at(self, second: float | None, document: object) -> None:
+    def at(self, second: float | None, document: object, node: str = "") -> None:
         taken_at = None if second is None else round((EPOCH + second) * S)
-        read(self.directory, document, "kubernetes", self.inventory, taken_at=taken_at)
+        read(self.directory, document, "kubernetes", self.inventory, taken_at=taken_at, node=node)
 
     def rows(self, table: str) -> list[Row]:
         finish_inventory(self.inventory)
@@ -276,14 +276,28 @@ def test_whatever_is_a_list_tells_what_is_gone(cluster: Cluster, shape: object) 
     assert cluster.told("pods", "name")[:2] == [("p", None, just_after(100)), ("q", None, None)]
 
 
-def test_an_object_alone_is_seen_at_its_time(cluster: Cluster) -> None:
-    cluster.at(100, service("Cluster"))
-    cluster.at(200, service("Local"))
+@pytest.mark.parametrize("indent", [None, 4])
+def test_an_object_alone_is_seen_at_its_time(cluster: Cluster, indent: int | None) -> None:
+    cluster.at(100, json.dumps(service("Cluster"), indent=indent))
+    cluster.at(200, json.dumps(service("Local"), indent=indent))
     assert [row[0] for row in cluster.told("services", "external_traffic_policy")] == [
         "Cluster",
         None,
         "Local",
     ]
+
+
+def test_lists_of_nodes_say_nothing_of_each_other(cluster: Cluster) -> None:
+    for second in (100, 200):
+        for shift, node in enumerate(("n1", "n2")):
+            pods = [
+                pod(f"{node}-{name}", ip=f"10.0.{shift}.{name}", node=node)
+                for name in range(1 if second == 200 else 0, 2)
+            ]
+            cluster.at(second + shift, listed(*pods), node)
+    assert cluster.told("pods", "name") == [
+        ("n1-0", None, just_after(100)), ("n1-1", None, None), ("n2-0", None, just_after(101)), ("n2-1", None, None),
+    ]  # fmt: skip
 
 
 def test_lists_of_one_time_do_not_contradict_each_other(cluster: Cluster) -> None:
@@ -342,7 +356,7 @@ def settled(world: list[str | None], times: set[int], table: str) -> list[Row]:
         other = {name: "other" if name in {"name", "service"} else value for name, value in row.items()}
         taken = [Taken(table, "ns", "other", None, [other])]
         taken += [Taken(table, "ns", "p", None, [row])] if world[at] else []
-        keep(Dump(at * S, taken, 1, 1), inventory, lines=1, intact=True)
+        keep(Dump(at * S, "", taken, 1, 1), inventory, lines=1, intact=True)
     finish_inventory(inventory)
     return [row for row in inventory.tables[table] if "other" not in (row.get("name"), row.get("service"))]
 

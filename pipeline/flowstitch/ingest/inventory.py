@@ -98,7 +98,7 @@ def _reader(source: Source, account: Account, inventory: Inventory) -> _Reader:
 
 
 def _read_kubernetes(document: bytes, source: Source, account: Account, inventory: Inventory) -> None:
-    dump = Dump(source.taken_at)
+    dump = Dump(source.taken_at, source.node)
 
     def items(value: object) -> Iterator[object]:
         dump.values += 1

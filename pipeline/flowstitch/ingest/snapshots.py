@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
     Identity = tuple[Any, ...]
+    Scope = tuple[str, str, str]
 
 # Columns that say of which object a row is. The ports of a service are one object: they change together.
 _OBJECT = {
@@ -38,7 +39,7 @@ class Taken(NamedTuple):
     """What a file says of one object: its rows of a table, its namespace ('' if it is in none), name and creation time, µs."""
 
     table: str
-    scope: str
+    namespace: str
     name: str
     made: int | None
     rows: list[Row]
@@ -50,11 +51,12 @@ class Dump:
 
     Attributes
     ----------
-    taken_at : when the file was made, µs; None when that is not known.
+    taken_at : when the file was made, µs; None when that is not known. node : the node whose file it is, '' when it is of none.
     values : JSON values of the file. lists : those of them that are whole lists.
     """
 
     taken_at: int | None
+    node: str = ""
     objects: list[Taken] = field(default_factory=list)
     values: int = 0
     lists: int = 0
@@ -67,13 +69,13 @@ class Snapshot:
     Attributes
     ----------
     taken_at : µs.
-    seen : by table and scope, the rows of each object.
-    whole : tables and scopes of which every object is in ``seen``.
+    seen : the rows of each object by scope: table, node whose file it was in ('' if it was none's), namespace.
+    whole : scopes of which every object is in ``seen``.
     """
 
     taken_at: int
-    seen: dict[tuple[str, str], dict[Identity, list[Row]]] = field(default_factory=dict)
-    whole: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[Scope, dict[Identity, list[Row]]] = field(default_factory=dict)
+    whole: set[Scope] = field(default_factory=set)
 
 
 def keep(dump: Dump, inventory: Inventory, *, lines: int, intact: bool) -> None:
@@ -81,16 +83,17 @@ def keep(dump: Dump, inventory: Inventory, *, lines: int, intact: bool) -> None:
 
     A file without a time is none. Nor is a stream of objects (``kubectl get --watch``), whose changes have no times: it has
     an object twice, or several objects that do not stand one a line. A file that holds one object alone, a page of a
-    list, or a file of which not everything could be read, does not tell what was not there.
+    list, or a file of which not everything could be read, does not tell what was not there. Others do, for each kind
+    and namespace of which they have an object; the file of one node does not for the objects in the files of another.
 
     Parameters
     ----------
     lines : lines of the file that are not blank.
     intact : everything in the file could be read.
     """
-    named = {(taken.table, taken.scope, taken.name) for taken in dump.objects}
+    named = {(taken.table, taken.namespace, taken.name) for taken in dump.objects}
     listed = dump.lists == dump.values
-    by_line = dump.lists == 0 and dump.values == lines and len(named) == len(dump.objects)
+    by_line = dump.lists == 0 and dump.values in {1, lines} and len(named) == len(dump.objects)
     if dump.taken_at is None or not (listed or by_line):
         for taken in dump.objects:
             inventory.tables[taken.table] += taken.rows
@@ -108,8 +111,10 @@ def settle(inventory: Inventory) -> None:
     """
     moments = _moments(inventory.snapshots)
     inventory.snapshots.clear()
-    for table in _OBJECT:
-        rows = [row for scope in _scopes(table, moments) for row in _settle_scope(table, scope, moments)]
+    settled: dict[str, list[Row]] = {table: [] for table in _OBJECT}
+    for scope in sorted({scope for moment in moments for scope in moment.seen}):
+        settled[scope[0]] += _settle_scope(scope, moments)
+    for table, rows in settled.items():
         dated = {_object(table, row) for row in rows}
         others = inventory.tables[table]
         others[:] = [row for row in others if not row["undated"] or _object(table, row) not in dated]
@@ -123,13 +128,14 @@ def _object(table: str, row: Row) -> Identity:
 def _snapshot(dump: Dump, taken_at: int, before: Sequence[Snapshot]) -> Snapshot:
     snapshot = Snapshot(taken_at)
     for taken in dump.objects:
-        seen = snapshot.seen.setdefault((taken.table, taken.scope), {})
+        scope = (taken.table, dump.node, taken.namespace)
+        seen = snapshot.seen.setdefault(scope, {})
         rows: dict[Identity, list[Row]] = {}
         for row in taken.rows:
             rows.setdefault((*_object(taken.table, row), taken.made), []).append(row)
         for identity, of_object in rows.items():
             # most of a cluster stays as it is: one copy is enough
-            known = [one.seen.get((taken.table, taken.scope), {}).get(identity) for one in before]
+            known = [one.seen.get(scope, {}).get(identity) for one in before]
             seen[identity] = next((same for same in known if same == of_object), of_object)
     return snapshot
 
@@ -139,24 +145,19 @@ def _moments(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     moments: dict[int, Snapshot] = {}
     for snapshot in snapshots:
         moment = moments.setdefault(snapshot.taken_at, Snapshot(snapshot.taken_at))
-        for key, objects in snapshot.seen.items():
-            moment.seen.setdefault(key, {}).update(objects)
+        for scope, objects in snapshot.seen.items():
+            moment.seen.setdefault(scope, {}).update(objects)
         moment.whole |= snapshot.whole
     return [moments[taken_at] for taken_at in sorted(moments)]
 
 
-def _scopes(table: str, moments: Iterable[Snapshot]) -> list[str]:
-    return sorted({scope for moment in moments for name, scope in moment.seen if name == table})
-
-
-def _settle_scope(table: str, scope: str, moments: Iterable[Snapshot]) -> Iterator[Row]:
-    key = (table, scope)
-    telling = [(one.taken_at, one.seen[key], key in one.whole) for one in moments if key in one.seen]
+def _settle_scope(scope: Scope, moments: Iterable[Snapshot]) -> Iterator[Row]:
+    telling = [(one.taken_at, one.seen[scope], scope in one.whole) for one in moments if scope in one.seen]
     for identity in dict.fromkeys(identity for _, objects, _ in telling for identity in objects):
         states = [
             (at, objects.get(identity)) for at, objects, whole in telling if whole or identity in objects
         ]
-        yield from _settle_object(table, _stretches(states))
+        yield from _settle_object(scope[0], _stretches(states))
 
 
 @dataclass
