@@ -75,4 +75,4 @@ def test_golden(folder: Path) -> None:
 
 
 def test_every_folder_has_a_case() -> None:
-    assert len(CASES) == 34
+    assert len(CASES) == 40

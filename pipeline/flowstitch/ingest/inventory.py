@@ -17,6 +17,7 @@ from flowstitch.ingest.items import BadValue, Item
 from flowstitch.ingest.kubernetes import is_whole_list, objects, take_object
 from flowstitch.ingest.snapshots import Dump, keep, settle
 from flowstitch.ingest.sysctl import read_sysctl
+from flowstitch.ingest.terway import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES = 1 << 30
 TORN_DOCUMENT = "torn document"
-INVENTORY_KINDS = ("enis", "ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "kubernetes", "sysctl")
-_NODE_KINDS = {"ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl"}
+_NODE_KINDS = ("ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl", "terway-mapping")
+INVENTORY_KINDS = ("enis", "kubernetes", *_NODE_KINDS)
 _T = TypeVar("_T")
 _DECODER = json.JSONDecoder()
 _FULL_LINE = re.compile(rb"\S[^\n]*")
@@ -57,6 +58,8 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
         )
     if source.kind == "ipvs-rules":
         read_ipvs(read_blocks(source.path, account), account, inventory.of_node(source.node))
+    elif source.kind == "terway-mapping":
+        read_mapping(read_blocks(source.path, account), source, account, inventory)
     elif source.kind == "sysctl":
         read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
     elif (document := read_document(source.path, account, MAX_DOCUMENT_BYTES)) is not None:
@@ -69,11 +72,15 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
 def finish_inventory(inventory: Inventory) -> None:
     """Put the inventory in order when all files are read.
 
-    Snapshots become rows, see ``settle``. Of rows that describe one object (equal key, see the table) the last one
+    Snapshots become rows, see ``settle``; what the network plug-in says is added where nobody else says it. Of rows that describe one object (equal key, see the table) the last one
     read stays; tables are sorted by key. ENIs get the node whose instance they are attached to; without a list of nodes
-    they have none.
+    they have none but what the plug-in of a node said.
     """
     settle(inventory)
+    if inventory.cni is not None:
+        settle(inventory.cni)
+        _complement(inventory, inventory.cni)
+        inventory.cni = None
     for name, rows in inventory.tables.items():
         latest = {tuple(_sortable(row[part]) for part in table(name).key): row for row in rows}
         rows[:] = [latest[key] for key in sorted(latest)]
@@ -178,14 +185,34 @@ def _sortable(value: str | int | None) -> tuple[bool, str | int]:
     return (False, 0) if value is None else (True, value)
 
 
+def _complement(inventory: Inventory, cni: Inventory) -> None:
+    """Add what the network plug-in says: addresses, nodes and roles of ENIs, and pods and addresses that no list of pods has."""
+    enis: dict[str, list[dict[str, Any]]] = {}
+    for row in inventory.tables["enis"]:
+        enis.setdefault(row["eni"], []).append(row)
+    for row in cni.tables["enis"]:
+        if row["eni"] not in enis:
+            enis[row["eni"]] = [row]
+            inventory.tables["enis"].append(row)
+        for known in enis[row["eni"]]:
+            known["ips"] = sorted({*known["ips"], *row["ips"]})
+            known["node"], known["role"] = known["node"] or row["node"], known["role"] or row["role"]
+    pods = inventory.tables["pods"]
+    listed = {(row["namespace"], row["name"]) for row in pods}
+    held = {ip for row in pods for ip in row["ips"]}
+    for row in cni.tables["pods"]:
+        if (row["namespace"], row["name"]) not in listed:
+            pods.append(row | {"ips": [ip for ip in row["ips"] if ip not in held]})
+
+
 def _place_enis(inventory: Inventory) -> None:
     nodes: dict[str, set[str]] = {}
     for row in inventory.tables["nodes"]:
         if row["instance_id"]:
             nodes.setdefault(row["instance_id"], set()).add(row["name"])
     for row in inventory.tables["enis"]:
-        names = nodes.get(row["instance_id"], set())
-        row["node"] = next(iter(names)) if len(names) == 1 else None
+        if names := nodes.get(row["instance_id"]):
+            row["node"] = next(iter(names)) if len(names) == 1 else None
 
 
 def _order_facts(facts: NodeFacts) -> None:
