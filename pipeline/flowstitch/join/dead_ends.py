@@ -78,10 +78,10 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     """Rows of the table ``dead_ends``.
 
     A service is a dead end on every node while it has no ready endpoint of the address's family, and, under policy
-    Local, on every node while it has none there; an endpoint that may have been ready is enough that nothing is expected. A node's IPVS table decides: a virtual service with a real server of
-    weight above 0 is no dead end, one without is proven to be one (the schedulers pass over weight 0, ip_vs_rr.c and
-    its like; kube-proxy gives it to servers that are going away). A listing without weights decides only where there is
-    no real server at all. Such a table has no time: it proves the only stretch that policy and endpoints expect, or all
+    Local, on every node while it has none there; where an endpoint may have been ready, nothing is expected. A node's
+    IPVS table decides: a virtual service with a real server of weight above 0 is no dead end, one without is proven to
+    be one (the schedulers pass over weight 0, ip_vs_rr.c and its like; kube-proxy gives it to servers that are going
+    away). A listing without weights decides only where there is no real server at all. Such a table has no time: it proves the only stretch that policy and endpoints expect, or all
     of the service's life where they expect none; where they expect several it does not say which one it saw, so those
     stay expected.
 
