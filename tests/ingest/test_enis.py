@@ -103,6 +103,29 @@ def test_bad_interfaces(tmp_path):
     assert len(inventory.tables["enis"]) == 1
 
 
+@pytest.mark.parametrize(
+    "document", [{"NetworkInterfaces": []}, [{"NetworkInterfaces": []}, {"NetworkInterfaces": []}]]
+)
+def test_pages_without_interfaces(tmp_path, document):
+    inventory, account = read(tmp_path, document, "enis", dialect="aws-eni")
+    assert account.rows == 0
+    assert inventory.tables["enis"] == []
+
+
+def test_node_of_an_instance_of_aws(tmp_path):
+    attached = {"InstanceId": "i-0abc", "DeviceIndex": 0, "NetworkCardIndex": 0}
+    page = {
+        "NetworkInterfaces": [
+            {"NetworkInterfaceId": "eni-1", "InterfaceType": "interface", "Attachment": attached}
+        ]
+    }
+    inventory, _ = read(tmp_path, page, "enis", dialect="aws-eni")
+    node = {"kind": "Node", "metadata": {"name": "n1"}, "spec": {"providerID": "aws:///eu-west-1a/i-0abc"}}
+    read(tmp_path, node, "kubernetes", inventory)
+    finish_inventory(inventory)
+    assert [(row["role"], row["node"]) for row in inventory.tables["enis"]] == [("primary", "n1")]
+
+
 def test_a_page_that_is_none(tmp_path):
     _, account = pages(tmp_path, {"NetworkInterfaceSets": "none"})
     assert account.rejected == {"bad value: NetworkInterfaceId": 1}

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from flowstitch.ingest.inventory import finish_inventory
@@ -63,7 +66,7 @@ def test_empty_table_is_known_to_be_empty(tmp_path, text):
     ("-A -t [10.0.0.1:80 -s rr", "not numeric"),
     ("-A -t", "not an ipvsadm rule"),
     ("-A", "not an ipvsadm rule"),
-    ("TCP  10.0.0.1:80 rr", "not an ipvsadm rule"),
+    ("ICMP 10.0.0.1:80 rr", "not an ipvsadm rule"),
     ("-a -t 10.0.0.1:80 -m -w 1", "not an ipvsadm rule"),
     ("-a -t 10.0.0.1:80 -r node:http -m -w 1", "not numeric"),
     ("-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w x", "not numeric"),
@@ -85,15 +88,91 @@ def test_bad_lines(tmp_path, line, reason):
 def test_cut_line_is_no_shorter_rule(tmp_path, cut):
     text = "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -w 1\n"
     services, account = table_of(tmp_path, text[:cut])
-    assert services == [IpvsService("tcp", "10.0.0.1", 80, ())]
+    assert services == []
     assert account.rejected == {"torn line": 1}
     assert account.incomplete
 
 
+@pytest.mark.parametrize(
+    ("server", "weight"), [("-r 10.0.0.3:80", 0), ("-r 10.0.0.3:80", 1), ("-r node:http", 1)]
+)
+def test_service_whose_servers_are_not_all_known_is_not_one_without(tmp_path, server, weight):
+    text = f"""\
+-A -t 10.0.0.1:80 -s rr
+-a -t 10.0.0.1:80 {server} -m -w {weight}
+-a -t 10.0.0.1:80 -r web:http -m -w 1
+-A -t 10.0.0.2:80 -s rr
+-A -t web:http -s rr
+"""
+    services, _ = table_of(tmp_path, text)
+    serves = [IpvsService("tcp", "10.0.0.1", 80, (("10.0.0.3", 80, 1),))]
+    assert services == (serves if server.endswith(":80") and weight else []) + [
+        IpvsService("tcp", "10.0.0.2", 80, ())
+    ]
+
+
+HEAD = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port"
+PLAIN = HEAD + " Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n"
+STATS = HEAD + "               Conns   InPkts  OutPkts  InBytes OutBytes\n  -> RemoteAddress:Port\n"
+WEIGHTED = PLAIN + "TCP  10.0.0.1:80 rr\n  -> 10.0.0.2:80     Masq    0      0      0\n"
+COUNTED = STATS + "TCP  10.0.0.1:80   1 1 1 1 1\n  -> 10.0.0.2:80     1 1 1 1 1\n"
+
+
+def test_captures_of_one_node_say_the_same(tmp_path):
+    """The rules and the counters of one node, taken while nothing changed."""
+    folder = Path(__file__).parents[1] / "dialects" / "one-ipvs-table-two-formats"
+    tables = {}
+    for path in sorted(folder.iterdir()):
+        inventory, account = read(tmp_path, path.read_bytes(), "ipvs-rules", node="n1")
+        assert not account.rejected
+        tables[path.stem] = inventory.facts["n1"].ipvs
+    bare = {
+        name: [replace(service, servers=tuple(end[:2] for end in service.servers)) for service in table]
+        for name, table in tables.items()
+    }
+    assert bare["save"] == bare["listing-stats"]
+    assert len(bare["save"]) == 13
+    assert {weight for service in tables["save"] for *_, weight in service.servers} == {1}
+    assert {weight for service in tables["listing-stats"] for *_, weight in service.servers} == {None}
+    dead = {name: [service for service in table if not service.servers] for name, table in tables.items()}
+    assert dead["save"] == dead["listing-stats"] == [IpvsService("tcp", "192.168.2.99", 80, ())]
+
+
+@pytest.mark.parametrize("cut", [cut for cut in range(len(COUNTED)) if not COUNTED[:cut].endswith("\n")])
+def test_cut_listing_is_no_shorter_listing(tmp_path, cut):
+    services, account = table_of(tmp_path, COUNTED[:cut])
+    assert [service for service in services if not service.servers] == []
+    assert {(end[0], end[1]) for service in services for end in service.servers} <= {("10.0.0.2", 80)}
+    assert account.rows == account.parsed + account.skipped.total() + account.rejected.total()
+
+
+@pytest.mark.parametrize("files", [(WEIGHTED, COUNTED), (COUNTED, WEIGHTED)])
+def test_weights_stay_where_a_listing_has_none(tmp_path, files):
+    inventory = Inventory()
+    for text in files:
+        read(tmp_path, text, "ipvs-rules", inventory, node="n1")
+    assert inventory.facts["n1"].ipvs == [IpvsService("tcp", "10.0.0.1", 80, (("10.0.0.2", 80, 0),))]
+
+
+def test_servers_below_what_is_no_service_belong_to_none(tmp_path):
+    text = PLAIN + "TCP  10.0.0.1:80 rr\nICMP 10.0.0.3:0 rr\n  -> 10.0.0.2:80 Masq 1 0 0\n"
+    services, account = table_of(tmp_path, text)
+    assert services == [IpvsService("tcp", "10.0.0.1", 80, ())]
+    assert account.rejected == {"not an ipvsadm rule": 1, "server of no service": 1}
+
+
 def test_last_line_without_its_end_counts(tmp_path):
-    services, account = table_of(tmp_path, "-A -t 10.0.0.1:80 -s rr")
-    assert len(services) == 1
+    services, account = table_of(
+        tmp_path, "-A -t 10.0.0.1:80 -s rr\n-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 1"
+    )
+    assert services == [IpvsService("tcp", "10.0.0.1", 80, (("10.0.0.2", 80, 1),))]
     assert not account.incomplete
+
+
+def test_servers_may_follow_a_last_line_without_its_end(tmp_path):
+    services, account = table_of(tmp_path, "-A -t 10.0.0.1:80 -s rr")
+    assert services == []
+    assert account.parsed == account.rows == 1
 
 
 def test_later_dump_of_a_service_counts(tmp_path):

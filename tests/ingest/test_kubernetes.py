@@ -12,6 +12,7 @@ from flowstitch.ingest.inventory import finish_inventory, read_inventory
 from flowstitch.ingest.items import BadValue, Item
 from flowstitch.ingest.kubernetes import take_object
 from flowstitch.ingest.model import Account, Inventory
+from flowstitch.ingest.snapshots import Dump, keep
 from inventory_reading import read, read_exported, source_of
 
 CREATED, CREATED_AT = "2026-11-20T08:00:00Z", 1795161600_000000
@@ -119,6 +120,7 @@ def test_finished_pod_gives_its_address_back(tmp_path, phase):
 
 def test_dated_by_the_capture(tmp_path):
     inventory, _ = read(tmp_path, pod(), "kubernetes", taken_at=1)
+    finish_inventory(inventory)
     assert inventory.tables["pods"][0]["undated"] is False
 
 
@@ -347,9 +349,10 @@ JSON = st.recursive(
 )
 def test_any_object_is_taken_or_rejected(kind, parts):
     item = Item({"kind": kind, **parts})
-    inventory = Inventory()
+    inventory, dump = Inventory(), Dump(None)
     with suppress(BadValue):
-        take_object(item, inventory, undated=True)
+        take_object(item, dump)
+    keep(dump, inventory, lines=1, intact=True)
     finish_inventory(inventory)
     for name, rows in inventory.tables.items():
         assert all(set(row) == {field.name for field in table(name).fields} for row in rows)

@@ -31,6 +31,9 @@ KNOWN = {
         {"TotalCount": 1, "NetworkInterfaceSets": {"NetworkInterfaceSet": [{"ifname": "x"}]}},
         ENIS,
     ),
+    "interfaces of AWS": ({"NetworkInterfaces": [], "NextToken": "x"}, ("enis", "aws-eni")),
+    "interfaces alone": ([{"VpcId": "v", "SubnetId": "s", "NetworkInterfaceId": "e"}], ("enis", "aws-eni")),
+    "an interface alone": ({"NetworkInterfaceId": "e", "VSwitchId": "s", "VpcId": "v"}, ENIS),
     "addr": ([{}, {"ifindex": 1, "ifname": "lo", "flags": ["UP"], "addr_info": [{}]}], ("ip-addr", "")),
     "link": (
         [{"ifindex": 1, "ifname": "lo", "flags": ["UP"], "address": "00:00:00:00:00:00"}],
@@ -60,6 +63,7 @@ UNKNOWN = {
     "empty list": [],
     "empty object": {},
     "number": 1,
+    "interfaces of an instance": {"Reservations": [{"Instances": [{"NetworkInterfaces": []}]}]},
 }
 
 

@@ -71,7 +71,7 @@ def told(inventory: Inventory, *columns: str, dumped: tuple[str, ...] = (), plan
     return [tuple(row[name] for name in columns) for row in rows] if columns else rows
 
 
-def virtual(ip: str, port: int, *weights: int) -> IpvsService:
+def virtual(ip: str, port: int, *weights: int | None) -> IpvsService:
     return IpvsService("tcp", ip, port, tuple(("10.0.2.1", 8080 + at, one) for at, one in enumerate(weights)))
 
 
@@ -161,6 +161,22 @@ def test_a_virtual_service_that_sends_to_nobody_proves_it(weights: tuple[int, ..
 def test_a_virtual_service_with_real_servers_is_no_dead_end() -> None:
     table = [virtual("10.0.9.9", 80, 0, 1), virtual("10.0.0.1", 30080, 1)]
     assert told(cluster([local_lb()], [endpoint("b")], {"a": table})) == []
+
+
+@pytest.mark.parametrize("weights", [(None,), (0, None)])
+def test_servers_of_unknown_weight_decide_nothing(weights: tuple[int | None, ...]) -> None:
+    for endpoints, expected in (
+        ([endpoint("b")], []),
+        ([endpoint("b", 10)], [(None, 10, "expected", ["endpoints"])]),
+    ):
+        inventory = cluster([service()], endpoints, {"a": [virtual("192.168.0.5", 80, *weights)]})
+        found = [row for row in told(inventory) if row["node"] == "a"]
+        assert [(row["since"], row["until"], row["certainty"], row["evidence"]) for row in found] == expected
+
+
+def test_a_virtual_service_with_a_server_of_known_weight_is_no_dead_end() -> None:
+    table = [virtual("192.168.0.5", 80, None, 1)]
+    assert [row["node"] for row in told(cluster([service()], [endpoint("b", 10)], {"a": table}))] == ["b"]
 
 
 def test_a_virtual_service_that_is_missing_decides_nothing() -> None:

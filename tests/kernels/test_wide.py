@@ -33,4 +33,4 @@ def test_the_first_byte_found_is_the_first_there_is(data: bytes, draw: st.DataOb
 def test_the_lowest_mark_is_the_first_byte_that_is_equal(data: bytes, byte: int) -> None:
     marks = zero_bytes(np.uint64(int.from_bytes(data, "little")) ^ spread(byte))
     found = data.find(bytes([byte]))
-    assert first_byte(marks) == (8 if found < 0 else found)
+    assert first_byte(np.uint64(marks)) == (8 if found < 0 else found)

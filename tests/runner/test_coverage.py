@@ -174,9 +174,10 @@ def whole(*names: str) -> Holdings:
     inventory = Inventory()
     tables = inventory.tables
     tables["nodes"] = [{"name": name, **open_ended} for name in names]
-    tables["pods"] = [{"node": name, **open_ended} for name in names]
+    tables["pods"] = [{"node": name, "phase": "Running", **open_ended} for name in names]
     tables["enis"] = [
-        {"eni": f"eni-{name}", "node": name, "instance_id": f"i-{name}", **open_ended} for name in names
+        {"eni": f"eni-{name}", "node": name, "instance_id": f"i-{name}", "vpc_id": "vpc-1", **open_ended}
+        for name in names
     ]
     tables["services"] = tables["endpoints"] = [{}]
     held = Holdings(
@@ -254,6 +255,16 @@ def test_enis_without_a_flow_log() -> None:
     for row in held.inventory.tables["enis"]:
         row["node"] = None
     assert find_missing(held)[0].startswith("ENIs eni-b and eni-x: no flow log; ")
+
+
+def test_what_a_plug_in_says_is_no_list_of_the_cluster() -> None:
+    held = whole("a")
+    for row in (*held.inventory.tables["pods"], *held.inventory.tables["enis"]):
+        row |= {"phase": None, "vpc_id": None}
+    assert [sentence.partition(" in the export")[0] for sentence in find_missing(held)] == [
+        "no pods",
+        "no ENIs",
+    ]
 
 
 def test_nothing_to_find_a_path_in() -> None:

@@ -27,8 +27,8 @@ def build_addresses(inventory: Inventory) -> list[Row]:
     -------
     A row per address and owner: pods with an address of their own, nodes by their InternalIPs, services by their
     cluster, load balancer and external addresses, and ENIs for what nobody else owns. ``eni`` is the interface that
-    holds a pod's or node's address; null when several do and none of them is on that node alone. Sorted by address
-    as a number, owner kind, owner and start.
+    holds a pod's or node's address; null when several do and none of them is on that node alone. What an owner had without
+    a break is one row, however often the owner changed otherwise. Sorted by address as a number, owner kind, owner and start.
     """
     holders: dict[str, list[Row]] = {}
     for eni in inventory.tables["enis"]:
@@ -43,7 +43,7 @@ def build_addresses(inventory: Inventory) -> list[Row]:
         for eni in enis
     ]
     distinct = {tuple(row.items()): row for row in rows}
-    return sorted(distinct.values(), key=_order)
+    return _joined(sorted(distinct.values(), key=_order))
 
 
 def _pods(inventory: Inventory, holders: dict[str, list[Row]]) -> Iterator[Row]:
@@ -89,6 +89,23 @@ def _row(ip: str, kind: str, owner: str, of: Row, *, node: str | None, eni: str 
         "ip": ip, "owner_kind": kind, "owner": owner, "node": node, "eni": eni,
         "valid_from": of["valid_from"], "valid_to": of["valid_to"], "undated": of["undated"],
     }  # fmt: skip
+
+
+def _joined(rows: list[Row]) -> list[Row]:
+    """Rows in their order, those that follow each other without a break as one."""
+    found: list[Row] = []
+    for row in rows:
+        span = {name: row[name] for name in ("valid_from", "valid_to")}
+        if (
+            found
+            and row["valid_from"] is not None
+            and found[-1]["valid_to"] == row["valid_from"]
+            and found[-1] | span == row
+        ):
+            found[-1]["valid_to"] = row["valid_to"]
+        else:
+            found.append(row)
+    return found
 
 
 def _order(row: Row) -> tuple[int, str, str, int, int]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Two nodes can well have the same rules or settings; the same log twice is a copy.
 _PER_NODE = frozenset({"ipvs-rules", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl"})
+# The same list at two times says that nothing has changed.
+_PER_TIME = frozenset({"kubernetes"})
 _EPOCH = re.compile(r"(?<![0-9A-Za-z])([1-9]\d{9})(?:\.(\d{1,6}))?(?![0-9A-Za-z])")
 _ISO = re.compile(
     r"(?<!\d)(\d{4})-?([01]\d)-?([0-3]\d)[T_ -]([0-2]\d)[:-]?([0-5]\d)[:-]?([0-5]\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)?(?!\d)"
@@ -191,12 +193,16 @@ def _drop_duplicates(sources: Sequence[Source], discovery: Discovery) -> None:
         # tables of two conversions can well be equal, and each is needed to read its own
         if source.size_bytes and source.kind != CANONICAL_TABLE:
             same_size[source.size_bytes].append(source)
-    first: dict[tuple[str, str], Source] = {}
+    first: dict[tuple[str, str, int | None], Source] = {}
     dropped: dict[str, str] = {}
     for alike in same_size.values():
         # a copy that names its node says more
         for source in sorted(alike, key=lambda source: source.node == "") if len(alike) > 1 else []:
-            key = (_digest(source.path), source.node if source.kind in _PER_NODE else "")
+            key = (
+                _digest(source.path),
+                source.node if source.kind in _PER_NODE else "",
+                source.taken_at if source.kind in _PER_TIME else None,
+            )
             original = first.setdefault(key, source)
             if original is not source:
                 dropped[source.name] = original.name

@@ -17,13 +17,17 @@ _PREFIXES = "some interfaces own whole prefixes; who uses their addresses is not
 
 
 def interfaces(document: object, dialect: dict[str, Any]) -> Iterator[object]:
-    """Interfaces of a page, or of a JSON list of pages."""
+    """Interfaces of a page, of a JSON list of pages, or those that stand there without a page.
+
+    A page that has no list of interfaces where the dialect says is one itself, a bad one.
+    """
     for page in document if isinstance(document, list) else [document]:
         try:
-            found = Item(page).values(dialect["items"])
+            lists = Item(page).values(dialect["items"].removesuffix("[]"))
         except BadValue:
-            found = [page]
-        yield from found
+            lists = []
+        for found in lists or [[page]]:
+            yield from found if isinstance(found, list) else [page]
 
 
 def take_interface(
@@ -47,11 +51,10 @@ def take_interface(
         name: item.text(*paths[name]) for name in ("role", "instance_id", "vpc_id", "vswitch_id", "zone_id")
     }
     eni = item.need(*paths["eni"])
-    role = dialect["roles"].get(texts["role"])
     row = {
         "eni": eni,
         **texts,
-        "role": role,
+        "role": _role(item, texts["role"], dialect),
         "node": None,
         "primary_ip": item.address(*paths["primary_ip"]),
         "ips": item.addresses(*paths["ips"]),
@@ -59,12 +62,23 @@ def take_interface(
         "valid_to": None,
         "undated": undated,
     }
-    if role is None:
+    if texts["role"] not in dialect["roles"]:
         _warn_once(account, _UNKNOWN_TYPE)
     if item.texts(*dialect["prefixes"]["paths"]):
         _warn_once(account, _PREFIXES)
     inventory.tables["enis"].append(row)
     return ""
+
+
+def _role(item: Item, kind: str | None, dialect: dict[str, Any]) -> str | None:
+    """Role of an interface on its instance; None where it has none there or it is not known."""
+    role: str | None = dialect["roles"].get(kind) or None
+    if role != "secondary" or "slots" not in dialect:
+        return role
+    slots = [slot for path in dialect["slots"]["paths"] if (slot := item.number(path)) is not None]
+    if not slots:
+        return None
+    return role if any(slots) else "primary"
 
 
 def _warn_once(account: Account, sentence: str) -> None:

@@ -32,7 +32,15 @@ SECOND_US = 1_000_000
 # Rows that are plenty to compare clocks by.
 SAMPLE_ROWS = 1 << 20
 _SPANS = tuple(dict.fromkeys(ROW_TABLES.values()))
-_LINES = ("conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "sysctl")
+_LINES = (
+    "conntrack-list",
+    "conntrack-events",
+    "vpc-flow-log",
+    "lb-access-log",
+    "ipvs-rules",
+    "sysctl",
+    "terway-mapping",
+)
 
 
 @dataclass

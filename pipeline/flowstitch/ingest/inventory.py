@@ -14,8 +14,10 @@ from flowstitch.ingest.enis import interfaces, take_interface
 from flowstitch.ingest.iproute import entries, take_entry
 from flowstitch.ingest.ipvs import read_ipvs
 from flowstitch.ingest.items import BadValue, Item
-from flowstitch.ingest.kubernetes import objects, take_object
+from flowstitch.ingest.kubernetes import is_whole_list, objects, take_object
+from flowstitch.ingest.snapshots import Dump, keep, settle
 from flowstitch.ingest.sysctl import read_sysctl
+from flowstitch.ingest.terway import read_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
 
 TORN_DOCUMENT = "torn document"
-INVENTORY_KINDS = ("enis", "ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "kubernetes", "sysctl")
-_NODE_KINDS = {"ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl"}
+_NODE_KINDS = ("ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl", "terway-mapping")
+INVENTORY_KINDS = ("enis", "kubernetes", *_NODE_KINDS)
 _T = TypeVar("_T")
 _DECODER = json.JSONDecoder()
+_FULL_LINE = re.compile(rb"\S[^\n]*")
 _BLANK = re.compile(r"[ \t\r\n\ufeff]*")
 
 
@@ -54,23 +57,31 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
         )
     if source.kind == "ipvs-rules":
         read_ipvs(read_blocks(source.path, account), account, inventory.of_node(source.node))
+    elif source.kind == "terway-mapping":
+        read_mapping(read_blocks(source.path, account), source, account, inventory)
     elif source.kind == "sysctl":
         read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
-    else:
-        document = read_document(source.path, account)
-        if document is not None:
+    elif (document := read_document(source.path, account)) is not None:
+        if source.kind == "kubernetes":
+            _read_kubernetes(document, source, account, inventory)
+        else:
             _read_items(document, _reader(source, account, inventory), account)
 
 
 def finish_inventory(inventory: Inventory) -> None:
     """Put the inventory in order when all files are read.
 
-    Of rows that describe one object (equal key and ``valid_from``) the last one read stays; tables are sorted by
-    key. ENIs get the node whose instance they are attached to; without a list of nodes they have none.
+    Snapshots become rows, see ``settle``; what the network plug-in says is added where nobody else says it. Of rows that describe one object (equal key, see the table) the last one
+    read stays; tables are sorted by key. ENIs get the node whose instance they are attached to; without a list of nodes
+    they have none but what the plug-in of a node said.
     """
+    settle(inventory)
+    if inventory.cni is not None:
+        settle(inventory.cni)
+        _complement(inventory, inventory.cni)
+        inventory.cni = None
     for name, rows in inventory.tables.items():
-        identity = _identity(name)
-        latest = {tuple(map(_sortable, (row[part] for part in identity))): row for row in rows}
+        latest = {tuple(_sortable(row[part]) for part in table(name).key): row for row in rows}
         rows[:] = [latest[key] for key in sorted(latest)]
     _place_enis(inventory)
     for facts in inventory.facts.values():
@@ -81,17 +92,28 @@ def finish_inventory(inventory: Inventory) -> None:
 
 
 def _reader(source: Source, account: Account, inventory: Inventory) -> _Reader:
-    undated = source.taken_at is None
-    if source.kind == "kubernetes":
-        return _Reader(objects, partial(take_object, inventory=inventory, undated=undated))
     if source.kind == "enis":
         dialect = dialect_of(source, ["json"])
+        undated = source.taken_at is None
         take = partial(take_interface, inventory=inventory, account=account, dialect=dialect, undated=undated)
         return _Reader(partial(interfaces, dialect=dialect), take)
     facts = inventory.of_node(source.node)
     if source.kind == "ip-rule" and facts.rules is None:
         facts.rules = []
     return _Reader(entries, partial(take_entry, kind=source.kind, facts=facts))
+
+
+def _read_kubernetes(document: bytes, source: Source, account: Account, inventory: Inventory) -> None:
+    dump = Dump(source.taken_at, source.node)
+
+    def items(value: object) -> Iterator[object]:
+        dump.values += 1
+        dump.lists += is_whole_list(value)
+        return objects(value)
+
+    _read_items(document, _Reader(items, partial(take_object, dump=dump)), account)
+    lines = sum(1 for _ in _FULL_LINE.finditer(document)) if dump.taken_at is not None else 0
+    keep(dump, inventory, lines=lines, intact=not account.rejected and not account.incomplete)
 
 
 def _read_items(document: bytes, reader: _Reader, account: Account) -> None:
@@ -158,14 +180,28 @@ def _raw(item: object) -> bytes:
         return b""
 
 
-def _identity(name: str) -> tuple[str, ...]:
-    """Fields that say which object a row describes, in the order of the table; ports of one number can have two names."""
-    more = {"endpoints": ("port_name", "valid_from")}.get(name, ("valid_from",))
-    return tuple(dict.fromkeys((*table(name).key, *more)))
-
-
 def _sortable(value: str | int | None) -> tuple[bool, str | int]:
     return (False, 0) if value is None else (True, value)
+
+
+def _complement(inventory: Inventory, cni: Inventory) -> None:
+    """Add what the network plug-in says: addresses, nodes and roles of ENIs, and pods and addresses that no list of pods has."""
+    enis: dict[str, list[dict[str, Any]]] = {}
+    for row in inventory.tables["enis"]:
+        enis.setdefault(row["eni"], []).append(row)
+    for row in cni.tables["enis"]:
+        if row["eni"] not in enis:
+            enis[row["eni"]] = [row]
+            inventory.tables["enis"].append(row)
+        for known in enis[row["eni"]]:
+            known["ips"] = sorted({*known["ips"], *row["ips"]})
+            known["node"], known["role"] = known["node"] or row["node"], known["role"] or row["role"]
+    pods = inventory.tables["pods"]
+    listed = {(row["namespace"], row["name"]) for row in pods}
+    held = {ip for row in pods for ip in row["ips"]}
+    for row in cni.tables["pods"]:
+        if (row["namespace"], row["name"]) not in listed:
+            pods.append(row | {"ips": [ip for ip in row["ips"] if ip not in held]})
 
 
 def _place_enis(inventory: Inventory) -> None:
@@ -174,8 +210,8 @@ def _place_enis(inventory: Inventory) -> None:
         if row["instance_id"]:
             nodes.setdefault(row["instance_id"], set()).add(row["name"])
     for row in inventory.tables["enis"]:
-        names = nodes.get(row["instance_id"], set())
-        row["node"] = next(iter(names)) if len(names) == 1 else None
+        if names := nodes.get(row["instance_id"]):
+            row["node"] = next(iter(names)) if len(names) == 1 else None
 
 
 def _order_facts(facts: NodeFacts) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.items import BadValue, Item
+from flowstitch.ingest.snapshots import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowstitch.ingest.model import Inventory
+    from flowstitch.ingest.snapshots import Dump
 
     Row = dict[str, Any]
 
@@ -36,13 +37,22 @@ def objects(document: object) -> Iterator[object]:
             yield {**common, **item} if isinstance(item, dict) and "kind" not in item else item
 
 
-def take_object(item: Item, inventory: Inventory, *, undated: bool) -> str:
-    """Add the rows of one object to the inventory.
+def is_whole_list(document: object) -> bool:
+    """Whether a document is a list that is no page of a longer one."""
+    if isinstance(document, list):
+        return True
+    if not isinstance(document, dict) or "items" not in document:
+        return False
+    metadata = document.get("metadata")
+    return not (isinstance(metadata, dict) and metadata.get("continue"))
+
+
+def take_object(item: Item, dump: Dump) -> str:
+    """Add one object to what its file says.
 
     Parameters
     ----------
     item : the object.
-    undated : the document has no capture time.
 
     Returns
     -------
@@ -56,7 +66,15 @@ def take_object(item: Item, inventory: Inventory, *, undated: bool) -> str:
     rows = read(item)
     if rows is None:
         return "object without addresses"
-    inventory.tables[table] += [{**row, "undated": undated} for row in rows]
+    dump.objects.append(
+        Taken(
+            table,
+            item.text("metadata.namespace") or "",
+            item.text("metadata.name") or "",
+            item.time("metadata.creationTimestamp"),
+            [{**row, "undated": dump.taken_at is None} for row in rows],
+        )
+    )
     return ""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
+    from flowstitch.ingest.snapshots import Snapshot
 
 MAX_REJECT_BYTES = 1024
 # Rejected rows of a source that are kept; the others are counted.
@@ -40,7 +41,8 @@ class Source:
     name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
     size_bytes : size as stored.
     kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``lb-access-log``, ``ipvs-rules``, ``kubernetes``,
-        ``enis``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or ``unknown``.
+        ``enis``, ``terway-mapping``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or
+        ``unknown``.
     dialect : name of the file in ``schemas/dialects``, of a canonical table its name, empty when the kind has none.
     node : node of the file, empty when it has none.
     taken_at : microseconds since the epoch at which a snapshot was taken, None when its name does not say.
@@ -134,12 +136,12 @@ class IpRule:
 
 @dataclass(frozen=True)
 class IpvsService:
-    """One virtual service of a node's IPVS table with its real servers as (address, port, weight)."""
+    """One virtual service of a node's IPVS table with its real servers as (address, port, weight or None: not known)."""
 
     protocol: str
     ip: str
     port: int
-    servers: tuple[tuple[str, int, int], ...]
+    servers: tuple[tuple[str, int, int | None], ...]
 
 
 @dataclass
@@ -171,13 +173,27 @@ class Inventory:
     ``tables`` has rows for ``nodes``, ``enis``, ``pods``, ``services`` and ``endpoints``: dictionaries with
     exactly the fields of that table in ``schemas/tables``. Addresses are canonical text, lists are sorted
     lists of text, times are microseconds since the epoch or None, everything unknown is None. ``facts`` is
-    by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``.
+    by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``. ``snapshots`` are lists
+    of Kubernetes with a time, in the order they were read, until ``finish_inventory`` makes rows of them. ``cni`` is what the
+    network plug-in says of pods and ENIs, which counts where neither Kubernetes nor the cloud say it.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(
         default_factory=lambda: {name: [] for name in ("nodes", "enis", "pods", "services", "endpoints")}
     )
     facts: dict[str, NodeFacts] = field(default_factory=dict)
+    snapshots: list[Snapshot] = field(default_factory=list)
+    cni: Inventory | None = None
+
+    def has_list(self, table: str) -> bool:
+        """Whether a list of the cluster fills a table; the network plug-in of a node knows that node's pods and ENIs alone."""
+        told = {"pods": "phase", "enis": "vpc_id"}.get(table)
+        return any(told is None or row[told] is not None for row in self.tables[table])
+
+    def of_cni(self) -> Inventory:
+        """What the network plug-in says, nothing when it is new."""
+        self.cni = self.cni or Inventory()
+        return self.cni
 
     def of_node(self, node: str) -> NodeFacts:
         """Facts of a node, empty when it is new."""

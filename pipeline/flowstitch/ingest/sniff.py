@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "kubernetes",
-    "enis", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
+    "enis", "terway-mapping", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
 CANONICAL_TABLE = "canonical-table"
@@ -123,8 +123,12 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
         (
             "ipvs-rules",
             "",
-        ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)",
+        ): r"-A\s+(?:(?:-[tu]|--(?:tcp|udp|sctp)-service)\s+\S+:[\w-]+|(?:-f|--fwmark-service)\s+\d+)(?:\s+-|\s*$)"
+        r"|IP Virtual Server version \d|Prot\s+LocalAddress:Port\s",
         ("ipvs-connections", ""): r"\s*pro\s+expire\s+state\s+source\s+virtual\s+destination",
+        # colours, and what draws a tree, a bullet or a table
+        ("terway-mapping", ""): r"(?:\x1b\[[0-9;]*m|\s)*"
+        r"(?:└(?:\x1b\[[0-9;]*m|─|┬)*ENI: |•(?:\x1b\[[0-9;]*m|\s)*slot \d+|(?:Status[ |]+)?Pod Name[ |]+Res ID[ |]+Factory Res ID)",
         ("sysctl", ""): r"(?:abi|crypto|debug|dev|fs|kernel|net|sunrpc|user|vm)(?:\.[\w/-]+)+\s*=",
     }
     patterns |= {

@@ -57,7 +57,10 @@ def _classify(start: _Start) -> tuple[str, str] | None:
         if not start.listed and spelled.issuperset(map(normal_key, dialect["match"])):
             return dialect["kind"], name
     for name, dialect in dialects("json").items():
-        if "items" in dialect and tuple(dialect["items"].removesuffix(_ITEM).split(".")) in start.paths:
+        if "items" not in dialect:
+            continue
+        pages = tuple(dialect["items"].removesuffix(_ITEM).split("."))
+        if pages in start.paths or keys.issuperset(dialect["match"]):
             return dialect["kind"], name
     if _is_kubernetes(start, keys):
         return "kubernetes", ""

@@ -63,7 +63,8 @@ class _Tables:
 
     Attributes
     ----------
-    serves : by node and virtual service, whether it has a real server that takes connections.
+    serves : by node and virtual service, whether it has a real server that takes connections; nothing where the weights
+        of its servers are not known.
     empty : nodes on which a virtual service has none. empty_ports : the same for virtual services at the node's own
         addresses, by protocol and port.
     """
@@ -77,11 +78,12 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     """Rows of the table ``dead_ends``.
 
     A service is a dead end on every node while it has no ready endpoint of the address's family, and, under policy
-    Local, on every node while it has none there. A node's IPVS table decides: a virtual service with a real server of
-    weight above 0 is no dead end, one without is proven to be one (the schedulers pass over weight 0, ip_vs_rr.c and
-    its like; kube-proxy gives it to servers that are going away). Such a table has no time: it proves the only stretch
-    that policy and endpoints expect, or all of the service's life where they expect none; where they expect several
-    it does not say which one it saw, so those stay expected.
+    Local, on every node while it has none there; where an endpoint may have been ready, nothing is expected. A node's
+    IPVS table decides: a virtual service with a real server of weight above 0 is no dead end, one without is proven to
+    be one (the schedulers pass over weight 0, ip_vs_rr.c and its like; kube-proxy gives it to servers that are going
+    away). A listing without weights decides only where there is no real server at all. Such a table has no time: it proves the only stretch that policy and endpoints expect, or all
+    of the service's life where they expect none; where they expect several it does not say which one it saw, so those
+    stay expected.
 
     Headless and ExternalName services have no address that a node translates. Without any endpoint in the export,
     nothing is expected. A service that was made again ends the one before.
@@ -133,7 +135,10 @@ def _read_tables(inventory: Inventory, nodes: dict[str, _Node]) -> _Tables:
         facts = inventory.facts.get(name)
         for virtual in (facts and facts.ipvs) or ():
             key = (virtual.protocol, virtual.ip, virtual.port)
-            serves = any(weight > 0 for _, _, weight in virtual.servers)
+            weights = [weight for _, _, weight in virtual.servers]
+            serves = any(weights)
+            if not serves and None in weights:
+                continue
             tables.serves[name, key] = serves
             if not serves:
                 tables.empty[key].add(name)
@@ -143,10 +148,11 @@ def _read_tables(inventory: Inventory, nodes: dict[str, _Node]) -> _Tables:
 
 
 def _endpoints(inventory: Inventory) -> dict[tuple[str, str, str | None, int], _Ready]:
-    """When endpoints are ready, by service, protocol, name of the port and family, as kube-proxy matches them."""
+    """When endpoints are or may be ready, by service, protocol, name of the port and family, as kube-proxy matches them."""
     spans: dict[tuple[str, str, str | None, int], dict[str | None, list[Span]]] = {}
     for row in inventory.tables["endpoints"]:
-        if row["ready"] and row["port"] is not None:
+        # whose readiness is not known may be ready
+        if row["ready"] is not False and row["port"] is not None:
             key = (row["service"], row["protocol"], row["port_name"], _family(row["endpoint_ip"]))
             spans.setdefault(key, {}).setdefault(row["node"], []).append(interval(row))
     return {

@@ -48,9 +48,7 @@ class Services:
         self._by_endpoint: dict[Key, list[Row]] = defaultdict(list)
         self._ports_of: dict[str, list[Row]] = defaultdict(list)
         self._local: set[tuple[str, str]] = set()
-        node_ips = [
-            (row["name"], ip) for row in inventory.tables["nodes"] for ip in row["internal_ips"] or ()
-        ]
+        node_ips = sorted({ip for row in inventory.tables["nodes"] for ip in row["internal_ips"] or ()})
         for row in inventory.tables["services"]:
             self._ports_of[_service_name(row)].append(row)
             for kind, ips in (
@@ -62,7 +60,7 @@ class Services:
                     self._by_address[row["protocol"], ip, row["port"]].append((kind, row))
                     self._by_address["", ip, 0].append((kind, row))
             if row["node_port"]:
-                for _, ip in node_ips:
+                for ip in node_ips:
                     self._by_address[row["protocol"], ip, row["node_port"]].append(("node_port", row))
         for row in inventory.tables["endpoints"]:
             if row["port"] is not None:
@@ -111,6 +109,7 @@ class Services:
                 if _holds(row, moment)
                 for port in self._ports_of[row["service"]]
                 if port["lb_ips"]
+                and _holds(port, moment)
                 and (port["protocol"], port["port_name"]) == (row["protocol"], row["port_name"])
             }
             if len({name for name, _ in leads}) != 1:
@@ -149,7 +148,10 @@ class Services:
         return [edge for _, row in self._by_address.get(key, ()) for edge in interval(row)]
 
     def _spans_of_endpoint(self, key: Key) -> list[int]:
-        return [edge for row in self._by_endpoint.get(key, ()) for edge in interval(row)]
+        ends = self._by_endpoint.get(key, [])
+        return [
+            edge for end in ends for row in (end, *self._ports_of[end["service"]]) for edge in interval(row)
+        ]
 
     def _each(self, protocol: Ints, ip: Ints, port: Ints, at: Ints, spans: Any, answer: Any) -> Ints:
         """Answer once per distinct key and stretch of time in which the inventory does not change."""

@@ -128,7 +128,7 @@ def know_cluster(
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
     lb_source = within(dataplane.lb_source_networks, pools)
-    known = {name: bool(rows) for name, rows in inventory.tables.items()}
+    known = {name: inventory.has_list(name) for name in inventory.tables}
     return Cluster(
         inventory, owners, services, enis, local, lb_source, known["enis"] or (known["pods"] and known["nodes"]),
         known["services"], known["services"] and known["endpoints"], dataplane, pools,

@@ -144,7 +144,7 @@ def _missing_tables(held: Holdings) -> Iterator[str]:
     missing = [
         name
         for name in _TABLES
-        if not held.inventory.tables[name] and ("enis" if name == "enis" else "kubernetes") not in unread
+        if not held.inventory.has_list(name) and ("enis" if name == "enis" else "kubernetes") not in unread
     ]
     if len(missing) == len(_TABLES):
         yield _NO_INVENTORY
