@@ -88,6 +88,22 @@ def test_a_list_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         find_files([f"@{tmp_path}/list"])
 
 
+# --- directories and globs -----------------------------------------------------------------------
+def test_the_output_is_passed_over_unless_it_is_named(tmp_path: Path) -> None:
+    make(tmp_path, {"a/x": entry(1), "out/x": entry(2), "a/out": entry(3)})
+    for export in (tmp_path, tmp_path / "*"):
+        assert [file.name for file in find_files([str(export)], exclude=tmp_path / "out")] == ["a/out", "a/x"]
+    assert [file.name for file in find_files([str(tmp_path / "out")], exclude=tmp_path / "out")] == ["x"]
+
+
+def test_the_manifest_beside_tables_is_passed_over(tmp_path: Path) -> None:
+    make(tmp_path, {"t/convert.json": b"{}", "t/sources/x": b"", "u/convert.json": b"{}", "u/y": b""})
+    assert names(tmp_path) == ["t/sources/x", "u/convert.json", "u/y"]
+    assert names(f"{tmp_path}/*") == ["t/sources/x", "u/convert.json", "u/y"]
+    assert names(tmp_path / "t" / "convert.json", tmp_path / "t" / "sources") == ["x"]
+    assert names(tmp_path / "u" / "convert.json") == ["convert.json"]
+
+
 # --- stdin ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", packings(b""))
 def test_what_is_piped_in_is_one_source(tmp_path: Path, name: str) -> None:

@@ -161,7 +161,9 @@ class _Finder:
             yield from self._directory(path)
         elif path.is_file():
             file = _file(path, path.name)
-            yield replace(file, override=self._overrides(path.parent).of(file.name))
+            # a shell's own glob names the manifest too
+            if path.name != CONVERT_MANIFEST or not (path.parent / "sources").is_dir():
+                yield replace(file, override=self._overrides(path.parent).of(file.name))
         elif export and path.exists():
             raise UsageError(
                 f"{export}: got a pipe, socket or device, expected a file or directory; pipe it to '-'."
@@ -187,7 +189,7 @@ class _Finder:
                 if match.is_symlink() or is_hidden(name):
                     continue
                 if match.is_dir():
-                    found += self._scan(match, f"{name}/")
+                    found += self._scan(match, f"{name}/") if match.resolve() != self.out else ()
                 elif match.is_file():
                     found.append(_file(match, name))
         except ValueError as error:
@@ -201,8 +203,6 @@ class _Finder:
         real, folders = root.resolve(), [""]
         while folders:
             folder = folders.pop()
-            if real / folder == self.out:
-                continue
             try:
                 with os.scandir(real / folder) as listing:
                     entries = [entry for entry in listing if not entry.name.startswith(".")]
@@ -214,7 +214,7 @@ class _Finder:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
+                    folders += [name] if real / name != self.out else []
                 elif entry.is_file(follow_symlinks=False):
                     given = PurePath(shown(f"{root}/{name}"))
                     yield File(real / name, shown(prefix + name), given, _size(entry))
