@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
-from flowstitch.ingest.conntrack_rows import OddLine, RowReader, Rows, to_columns, token_at
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.workers import in_order
@@ -85,13 +85,6 @@ def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
     return [(columns[name], columns[name] != NULL_TIME) for name in ("start_at", "stop_at")]
 
 
-class LastLine(NamedTuple):
-    """A line without newline: its row from the kernel, and what it is if it is torn."""
-
-    row: Ints
-    line: OddLine
-
-
 @dataclass
 class TextRows(Rows):
     """Rows of text.
@@ -99,11 +92,11 @@ class TextRows(Rows):
     Attributes
     ----------
     tail : bits of the tokens in ``_TAIL`` that all parsed lines have, but for ``last``.
-    last : the last line when it has no newline; ``columns`` have it too, if it was parsed.
+    last : the kernel's row of a last line without newline, which ``columns`` have too if it was parsed; else None.
     """
 
     tail: int
-    last: LastLine | None = None
+    last: Ints | None = None
 
 
 def parse_block(block: Block, source: Source, pools: Pools) -> list[TextRows]:
@@ -117,10 +110,8 @@ def parse_block(block: Block, source: Source, pools: Pools) -> list[TextRows]:
         line = int(lines.tally[cl.NEXT_LINE])
         parts.append(_to_rows(lines, block, source, pools))
     if not block.terminated:
-        row = lines.last
-        parts[-1].last = LastLine(
-            row, _odd_line(block, line - 1, ct.TORN, int(row[ct.LINE_AT]), int(row[ct.LINE_STOP]))
-        )
+        lines.last[[ct.LINE_AT, ct.LINE_STOP]] += block.begin
+        parts[-1].last = lines.last
     return parts
 
 
@@ -136,22 +127,21 @@ def _room(block: Block, at: int) -> int:
     return min((block.end - begin) * lines // size + _LEAST_ROWS, _MOST_ROWS)
 
 
-def _odd_line(block: Block, number: int, status: int, at: int, stop: int) -> OddLine:
-    raw = block.buffer[block.begin + at : block.begin + stop]
-    return OddLine(number, block.byte_offset + at, status, raw)
-
-
 def _to_rows(lines: cl.Lines, block: Block, source: Source, pools: Pools) -> TextRows:
     tally = lines.tally.tolist()
     count, addresses = tally[cl.ROWS], int(lines.memo.count[0])
     small, large, numbers = lines.cells
     cells = Cells(small[:, :count], large[:, :count], numbers[:, :count])
     high, low = lines.memo.high[1:addresses], lines.memo.low[1:addresses]
+    odd = lines.odd[: tally[cl.ODD]]
+    odd[:, [cl.AT, cl.STOP]] += block.begin
     extra_at = block.begin + tally[cl.EXTRA_AT]
     return TextRows(
+        block.buffer,
+        block.byte_offset - block.begin,
         to_columns(cells, lines.codes[:, :count], lines.numbers[:count], high, low, source, pools),
-        Counter({ct.REASONS[ct.BLANK]: tally[cl.BLANKS]} if tally[cl.BLANKS] else {}),
-        [_odd_line(block, *odd) for odd in lines.odd[: tally[cl.ODD]].tolist()],
+        +Counter({ct.REASONS[ct.BLANK]: tally[cl.BLANKS]}),
+        odd,
         tally[cl.EXTRAS],
         token_at(block.buffer, extra_at, _BLANK) if tally[cl.EXTRAS] else "",
         tally[cl.ALL_HAVE],
@@ -171,17 +161,19 @@ class _TextReader(RowReader):
 
     def judge(self, rows: TextRows) -> None:
         """Reject a last line without newline that is torn; before ``take``."""
-        last, was_parsed = rows.last, rows.last is not None and rows.last.row[ct.STATUS] == ct.PARSED
+        last = rows.last
+        was_parsed = last is not None and last[ct.STATUS] == ct.PARSED
         if len(rows) > was_parsed:
             self.tail = rows.tail if self.tail is None else self.tail & rows.tail
-        if last is None or not self._is_torn(last.row):
+        if last is None or not self._is_torn(last):
             return
         if was_parsed:
+            torn = rows.columns["line"][-1], ct.TORN, last[ct.LINE_AT], last[ct.LINE_STOP]
+            rows.odd = np.append(rows.odd, [torn], axis=0)
             rows.columns = take_columns(rows.columns, slice(-1))
-            rows.extras -= int(last.row[ct.EXTRAS])
+            rows.extras -= int(last[ct.EXTRAS])
         else:
-            rows.odd.pop()
-        rows.odd.append(last.line)
+            rows.odd[-1, cl.STATUS] = ct.TORN
         self.account.incomplete = True
         self.account.warnings.append("the last line is torn; it was rejected.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -52,30 +52,24 @@ _ADDRESSES = ("orig_src_ip", "orig_dst_ip", "reply_src_ip", "reply_dst_ip")
 _MAX_TOKEN = 64
 
 
-class OddLine(NamedTuple):
-    """A line that gave no row: its number, its offset in the source, its status and its bytes."""
-
-    number: int
-    byte_offset: int
-    status: int
-    raw: bytes
-
-
 @dataclass
 class Rows:
     """What lines that follow each other say, without regard to what is in front of them.
 
     Attributes
     ----------
+    data : has the lines. byte_offset : its offset in the source.
     columns : of those that were parsed.
     skipped : how many are no rows and no fault either, by reason.
-    odd : the others.
+    odd : shape (n, 4), int64, the others: number, status, where in ``data`` each begins and ends.
     extras : tokens of the parsed ones that are not known, and the first of them.
     """
 
+    data: bytes
+    byte_offset: int
     columns: Columns
     skipped: Counter[str]
-    odd: list[OddLine]
+    odd: Ints
     extras: int
     first_extra: str
 
@@ -110,9 +104,10 @@ class RowReader:
         """Account for rows and give their columns, if there are any."""
         self.account.parsed += len(rows)
         self.account.skipped += rows.skipped
-        for number, byte_offset, status, raw in rows.odd:
+        for number, status, at, stop in rows.odd.tolist():
+            raw = rows.data[at:stop]
             if status != ct.FOREIGN or not self._is_notice(raw):
-                self.account.reject(number, byte_offset, self.reasons[status], raw)
+                self.account.reject(number, rows.byte_offset + at, self.reasons[status], raw)
         if not self.extras:
             self.first_extra = rows.first_extra
         self.extras += rows.extras

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowstitch.catalog.load import field as schema_field
 from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
-from flowstitch.ingest.conntrack_rows import OddLine, RowReader, Rows, to_columns, token_at
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_lines as cl
@@ -137,20 +137,16 @@ class _XmlReader(RowReader):
             self.account.warnings.append("the list does not end with </conntrack>: entries can be missing.")
 
     def _to_rows(self, rows: Ints, data: bytes, byte_offset: int) -> Rows:
-        status, first_line = rows[:, ct.STATUS], self.account.rows + 1
+        status, numbers = rows[:, ct.STATUS], np.arange(rows.shape[0]) + self.account.rows + 1
         parsed = np.flatnonzero(status == ct.PARSED)
-        skipped = {self.reasons[code]: int(np.count_nonzero(status == code)) for code in _SKIPPED}
-        odd = [
-            OddLine(first_line + index, byte_offset + int(row[ct.LINE_AT]), int(row[ct.STATUS]),
-                    data[row[ct.LINE_AT] : row[ct.LINE_STOP]])
-            for index, row in enumerate(rows)
-            if row[ct.STATUS] not in {ct.PARSED, *_SKIPPED}
-        ]  # fmt: skip
+        odd = np.flatnonzero(~np.isin(status, [ct.PARSED, *_SKIPPED]))
         extra = rows[parsed[rows[parsed, ct.EXTRAS] > 0]]
         return Rows(
-            self._columns(rows[parsed], self.high[parsed], self.low[parsed], parsed + first_line),
-            +Counter(skipped),
-            odd,
+            data,
+            byte_offset,
+            self._columns(rows[parsed], self.high[parsed], self.low[parsed], numbers[parsed]),
+            +Counter({self.reasons[code]: int(np.count_nonzero(status == code)) for code in _SKIPPED}),
+            np.column_stack([numbers[odd], rows[odd][:, [ct.STATUS, ct.LINE_AT, ct.LINE_STOP]]]),
             int(extra[:, ct.EXTRAS].sum()),
             token_at(data, int(extra[0, ct.EXTRA_AT]), _TOKEN_END) if extra.size else "",
         )

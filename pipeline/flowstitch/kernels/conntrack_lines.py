@@ -32,7 +32,9 @@ NEXT_LINE, ROWS, ODD, BLANKS, PARSED, EXTRAS, EXTRA_AT, ALL_HAVE = range(8)
 HAS_USE, HAS_ID = 1, 2
 
 _NEWLINE, _CR = ord("\n"), ord("\r")
+# The meaning of a shape: the codes, a byte each, what of HAS_USE and HAS_ID it has, and how many unknown tokens.
 _CODES = 4
+_HAS_SHIFT, _EXTRAS_SHIFT = 8 * _CODES, 8 * _CODES + 2
 # Rows that are made null at a time, so that they are still near when they are filled.
 _CLEARED = 128
 _MAX_ODD = 1 << 12
@@ -156,7 +158,7 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
             tally[PARSED] += 1
             if status == ct.PARSED:
                 meaning = _put_row(row, known.high, known.low, lines, place)
-                if row[ct.EXTRAS] == 0 and next_at <= safe:
+                if next_at <= safe:
                     learn_shape(text, at, next_at, known.values, count, meaning, known.shapes)
             elif status == ct.BLANK:
                 tally[BLANKS] += 1
@@ -168,8 +170,9 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
             for code in range(_CODES):
                 codes[code, place] = meaning >> 8 * code & 0xFF
             lines.numbers[place] = number
+            tally[EXTRAS] += meaning >> _EXTRAS_SHIFT
             if terminated or next_at < stop:
-                tally[ALL_HAVE] &= meaning >> 8 * _CODES
+                tally[ALL_HAVE] &= meaning >> _HAS_SHIFT
             place += 1
         at = next_at
         number += 1
@@ -188,13 +191,12 @@ def _put_row(row, high, low, lines, place):
             cells.large[column - ct.LARGE, place] = row[column]
     for column in range(4):
         cells.numbers[column, place] = add_address(high[column], low[column], lines.memo)
-    if row[ct.EXTRAS] > 0:
-        if tally[EXTRAS] == 0:
-            tally[EXTRA_AT] = row[ct.EXTRA_AT]
-        tally[EXTRAS] += row[ct.EXTRAS]
-    meaning = HAS_USE * (row[ct.USE] != -1) | HAS_ID * (row[ct.CONNTRACK_ID] != -1)
-    for code in range(_CODES - 1, -1, -1):
-        meaning = meaning << 8 | max(row[ct.PROTOCOL_NUMBER + code], 0)
+    if row[ct.EXTRAS] > 0 and tally[EXTRAS] == 0:
+        tally[EXTRA_AT] = row[ct.EXTRA_AT]
+    has = HAS_USE * (row[ct.USE] != -1) | HAS_ID * (row[ct.CONNTRACK_ID] != -1)
+    meaning = row[ct.EXTRAS] << _EXTRAS_SHIFT | has << _HAS_SHIFT
+    for code in range(_CODES):
+        meaning |= max(row[ct.PROTOCOL_NUMBER + code], 0) << 8 * code
     return meaning
 
 

@@ -129,7 +129,8 @@ def parse_line(text, at, stop, cut, words, protocols, row, high, low, values):
             count = _note(values, count, begin + 1, at, _STAMP, np.int64(0), _SEEN_AT)
             at = skip_blanks(text, at + 1, stop)
             continue
-        word, at = find_word(text, at, stop, words)
+        word, word_stop = find_word(text, at, stop, words)
+        at = word_stop
         kind, code, target = UNKNOWN, 0, -1
         if word >= 0:
             kind, code, target = words[word, _KIND], words[word, _CODE], words[word, _TO]
@@ -220,8 +221,8 @@ def parse_line(text, at, stop, cut, words, protocols, row, high, low, values):
             row[target] = value
             if target == PROTOCOL_NUMBER:
                 form = shapes.END
-        elif kind == TEXT and text[value_at - 1] == _EQUALS:
-            form = shapes.TEXT
+        elif (kind == TEXT or kind == UNKNOWN) and not opened and text[word_stop - 1] == _EQUALS:
+            value_at, form = word_stop, shapes.TEXT
         if form != shapes.END:
             count = _note(values, count, value_at, value_stop, form, code, target)
         at = skip_blanks(text, at, stop)
