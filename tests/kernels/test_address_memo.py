@@ -41,3 +41,20 @@ def test_a_text_has_one_number(words):
             assert number == known.setdefault(word, len(known) + 1)
             assert (int(memo.high[number]) << 64 | int(memo.low[number]), stop) == (value, at + len(word))
         at += len(word) + 1
+
+
+def test_texts_that_begin_alike_have_numbers_of_their_own():
+    long = [f"2001:db8:0:1:1:1:1:{number:x}" for number in range(1, 1000)]
+    words = [
+        *long,
+        *(f"10.0.{number >> 8}.{number & 255}" for number in range(1000)),
+        *(f"::{number:x}" for number in range(1, 400)),
+    ]
+    text = np.frombuffer((" ".join(words) + "\n").encode() + bytes(PADDING), np.uint8)
+    memo, at = make_memo(len(words)), 0
+    for _ in range(2):
+        at = 0
+        for number, word in enumerate(words, 1):
+            assert number_address(text, at, memo) == (number, at + len(word))
+            at += len(word) + 1
+    assert memo.count[0] == len(words) + 1

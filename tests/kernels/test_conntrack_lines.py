@@ -172,6 +172,25 @@ def test_every_byte_counts(line, draw):
     assert_like_twin(line + b"\n" + line[:place] + other + line[place + 1 :] + b"\n" + line + b"\n")
 
 
+@pytest.mark.parametrize("line", LINES)
+def test_every_number_is_held_to_its_limit(line):
+    """Known lines with one number at or beyond a limit are judged as if they had come alone."""
+    line = line.removesuffix(b"\r")
+    places = [match.span() for match in re.finditer(rb"(?<=[= .:\[])[0-9]+(?![0-9a-zA-Z])", line)]
+    edges = [line[:begin] + edge + line[end:] for begin, end in places for edge in EDGES]
+    assert_like_twin(b"\n".join([line, *edges, line]) + b"\n", room=5000)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_without_a_row_leaves_nothing_behind(line):
+    short = b"unknown 99 src=::1 dst=::2 src=::2 dst=::1\n"
+    line = line.removesuffix(b"\r")
+    bad = b"".join(
+        line[:place] + b" src=1" + line[place:] + b"\n" + short for place in range(len(line), 0, -7)
+    )
+    assert_like_twin(line + b"\n" + short + bad)
+
+
 def test_a_keyword_without_its_value_is_not_the_begin_of_a_word():
     line = b"udp 17 9 src=::1 dst=::1 sport=1 dport=1 src=::1 dst=::2 sport=1 dport=1 labels\n"
     assert_like_twin(line * 2 + line.replace(b"labels", b"labelsx") + line.replace(b"labels", b"labels=x"))

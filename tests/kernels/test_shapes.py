@@ -26,7 +26,7 @@ PATTERNS = {
     sh.TEXT: rb"[^\0-\x20]*(?=[\0-\x20])",
 }
 VALUES = {
-    sh.SMALL: st.integers(0, 70_000).map(str),
+    sh.SMALL: st.integers(0, 500).map(str) | st.sampled_from(["65535", "65536"]),
     sh.LARGE: st.integers(0, 10**16).map(str),
     sh.ADDRESS: st.ip_addresses().map(str) | st.just("10.0.0.256"),
     sh.HEX16: st.integers(0, 2**33).map(hex) | st.just("8c0e"),
@@ -36,38 +36,40 @@ VALUES = {
 }
 # literals begin where a value cannot go on, and may begin alike
 LITERALS = st.sampled_from([" ", " src=", " [ASSURED] mark=", " [ASSURED] use=1 zone-reply=", "] ", "\t"])
-LIMITS = {sh.SMALL: 0xFFFF, sh.LARGE: 10**15 - 2}
+LIMITS = {sh.SMALL: [0xFF, 0xFFFF], sh.LARGE: [0xFFFFFFFF, 10**15 - 2]}
 
 
 @dataclass
 class Shape:
-    """A line in pieces: (literal, form, column, value), and what is behind the last value."""
+    """A line in pieces: (literal, form, limit, column, value), and what is behind the last value."""
 
-    pieces: list[tuple[str, int, int, str]]
+    pieces: list[tuple[str, int, int, int, str]]
     end: str
     meaning: int
 
     def values(self) -> list[list[int]]:
         """Its values as a parser notes them."""
         at, noted = 0, []
-        for literal, form, column, value in self.pieces:
+        for literal, form, limit, column, value in self.pieces:
             at += len(literal)
-            noted.append([at, at + len(value), form, LIMITS.get(form, 0), column])
+            noted.append([at, at + len(value), form, limit, column])
             at += len(value)
         return noted
 
     def line(self) -> bytes:
-        return ("".join(literal + value for literal, _, _, value in self.pieces) + self.end + "\n").encode()
+        return ("".join(literal + value for literal, *_, value in self.pieces) + self.end + "\n").encode()
 
     def read(self, line: bytes) -> dict[tuple[int, int], int] | None:
         """Values of a line of this shape by (kind of column, column), None when it is not of it."""
         pattern = b"".join(
-            re.escape(literal.encode()) + b"(" + PATTERNS[form] + b")" for literal, form, _, _ in self.pieces
+            re.escape(literal.encode()) + b"(" + PATTERNS[form] + b")" for literal, form, *_ in self.pieces
         )
         match = re.match(pattern + re.escape(self.end.encode()) + b"\n", line, re.DOTALL)
         found: dict[tuple[int, int], int] = {}
-        for (_, form, column, _), raw in zip(self.pieces, match.groups() if match else (), strict=False):
-            value = read_value(form, raw)
+        for (_, form, limit, column, _), raw in zip(
+            self.pieces, match.groups() if match else (), strict=False
+        ):
+            value = read_value(form, limit, raw)
             if value is None:
                 return None
             kind = {sh.SMALL: 0, sh.HEX16: 0, sh.ADDRESS: 2, sh.TEXT: 3}.get(form, 1)
@@ -76,7 +78,7 @@ class Shape:
         return found if match else None
 
 
-def read_value(form: int, raw: bytes) -> int | None:
+def read_value(form: int, limit: int, raw: bytes) -> int | None:
     if form == sh.TEXT:
         return 0
     if form == sh.ADDRESS:
@@ -89,14 +91,17 @@ def read_value(form: int, raw: bytes) -> int | None:
     elif form == sh.STAMP:
         value = naive.stamp(raw)
     else:
-        value = naive.decimal(raw, LIMITS[form])
+        value = naive.decimal(raw, limit)
     return value if value >= 0 else None
 
 
 @st.composite
 def shapes(draw, meaning):
     forms = draw(st.lists(st.sampled_from(list(PATTERNS)), max_size=5))
-    pieces = [(draw(LITERALS), form, draw(st.integers(0, COLUMNS - 1)), draw(VALUES[form])) for form in forms]
+    pieces = []
+    for form in forms:
+        limit, column = draw(st.sampled_from(LIMITS.get(form, [0]))), draw(st.integers(0, COLUMNS - 1))
+        pieces.append((draw(LITERALS), form, limit, column, draw(VALUES[form])))
     return Shape(pieces, draw(LITERALS), meaning)
 
 
@@ -107,7 +112,7 @@ def texts(draw):
     lines = []
     for _ in range(draw(st.integers(1, 6))):
         shape = draw(st.sampled_from(known))
-        pieces = [(literal, form, column, draw(VALUES[form])) for literal, form, column, _ in shape.pieces]
+        pieces = [(*piece, draw(VALUES[piece[1]])) for *piece, _ in shape.pieces]
         line = Shape(pieces, shape.end, 0).line()
         if draw(st.booleans()):
             place = draw(st.integers(0, len(line) - 1))
@@ -156,7 +161,7 @@ def test_a_line_is_read_as_a_shape_says(case):
 
 
 def test_a_tree_takes_no_more_than_it_has_room_for():
-    shape = Shape([(" src=", sh.TEXT, 0, "x")] * 30, " ", 1)
+    shape = Shape([(" src=", sh.TEXT, 0, 0, "x")] * 30, " ", 1)
     data = np.frombuffer(shape.line() + bytes(PADDING), np.uint8)
     noted = np.array([*shape.values(), *[[0] * 5] * 10], np.int64)
     memo, day = make_memo(4), FIRST_DAY.copy()
