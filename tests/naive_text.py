@@ -220,7 +220,8 @@ class ConntrackLine:
             if echo not in self.row:
                 column, limit = echo, FORMS["u16"]
         if known["form"] == "time":
-            self.put(column, ctime(value[:-1]), "bad time")
+            seconds = ctime(value[:-1])
+            self.put(column, max(seconds * 1_000_000, -1), "bad time")
         elif known["form"] == "hex16":
             number = hexadecimal(value)
             self.put(column, number & 0xFFFF if number >= 0 else -1)

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
-from flowstitch.ingest.conntrack_rows import RowReader
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.workers import in_order
+from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
-from flowstitch.normalize.columns import NULL_TIME
+from flowstitch.kernels.shapes import Cells
+from flowstitch.normalize.columns import NULL_TIME, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Executor
 
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
-# Tokens at the end of a line that every line of a file has or none.
-_TAIL = (ct.USE, ct.CONNTRACK_ID)
+# Bits of the tokens at the end of a line that every line of a file has or none.
+_TAIL = {cl.HAS_USE: ct.USE, cl.HAS_ID: ct.CONNTRACK_ID}
+# Text that tells how long lines are; rows that there is always room for, and at most.
+_SAMPLE_BYTES = 1 << 12
+_LEAST_ROWS, _MOST_ROWS = 1 << 6, 1 << 16
+_BLANK = re.compile(rb"\s")
 
 
-def read_conntrack(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
+def read_conntrack(
+    source: Source, pools: Pools, account: Account, workers: Executor | None = None
+) -> Iterator[Columns]:
     """Read a list or event stream of conntrack(8), or /proc/net/nf_conntrack.
 
     Parameters
@@ -34,15 +47,19 @@ def read_conntrack(source: Source, pools: Pools, account: Account) -> Iterator[C
     source : of kind ``conntrack-list`` or ``conntrack-events``.
     pools : get its addresses, its name and its node.
     account : gets every line: parsed, skipped ('blank', 'summary', 'events lost') or rejected (``REASONS``).
+    workers : threads that parse blocks; the rows do not depend on them.
 
     Yields
     ------
     Columns of the table ``conntrack``, block by block. ``start_at`` and ``stop_at`` are the dumping host's local
     time read as UTC until ``text_times`` has set them right.
     """
-    reader = _TextReader(source, pools, account)
-    for block in read_blocks(source.path, account):
-        yield from reader.read(block)
+    reader = _TextReader(source, account)
+    work = partial(_work, source, pools)
+    for parts in in_order(work, read_blocks(source.path, account), None, workers):
+        for rows in parts:
+            reader.judge(rows)
+            yield from reader.take(rows)
     reader.finish()
 
 
@@ -69,45 +86,102 @@ def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
 
 
 @dataclass
+class TextRows(Rows):
+    """Rows of text.
+
+    Attributes
+    ----------
+    tail : bits of the tokens in ``_TAIL`` that all parsed lines have, but for ``last``.
+    last : the kernel's row of a last line without newline, which ``columns`` have too if it was parsed; else None.
+    """
+
+    tail: int
+    last: Ints | None = None
+
+
+def parse_block(block: Block, source: Source, pools: Pools) -> list[TextRows]:
+    """Rows of a block of text, whatever was in the blocks before it; safe to use from several threads."""
+    at, line = 0, block.first_line
+    known = cl.make_known()
+    parts = []
+    while at < len(block):
+        lines = cl.make_lines(_room(block, at), line)
+        at = cl.parse_lines(block.text, at, len(block), block.terminated, *conntrack_grammar(), known, lines)
+        line = int(lines.tally[cl.NEXT_LINE])
+        parts.append(_to_rows(lines, block, source, pools))
+    if not block.terminated:
+        lines.last[[ct.LINE_AT, ct.LINE_STOP]] += block.begin
+        parts[-1].last = lines.last
+    return parts
+
+
+def _work(source: Source, pools: Pools, block: Block, state: None) -> tuple[list[TextRows], None]:
+    return parse_block(block, source, pools), state
+
+
+def _room(block: Block, at: int) -> int:
+    """How many lines there may be from ``at`` on, if they are about as long as the next ones."""
+    begin = block.begin + at
+    size = min(_SAMPLE_BYTES, block.end - begin)
+    lines = block.buffer.count(b"\n", begin, begin + size) + 1
+    return min((block.end - begin) * lines // size + _LEAST_ROWS, _MOST_ROWS)
+
+
+def _to_rows(lines: cl.Lines, block: Block, source: Source, pools: Pools) -> TextRows:
+    tally = lines.tally.tolist()
+    count, addresses = tally[cl.ROWS], int(lines.memo.count[0])
+    small, large, numbers = lines.cells
+    cells = Cells(small[:, :count], large[:, :count], numbers[:, :count])
+    high, low = lines.memo.high[1:addresses], lines.memo.low[1:addresses]
+    odd = lines.odd[: tally[cl.ODD]]
+    odd[:, [cl.AT, cl.STOP]] += block.begin
+    extra_at = block.begin + tally[cl.EXTRA_AT]
+    return TextRows(
+        block.buffer,
+        block.byte_offset - block.begin,
+        to_columns(cells, lines.codes[:, :count], lines.numbers[:count], high, low, source, pools),
+        +Counter({ct.REASONS[ct.BLANK]: tally[cl.BLANKS]}),
+        odd,
+        tally[cl.EXTRAS],
+        token_at(block.buffer, extra_at, _BLANK) if tally[cl.EXTRAS] else "",
+        tally[cl.ALL_HAVE],
+    )
+
+
+@dataclass
 class _TextReader(RowReader):
-    """Text, with the tokens at the end of a line that every line so far has."""
+    """Text.
 
-    stamp_us: ClassVar[int] = SECOND
+    Attributes
+    ----------
+    tail : bits of the tokens in ``_TAIL`` that every line so far has, None before the first.
+    """
 
-    tail: tuple[int, ...] | None = None
+    tail: int | None = None
 
-    def read(self, block: Block) -> Iterator[Columns]:
-        data = block.data
-        text = block.text[: len(block)]
-        grammar = conntrack_grammar()
-        at, line = 0, block.first_line
-        while at < text.shape[0]:
-            count, at = ct.parse_lines(text, at, block.terminated, *grammar, self.rows, self.high, self.low)
-            rows = self.rows[:count]
-            if at == text.shape[0] and not block.terminated:
-                self._judge_last(rows)
-            self._note_tail(rows[rows[:, ct.STATUS] == ct.PARSED])
-            yield from self.take(count, data, block.byte_offset, line)
-            line += count
+    def judge(self, rows: TextRows) -> None:
+        """Reject a last line without newline that is torn; before ``take``."""
+        last = rows.last
+        was_parsed = last is not None and last[ct.STATUS] == ct.PARSED
+        if len(rows) > was_parsed:
+            self.tail = rows.tail if self.tail is None else self.tail & rows.tail
+        if last is None or not self._is_torn(last):
+            return
+        if was_parsed:
+            torn = rows.columns["line"][-1], ct.TORN, last[ct.LINE_AT], last[ct.LINE_STOP]
+            rows.odd = np.append(rows.odd, [torn], axis=0)
+            rows.columns = take_columns(rows.columns, slice(-1))
+            rows.extras -= int(last[ct.EXTRAS])
+        else:
+            rows.odd[-1, cl.STATUS] = ct.TORN
+        self.account.incomplete = True
+        self.account.warnings.append("the last line is torn; it was rejected.")
 
-    def _judge_last(self, rows: Ints) -> None:
-        """Judge a last line without newline: it is torn unless it ends as the lines before it do."""
-        self._note_tail(rows[:-1][rows[:-1, ct.STATUS] == ct.PARSED])
-        last = rows[-1]
-        if last[ct.STATUS] == ct.PARSED:
-            missing = any(last[column] == -1 for column in self.tail or ())
-            # flags come behind the tuples: without anything behind them who knows which were to come
-            open_ended = (last[list(_TAIL)] == -1).all() and not last[ct.FLAGS] & (ct.ASSURED | ct.OFFLOADED)
-            if missing or open_ended:
-                last[ct.STATUS] = ct.TORN
-            last[last == ct.CUT] = -1
-        elif last[ct.STATUS] not in {ct.BLANK, ct.FOREIGN}:
-            last[ct.STATUS] = ct.TORN
-        if last[ct.STATUS] == ct.TORN:
-            self.account.incomplete = True
-            self.account.warnings.append("the last line is torn; it was rejected.")
-
-    def _note_tail(self, parsed: Ints) -> None:
-        if parsed.shape[0]:
-            known = _TAIL if self.tail is None else self.tail
-            self.tail = tuple(column for column in known if (parsed[:, column] != -1).all())
+    def _is_torn(self, last: Ints) -> bool:
+        """Whether a last line does not end as the lines before it do."""
+        if last[ct.STATUS] != ct.PARSED:
+            return last[ct.STATUS] not in {ct.BLANK, ct.FOREIGN}
+        missing = {column for column in _TAIL.values() if last[column] == -1}
+        # flags come behind the tuples: without anything behind them who knows which were to come
+        open_ended = len(missing) == len(_TAIL) and not last[ct.FLAGS] & (ct.ASSURED | ct.OFFLOADED)
+        return open_ended or any(column in missing for bit, column in _TAIL.items() if (self.tail or 0) & bit)

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
 from flowstitch.catalog.load import field as schema_field
 from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
-from flowstitch.ingest.conntrack_rows import RowReader
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
+from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.kernels.shapes import Cells
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
 _OPENING = b"<conntrack"
+_ROWS = 1 << 14
+# Statuses of what is no row and no fault either.
+_SKIPPED = (ct.BLANK, cx.MARKUP)
+_TOKEN_END = re.compile(rb"(?<=>)|\s")
 
 
 def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
@@ -45,7 +50,7 @@ def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterat
     UTC until ``xml_times`` has set it right. What XML does not say is null: ICMP type, code and identifiers,
     and whether the entry is offloaded.
     """
-    reader = _XmlReader(source, pools, account)
+    reader = _XmlReader(source, account, pools=pools)
     # a flow can go on in the next block
     pending, offset = b"", 0
     for block in read_blocks(source.path, account):
@@ -86,23 +91,26 @@ def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
     return [(seen, (seen != NULL_TIME) & (columns["event"] != schema_field("event").code("list")))]
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _XmlReader(RowReader):
     """XML.
 
     Attributes
     ----------
+    pools : get what the rows refer to.
     at : where the flow begins that goes on behind what was read, else its end.
     opened : how many <conntrack> there are more than </conntrack>.
+    rows, high, low : what the kernel writes to.
     """
 
-    width: ClassVar[int] = cx.WIDTH
     reasons: ClassVar[tuple[str, ...]] = cx.REASONS
-    skipped: ClassVar[tuple[int, ...]] = (ct.BLANK, cx.MARKUP)
-    token: ClassVar[re.Pattern[bytes]] = re.compile(rb"(?<=>)|\s")
 
+    pools: Pools
     at: int = 0
     opened: int = 0
+    rows: Ints = field(default_factory=lambda: np.empty((_ROWS, cx.WIDTH), np.int64))
+    high: Words = field(default_factory=lambda: np.empty((_ROWS, 4), np.uint64))
+    low: Words = field(default_factory=lambda: np.empty((_ROWS, 4), np.uint64))
 
     def read(self, data: bytes, byte_offset: int, *, final: bool) -> Iterator[Columns]:
         text = np.frombuffer(data, np.uint8)
@@ -119,7 +127,7 @@ class _XmlReader(RowReader):
                 self.account.warnings.append("the last flow is torn; it was rejected.")
             for tag in rows[rows[:, ct.STATUS] == cx.MARKUP]:
                 self._note_tag(data[tag[ct.LINE_AT] : tag[ct.LINE_STOP]])
-            yield from self.take(count, data, byte_offset, self.account.rows + 1)
+            yield from self.take(self._to_rows(rows, data, byte_offset))
 
     def finish(self) -> None:
         """Say what was found over the whole source; only a list is known to end with </conntrack>."""
@@ -128,13 +136,34 @@ class _XmlReader(RowReader):
             self.account.incomplete = True
             self.account.warnings.append("the list does not end with </conntrack>: entries can be missing.")
 
-    def columns(self, rows: Ints, high: NDArray[np.uint64], low: NDArray[np.uint64], lines: Ints) -> Columns:
-        """Columns of parsed rows, see ``RowReader.columns``."""
+    def _to_rows(self, rows: Ints, data: bytes, byte_offset: int) -> Rows:
+        status, numbers = rows[:, ct.STATUS], np.arange(rows.shape[0]) + self.account.rows + 1
+        parsed = np.flatnonzero(status == ct.PARSED)
+        odd = np.flatnonzero(~np.isin(status, [ct.PARSED, *_SKIPPED]))
+        extra = rows[parsed[rows[parsed, ct.EXTRAS] > 0]]
+        return Rows(
+            data,
+            byte_offset,
+            self._columns(rows[parsed], self.high[parsed], self.low[parsed], numbers[parsed]),
+            +Counter({self.reasons[code]: int(np.count_nonzero(status == code)) for code in _SKIPPED}),
+            np.column_stack([numbers[odd], rows[odd][:, [ct.STATUS, ct.LINE_AT, ct.LINE_STOP]]]),
+            int(extra[:, ct.EXTRAS].sum()),
+            token_at(data, int(extra[0, ct.EXTRA_AT]), _TOKEN_END) if extra.size else "",
+        )
+
+    def _columns(self, rows: Ints, high: Words, low: Words, lines: Ints) -> Columns:
+        """Columns of parsed rows, shape (n, WIDTH), and of the halves of their addresses, shape (n, 4)."""
+        small, large = rows.T[ct.SMALL : ct.LARGE], rows.T[ct.LARGE : ct.WIDTH]
+        numbers = np.arange(1, high.size + 1, dtype=np.uint32).reshape(high.shape)
+        cells = Cells(
+            small.astype(np.int32), np.where(large < 0, cl.LARGE_NULLS[:, np.newaxis], large), numbers.T
+        )
+        codes = np.maximum(rows.T[ct.PROTOCOL_NUMBER : ct.SMALL], 0).astype(np.uint8)
+        codes[cl.STATE] = xml_states()[codes[cl.PROTOCOL_NUMBER], codes[cl.STATE]]
         # the time of a list is one for all rows
-        rows[rows[:, ct.EVENT_CODE] < 0, ct.SEEN_AT] = -1
-        out = super().columns(rows, high, low, lines)
-        out["state"][:] = xml_states()[out["protocol_number"], out["state"]]
-        out["assured"][:] = rows[:, ct.FLAGS] & ct.ASSURED != 0
+        cells.large[ct.SEEN_AT - ct.LARGE, codes[cl.EVENT_CODE] == 0] = NULL_TIME
+        out = to_columns(cells, codes, lines, high.ravel(), low.ravel(), self.source, self.pools)
+        out["assured"][:] = codes[cl.FLAGS] & ct.ASSURED != 0
         out["offloaded"][:] = -1
         return out
 

@@ -193,7 +193,7 @@ def _read_rows(
     else:
         from flowstitch.ingest.conntrack import read_conntrack, text_times  # noqa: PLC0415
 
-        rows, times = read_conntrack(source, pools, account), text_times(source)
+        rows, times = read_conntrack(source, pools, account, workers), text_times(source)
     parts = Parts(scratch or Scratch(), times)
     for part in rows:
         parts.put(part)
