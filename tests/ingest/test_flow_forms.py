@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from flowstitch.errors import UsageError
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.raw import read_lines
+from flowstitch.ingest.read import read_export
+from flowstitch.normalize.columns import Pools
 from inventory_reading import EXPORT
 from log_reading import Log
 
@@ -88,6 +90,33 @@ def test_every_form_says_the_same(tmp_path: Path, form: str) -> None:
     found, account = log.read(path)
     assert told(found) == told(wanted)
     assert (account.rows, account.rejects) == (len(rows) + (not form.startswith("parquet")), [])
+
+
+def test_partitions_of_a_bucket_are_one_export(tmp_path: Path) -> None:
+    rows = captured(90)
+    account = (
+        tmp_path
+        / "AWSLogs"
+        / "aws-account-id=123456789012"
+        / "aws-service=vpcflowlogs"
+        / "aws-region=ap-east-1"
+    )
+    for hour in range(3):
+        folder = account / "year=2026" / "month=11" / "day=23" / f"hour={hour:02}"
+        folder.mkdir(parents=True)
+        names = {name.replace("-", "_"): key for name, key in AWS_NAMES.items()}
+        part = rows[30 * hour : 30 * hour + 30]
+        frame = pl.DataFrame(
+            {name: [WAYS.get(row[key], row[key]) for row in part] for name, key in names.items()}
+        )
+        frame.write_parquet(
+            folder / f"123456789012_vpcflowlogs_ap-east-1_fl-1_20261123T{hour:02}00Z_0a{hour}.log.parquet"
+        )
+    pools = Pools()
+    export = read_export([str(tmp_path)], pools)
+    assert [(source.kind, source.node) for source in export.sources] == [("vpc-flow-log", "")] * 3
+    assert [account.parsed for account in export.accounts] == [30] * 3
+    assert export.rows["flows"]["bytes"].tolist() == [int(row["bytes"]) for row in rows[:90]]
 
 
 def test_columns_of_a_log_without_header_stand_in_export_toml(tmp_path: Path) -> None:
