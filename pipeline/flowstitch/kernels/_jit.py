@@ -62,7 +62,12 @@ def kernel(function: F) -> F:
     return _compile(function, _nrt=False)
 
 
-def allocating(function: F) -> F:
+def inner_kernel(function: F) -> F:
+    """Compile a part of a kernel that is put into its callers, where handing on its arrays would cost more than it does."""
+    return _compile(function, _nrt=False, forceinline=True)
+
+
+def allocating_kernel(function: F) -> F:
     """Compile a kernel that makes arrays of its own."""
     return _compile(function, _nrt=True)
 

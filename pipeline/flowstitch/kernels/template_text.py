@@ -1,0 +1,260 @@
+"""Lines that repeat a template: what is the same in all of them is compared, what differs is read.
+
+A line is a literal, a value, a literal, a value, and so on to the literal that ends it. A line that fits a template to the
+byte, with values that are plain and in range, is read; every other one is left to whoever can judge it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from flowstitch.kernels._jit import inner_kernel, kernel
+from flowstitch.kernels.intern import intern_word
+from flowstitch.kernels.wide import (
+    below,
+    count_digits,
+    decimal8,
+    find_byte8,
+    first_byte,
+    keep,
+    load8,
+    same,
+    spread,
+    zero_bytes,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Ints, Words
+
+# What a step has before its literal: nothing, a value that is passed over, a word, a number, or nothing in the line and a
+# constant in the row.
+NOTHING, SKIP, WORD, NUMBER, ABSENT = range(5)
+# Columns of a step. Its literal and its row of ``numbers`` (NUMBER; -1 for none) or of ``codes`` (WORD); ABSENT has both.
+# LEAST: fewest bytes of the value. ENDS: byte that ends a value beside '"', in all eight places. GROUP: of the words,
+# which no other group shares. TRIMMED: no blank at either end. BARE: a number as JSON has it, and never null.
+# NULL: what a null text or an ABSENT value gives.
+KIND, LITERAL, LENGTH, IN_NUMBERS, IN_CODES, LEAST, ENDS, GROUP, TRIMMED, LIMIT, SCALE, BARE, NULL = range(13)
+STEP = 13
+# What is remembered of a step: where its value and literal stood last, how long they are together, the word's code.
+_AT, _SPAN, _CODE, MEMO = range(4)
+# State from call to call: where the next line begins, codes taken, the template that fitted last.
+AT, CODES, LAST, STATE = range(4)
+HARD = 255
+MOST_DIGITS = 16
+
+_NEWLINE, _BLANK, _ZERO = ord("\n"), ord(" "), ord("0")
+_QUOTES, _BACKSLASHES, _BLANKS = spread(ord('"')), spread(ord("\\")), spread(ord(" "))
+_HIGH = np.uint64(0x8080808080808080)
+_TENS = 10 ** np.arange(9, dtype=np.int64)
+
+
+class Steps(NamedTuple):
+    """Templates for ``read_lines``.
+
+    Attributes
+    ----------
+    steps : shape (s, STEP), int64, the steps of the first template, then those of the second, and so on.
+    begins : shape (t + 1,), int64, first step of each of at most 254 templates, and s.
+    literals : uint8, with ``PADDING``.
+    nulls : shape (n, 2), uint64, texts of at most 7 bytes that mean null: the bytes, the first lowest, and their number.
+    """
+
+    steps: Ints
+    begins: Ints
+    literals: NDArray[np.uint8]
+    nulls: Words
+
+
+class Met(NamedTuple):
+    """Words met in a text, and what each step has met last. Zeros when nothing has been.
+
+    Attributes
+    ----------
+    slots, keys : as for ``intern_word``.
+    memo : shape (s, MEMO), int64.
+    """
+
+    slots: NDArray[np.uint32]
+    keys: Words
+    memo: Ints
+
+
+class Rows(NamedTuple):
+    """Where ``read_lines`` writes, a row per line.
+
+    Attributes
+    ----------
+    numbers : shape (k, rows), int64.
+    codes : shape (w, rows), uint32.
+    begins : shape (rows,), int64, where the line begins.
+    fits : shape (rows,), uint8, the template that the line fits, or ``HARD``; then its numbers are -1 and its codes 0.
+    """
+
+    numbers: Ints
+    codes: NDArray[np.uint32]
+    begins: Ints
+    fits: NDArray[np.uint8]
+
+
+@kernel
+def read_lines(
+    text, stop, state, steps, step_begins, literals, nulls, slots, keys, memo, numbers, codes, begins, fits
+):
+    """Read lines until ``stop``, until the rows are full, or until there may be no room for the words of a line.
+
+    Parameters
+    ----------
+    text : uint8, ``PADDING`` longer than ``stop``; a line without newline before ``stop`` is hard.
+    state : shape (STATE,), int64, carried from call to call.
+    steps, step_begins, literals, nulls : ``Steps``. slots, keys, memo : ``Met``. numbers, codes, begins, fits : ``Rows``.
+
+    Returns
+    -------
+    How many rows were written.
+    """
+    at = state[AT]
+    last = state[LAST]
+    templates = step_begins.shape[0] - 1
+    room = keys.shape[0] - codes.shape[0] * templates
+    row = 0
+    while at < stop and row < begins.shape[0] and state[CODES] <= room:
+        end = -1
+        for turn in range(templates):
+            template = (last + turn) % templates
+            end = _fit_line(
+                text, at, stop, step_begins[template], step_begins[template + 1],
+                steps, literals, nulls, slots, keys, memo, state, numbers, codes, row,
+            )  # fmt: skip
+            if end >= 0:
+                last = template
+                break
+        fits[row] = last
+        if end < 0:
+            fits[row] = HARD
+            for number in range(numbers.shape[0]):
+                numbers[number, row] = -1
+            for word in range(codes.shape[0]):
+                codes[word, row] = 0
+            end = min(find_byte8(text, at, stop, _NEWLINE) + 1, stop)
+        begins[row] = at
+        at = end
+        row += 1
+    state[AT] = at
+    state[LAST] = last
+    return row
+
+
+@inner_kernel
+def _fit_line(
+    text, at, stop, step, end, steps, literals, nulls, slots, keys, memo, state, numbers, codes, row
+):
+    """Where the line at ``at`` ends if it fits the steps ``[step, end)``, its newline included; -1 if it does not."""
+    while step < end and at >= 0:
+        kind = steps[step, KIND]
+        if kind == WORD or kind == SKIP:
+            # what stood here in the line before mostly stands here again, and comparing is cheaper than reading
+            span = memo[step, _SPAN]
+            if span > 0 and at + span <= stop and same(text, at, text, memo[step, _AT], span):
+                at += span
+            else:
+                at = _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state)
+            if kind == WORD:
+                codes[steps[step, IN_CODES], row] = memo[step, _CODE]
+        else:
+            if kind == NUMBER:
+                number, at = _read_number(text, at, stop, step, steps, nulls)
+                if steps[step, IN_NUMBERS] >= 0:
+                    numbers[steps[step, IN_NUMBERS], row] = number
+            elif kind == ABSENT:
+                if steps[step, IN_NUMBERS] >= 0:
+                    numbers[steps[step, IN_NUMBERS], row] = steps[step, NULL]
+                else:
+                    codes[steps[step, IN_CODES], row] = steps[step, NULL]
+            at = _pass_literal(text, at, stop, step, steps, literals)
+        step += 1
+    return at
+
+
+@inner_kernel
+def _pass_literal(text, at, stop, step, steps, literals):
+    """Where the literal of a step ends that begins at ``at``; -1 when it does not stand there or ``at`` is -1."""
+    length = steps[step, LENGTH]
+    if at < 0 or at + length > stop or not same(text, at, literals, steps[step, LITERAL], length):
+        return -1
+    return at + length
+
+
+@inner_kernel
+def _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state):
+    """Where the value at ``at`` and its literal end, -1 when they do not fit; remembered, a word with its code."""
+    place = _find_end(text, at, stop, np.uint64(steps[step, ENDS]))
+    end = _pass_literal(text, place, stop, step, steps, literals)
+    if end < 0 or place - at < steps[step, LEAST]:
+        return -1
+    if steps[step, TRIMMED] and place > at and (text[at] == _BLANK or text[place - 1] == _BLANK):
+        return -1
+    if steps[step, KIND] == WORD:
+        code = intern_word(text, at, place - at, steps[step, GROUP], slots, keys, state[CODES])
+        state[CODES] = max(state[CODES], code + 1)
+        memo[step, _CODE] = code
+    memo[step, _AT] = at
+    memo[step, _SPAN] = end - at
+    return end
+
+
+@inner_kernel
+def _find_end(text, at, stop, ends):
+    """First place in ``[at, stop]`` with a byte that ends a value or is not plain: below a blank, above ASCII, '"' or a backslash."""
+    while at < stop:
+        value = load8(text, at)
+        marks = zero_bytes(value ^ ends) | zero_bytes(value ^ _QUOTES) | zero_bytes(value ^ _BACKSLASHES)
+        marks |= below(value, _BLANKS) | value & _HIGH
+        if marks != 0:
+            return min(at + first_byte(marks), stop)
+        at += 8
+    return stop
+
+
+@inner_kernel
+def _read_number(text, at, stop, step, steps, nulls):
+    """(number, where its digits or its null text end); the place is -1 when the value does not fit."""
+    number, digits = _read_digits(text, at, stop)
+    if digits == 0:
+        length = _null_length(text, at, nulls)
+        if steps[step, BARE] or length < steps[step, LEAST]:
+            return 0, -1
+        return steps[step, NULL], at + length
+    if number > steps[step, LIMIT] or (steps[step, BARE] and digits > 1 and text[at] == _ZERO):
+        return 0, -1
+    return number * steps[step, SCALE], at + digits
+
+
+@inner_kernel
+def _read_digits(text, at, stop):
+    """(number, digits) of the first digits at ``at``, at most ``MOST_DIGITS``; (0, 0) where there is none or not the room."""
+    value = load8(text, at)
+    digits = count_digits(value)
+    number = decimal8(value, digits)
+    if digits < 8:
+        return number, digits
+    if at + 8 > stop:
+        return 0, 0
+    value = load8(text, at + 8)
+    digits = count_digits(value)
+    return number * _TENS[digits] + decimal8(value, digits), 8 + digits
+
+
+@inner_kernel
+def _null_length(text, at, nulls):
+    """Length of the longest null text at ``at``, -1 when there is none."""
+    value = load8(text, at)
+    longest = -1
+    for row in range(nulls.shape[0]):
+        length = np.int64(nulls[row, 1])
+        if length > longest and keep(value, length) == nulls[row, 0]:
+            longest = length
+    return longest
