@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flowstitch.normalize.columns import Pools
 
 _BATCH_BYTES = 1 << 22  # text that is parsed at once
+_ENOUGH_BYTES = 1 << 21  # and what is enough where more would have to be copied together
 
 
 FORMS: dict[str, type[JsonLines | Delimited | Quoted]] = {
@@ -107,7 +108,8 @@ def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
     batch: list[Block] = []
     size = 0
     for block in blocks:
-        if batch and (size >= _BATCH_BYTES or block.byte_offset != batch[0].byte_offset + size):
+        enough = _ENOUGH_BYTES if batch and block.buffer is not batch[0].buffer else _BATCH_BYTES
+        if batch and (size >= enough or block.byte_offset != batch[0].byte_offset + size):
             yield join_blocks(batch)
             batch, size = [], 0
         batch.append(block)
