@@ -52,14 +52,17 @@ TEMPLATES = {"json": JSON, "other": OTHER, "values": VALUES}
 class Reader:
     """The kernel with what it carries from call to call."""
 
-    def __init__(self, templates: list[list[Step]], rows: int = 64, words: int = 256) -> None:
+    def __init__(self, templates: list[list[Step]], words: int = 256) -> None:
         literals, steps, begins = b"", [], [0]
         for template in templates:
             for step in template:
                 row = np.zeros(tt.STEP, np.int64)
-                in_numbers = step.kind in {tt.NUMBER, tt.ABSENT}
                 row[tt.KIND], row[tt.LITERAL], row[tt.LENGTH] = step.kind, len(literals), len(step.literal)
-                row[tt.IN_NUMBERS], row[tt.IN_CODES] = (step.to, -1) if in_numbers else (-1, step.to)
+                row[[tt.IN_WIDE, tt.IN_NARROW, tt.IN_CODES]] = -1
+                # the first number is narrow, the second one wide
+                numbers = (tt.IN_NARROW, 0) if step.to == 0 else (tt.IN_WIDE, step.to - 1)
+                place, to = numbers if step.kind in {tt.NUMBER, tt.ABSENT} else (tt.IN_CODES, step.to)
+                row[place] = max(to, -1)
                 row[tt.LEAST], row[tt.GROUP], row[tt.TRIMMED] = step.least, step.group, step.trimmed
                 row[tt.ENDS] = np.uint64(spread(ord(step.ends))).astype(np.int64)
                 row[tt.LIMIT], row[tt.SCALE], row[tt.BARE] = step.limit, step.scale, step.bare
@@ -72,7 +75,7 @@ class Reader:
             np.array(steps), np.array(begins), np.frombuffer(literals + bytes(PADDING), np.uint8),
             np.array(nulls, np.uint64),
         )  # fmt: skip
-        self.rows, self.words = rows, words
+        self.words = words
 
     def read(self, text: bytes) -> list[dict | None]:
         """What each line gives."""
@@ -81,32 +84,34 @@ class Reader:
             np.zeros(2 * self.words, np.uint32), np.zeros((self.words, WORD_KEY), np.uint64),
             np.zeros((self.steps.steps.shape[0], tt.MEMO), np.int64),
         )  # fmt: skip
+        lines = text.count(b"\n") + (not text.endswith(b"\n"))
         out = tt.Rows(
-            np.full((2, self.rows), 99, np.int64), np.full((2, self.rows), 99, np.uint32),
-            np.empty(self.rows, np.int64), np.empty(self.rows, np.uint8),
+            np.full((1, lines), 99, np.int64), np.full((1, lines), 99, np.int32), np.full((2, lines), 99, np.uint32),
+            np.empty(lines, np.int64), np.empty(lines, np.uint8),
         )  # fmt: skip
         state = np.zeros(tt.STATE, np.int64)
         state[tt.CODES] = 1
         found: list[dict | None] = []
-        begins: list[int] = []
         while state[tt.AT] < len(text):
-            rows = tt.read_lines(padded, len(text), state, *self.steps, *met, *out)
-            assert rows or state[tt.CODES] > 1
-            for row in range(rows):
-                begins.append(int(out.begins[row]))
+            begin = int(state[tt.ROW])
+            tt.read_lines(padded, len(text), state, *self.steps, *met, *out)
+            assert state[tt.ROW] > begin
+            for row in range(begin, int(state[tt.ROW])):
+                codes = out.codes[:, row].tolist()
                 if out.fits[row] == tt.HARD:
-                    assert (out.numbers[:, row].tolist(), out.codes[:, row].tolist()) == ([-1] * 2, [0] * 2)
+                    assert (out.wide[0, row], out.narrow[0, row], codes) == (-1, -1, [0, 0])
                     found.append(None)
                     continue
-                values: dict = {("number", to): int(out.numbers[to, row]) for to in range(2)}
-                for to in range(2):
-                    key = met.keys[out.codes[to, row]]
+                values: dict = {("number", 0): int(out.narrow[0, row]), ("number", 1): int(out.wide[0, row])}
+                for to, code in enumerate(codes):
+                    key = met.keys[code]
                     at, length = int(key[3]), int(key[2]) & 0xFFFFFFFF
                     values["word", to] = (int(key[2]) >> 32, text[at : at + length])
                 found.append(values)
             met.slots[:] = 0
             met.memo[:] = 0
             state[tt.CODES] = 1
+        begins = out.begins[: state[tt.ROW]].tolist()
         lines = text.removesuffix(b"\n").split(b"\n") if text else []
         assert begins == [sum(len(line) + 1 for line in lines[:number]) for number in range(len(lines))]
         return found
@@ -189,7 +194,7 @@ def test_words_are_told_apart_by_every_byte():
         "a" * 16 + "b",
     ]
     text = b"".join(SAMPLES["values"].replace(b"eni-1", word.encode()) for word in [*words, *words])
-    found = check(text, Reader(list(TEMPLATES.values()), rows=1000, words=1024))
+    found = check(text, Reader(list(TEMPLATES.values()), words=1024))
     assert [values["word", 0][1].decode() for values in found] == [*words, *words]
 
 
@@ -218,9 +223,19 @@ def test_like_the_twin(parts):
     check(b"".join(parts))
 
 
-@given(st.lists(lines(), max_size=20), st.integers(1, 4), st.sampled_from([8, 16]))
-def test_like_the_twin_with_little_room(parts, rows, words):
-    check(b"".join(parts), Reader(list(TEMPLATES.values()), rows=rows, words=words))
+@given(st.lists(lines(), max_size=20), st.sampled_from([8, 16]))
+def test_like_the_twin_with_little_room(parts, words):
+    check(b"".join(parts), Reader(list(TEMPLATES.values()), words=words))
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), max_size=4),
+    st.lists(st.integers(0, 99), min_size=10, max_size=10),
+)
+def test_codes_become_what_they_mean(codes, meant):
+    table = np.array(codes, np.uint32).reshape(-1, 3)
+    tt.translate(table, np.array(meant, np.uint32))
+    assert table.tolist() == [[meant[code] for code in row] for row in codes]
 
 
 VALUE = st.text(st.sampled_from("0189-Na. ,"), max_size=18).map(str.encode)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowstitch.catalog.load import table
 from flowstitch.ingest.logcolumns import INTERFACE_ADDRESSES
-from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet
+from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet, goal_of
 from flowstitch.kernels import template_text as tt
 from flowstitch.kernels.address_text import parse_addresses
 from flowstitch.kernels.intern import WORD_KEY
@@ -33,7 +33,6 @@ _MAX_TEMPLATES = 4
 _MAX_LESSONS = 8  # times that a source is learnt from
 _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
-_ROWS = 1 << 13  # lines that are read at once: their columns stay in the cache
 _WORDS = 1 << 12  # distinct words that are remembered
 _HALF = (1 << 64) - 1
 
@@ -132,7 +131,7 @@ class Templates:
             if not found.keys() - old:
                 return False
             share = fitting.hard.shape[0] / found.total()
-            lines = Counter(dict(zip(old, reading.fits.tolist(), strict=True)))
+            lines = Counter(dict(zip(old, reading.fits(), strict=True)))
             lines.update({template: int(count * share) + 1 for template, count in found.items()})
             best = [template for template, _ in lines.most_common(_MAX_TEMPLATES)]
             self._known = (key, TemplateSet(best, self._plan))
@@ -158,19 +157,18 @@ class _Reading:
     Attributes
     ----------
     templates : what it is read with.
-    fits : lines that fitted each.
     """
 
     def __init__(self, block: Block, templates: TemplateSet, plan: Plan, pools: Pools) -> None:
         self.templates = templates
-        self.fits = np.zeros(len(templates.templates), np.int64)
         self._block, self._plan, self._pools = block, plan, pools
-        rows = min(_ROWS, block.lines)
+        depth, lines = templates.depth, block.lines
         self._rows = tt.Rows(
-            np.empty((templates.numbers, rows), np.int64),
-            np.empty((templates.codes, rows), np.uint32),
-            np.empty(rows, np.int64),
-            np.empty(rows, np.uint8),
+            np.empty((depth[tt.IN_WIDE], lines), np.int64),
+            np.empty((depth[tt.IN_NARROW], lines), np.int32),
+            np.empty((depth[tt.IN_CODES], lines), np.uint32),
+            np.full(lines + 1, len(block), np.int64),
+            np.empty(lines, np.uint8),
         )
         self._met = tt.Met(
             np.zeros(2 * _WORDS, np.uint32),
@@ -180,6 +178,7 @@ class _Reading:
         self._state = np.zeros(tt.STATE, np.int64)
         # codes up to here are not words: null, and the default of each column
         self._first = 1 + len(plan.columns)
+        self._names = {column.target.name for column in plan.columns}
         self._meant = np.zeros(_WORDS, np.uint32)
         self._unfit = np.zeros(_WORDS, np.bool_)
         for index, column in enumerate(plan.columns, 1):
@@ -187,36 +186,58 @@ class _Reading:
                 self._meant[index] = plan.codes(column, [column.default], pools)[0]
         self._forget()
 
+    def fits(self) -> list[int]:
+        """How many lines fitted each template."""
+        return np.bincount(self._rows.fits, minlength=tt.HARD + 1)[: len(self.templates.templates)].tolist()
+
     def fitting(self) -> Fitting:
         """Read all lines."""
         text, stop = self._block.text, len(self._block)
-        columns = self._columns()
-        found: list[tuple[Ints, Ints, Ints]] = []
-        row = 0
+        unfit = np.zeros(self._block.lines, np.bool_)
         while self._state[tt.AT] < stop:
-            rows = tt.read_lines(text, stop, self._state, *self.templates.steps, *self._met, *self._rows)
+            begin = int(self._state[tt.ROW])
+            tt.read_lines(text, stop, self._state, *self.templates.steps, *self._met, *self._rows)
             self._take_words()
-            hard = self._settle({name: values[row : row + rows] for name, values in columns.items()}, rows)
-            ends = np.append(self._rows.begins[1:rows], self._state[tt.AT])
-            found.append((row + hard, self._rows.begins[hard], ends[hard]))
-            row += rows
-            if rows < self._rows.begins.shape[0]:
+            codes = self._rows.codes[:, begin : self._state[tt.ROW]]
+            if self._unfit[: self._taken].any():
+                unfit[begin : self._state[tt.ROW]] = self._unfit[codes].any(axis=0)
+            tt.translate(codes, self._meant)
+            if self._state[tt.AT] < stop:
                 self._forget()
-        return Fitting(columns, *(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        columns = self._columns()
+        fault, _ = self._plan.judge(columns)
+        hard = np.flatnonzero((self._rows.fits == tt.HARD) | unfit | (fault != 0))
+        return Fitting(columns, hard, self._rows.begins[hard], self._rows.begins[hard + 1])
 
     def _columns(self) -> Columns:
-        """Columns of the table, those of the dialect to be written."""
-        given = {column.target.name for column in self._plan.columns} | {INTERFACE_ADDRESSES}
-        columns: Columns = {}
-        for item in table(self._plan.table).fields:
-            kind, null = STORAGE[item.type]
-            columns[item.name] = (
-                np.empty(self._block.lines, kind)
-                if item.name in given
-                else np.full(self._block.lines, null, kind)
-            )
+        """Columns of the table, what each row says."""
+        lines = self._block.lines
+        columns: Columns = {
+            item.name: np.full(lines, STORAGE[item.type][1], STORAGE[item.type][0])
+            for item in table(self._plan.table).fields
+            if item.name not in self._names
+        }
+        written = {
+            tt.IN_WIDE: self._rows.wide,
+            tt.IN_NARROW: self._rows.narrow,
+            tt.IN_CODES: self._rows.codes,
+        }
+        for column, sources in zip(self._plan.columns, self.templates.rows, strict=True):
+            first, *others = (written[goal_of(column)][source] for source in sources)
+            for other in others:
+                first = np.where(first == column.null, other, first)
+            columns[column.target.name] = first.astype(STORAGE[column.target.type][0], copy=False)
+        if INTERFACE_ADDRESSES in columns:
+            columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).astype(np.int8)
         columns["line"] = self._block.numbers()
         return columns
+
+    def _said_of_pods(self) -> NDArray[np.bool_]:
+        """Rows that have all addresses by which pods are told apart."""
+        said = np.ones(self._block.lines, np.bool_)
+        for sources in self.templates.pod_rows:
+            said &= (self._rows.codes[sources] != 0).any(axis=0)
+        return said
 
     def _forget(self) -> None:
         """Forget the words met: there may be no room for those of another line."""
@@ -266,30 +287,3 @@ class _Reading:
                 high[row], low[row] = value >> 64, value & _HALF
         numbers = self._pools.addresses.intern(high, low)
         return numbers, said & (numbers == 0)
-
-    def _settle(self, columns: Columns, rows: int) -> Ints:
-        """Columns of the rows just read; returns those that are hard."""
-        hard = self._rows.fits[:rows] == tt.HARD
-        if self._unfit[: self._taken].any():
-            hard |= self._unfit[self._rows.codes[:, :rows]].any(axis=0)
-        for column, sources in zip(self._plan.columns, self.templates.rows, strict=True):
-            values = columns[column.target.name]
-            for rank, source in enumerate(sources):
-                if column.is_number:
-                    given: NDArray[Any] = self._rows.numbers[source, :rows]
-                else:
-                    given = self._meant[self._rows.codes[source, :rows]]
-                values[:] = given if rank == 0 else np.where(values == column.null, given, values)
-        if INTERFACE_ADDRESSES in columns:
-            columns[INTERFACE_ADDRESSES][:] = ~self._said_of_pods(rows)
-        fault, _ = self._plan.judge(columns)
-        hard |= fault != 0
-        self.fits += np.bincount(self._rows.fits[:rows][~hard], minlength=self.fits.shape[0])
-        return np.flatnonzero(hard)
-
-    def _said_of_pods(self, rows: int) -> NDArray[np.bool_]:
-        """Rows that have all addresses by which pods are told apart."""
-        said = np.ones(rows, np.bool_)
-        for sources in self.templates.pod_rows:
-            said &= (self._meant[self._rows.codes[sources, :rows]] != 0).any(axis=0)
-        return said

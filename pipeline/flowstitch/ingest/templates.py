@@ -12,6 +12,7 @@ import numpy as np
 from flowstitch.arrays import PADDING
 from flowstitch.kernels import template_text as tt
 from flowstitch.kernels.wide import spread
+from flowstitch.normalize.columns import STORAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,9 +144,10 @@ class TemplateSet:
     ----------
     templates : as given.
     steps : for the kernel.
-    rows : for each column the rows of the kernel's numbers or codes that give it, the first that says something counts.
+    rows : for each column the rows that give it of what the kernel writes: ``wide``, ``narrow`` or ``codes``, by its
+        storage; the first that says something counts.
     pod_rows : for each key of the addresses that tell pods apart the rows of codes that give it.
-    numbers, codes : how many rows there are of each.
+    depth : how many rows the kernel writes of each, by the column of a step that names them.
     """
 
     def __init__(self, templates: Sequence[Template], plan: Plan) -> None:
@@ -153,15 +155,12 @@ class TemplateSet:
         names = {value.name for template in templates for value in template.values}
         spelt = [plan.spelt(column, names) for column in plan.columns]
         self.rows: list[list[int]] = []
-        self.numbers = self.codes = 0
+        self.depth = {tt.IN_WIDE: 0, tt.IN_NARROW: 0, tt.IN_CODES: 0}
         for column, spellings in zip(plan.columns, spelt, strict=True):
-            count = max(1, len(spellings))
-            if column.is_number:
-                self.rows.append(list(range(self.numbers, self.numbers + count)))
-                self.numbers += count
-            else:
-                self.rows.append(list(range(self.codes, self.codes + count)))
-                self.codes += count
+            kind = goal_of(column)
+            first = self.depth[kind]
+            self.depth[kind] += max(1, len(spellings))
+            self.rows.append(list(range(first, self.depth[kind])))
         self.pod_rows = [
             [
                 row
@@ -226,28 +225,34 @@ def _steps(
 def _step(kind: int, literal: bytes, literals: bytearray) -> list[int]:
     step = [0] * tt.STEP
     step[tt.KIND], step[tt.LITERAL], step[tt.LENGTH] = kind, len(literals), len(literal)
-    step[tt.IN_NUMBERS] = step[tt.IN_CODES] = -1
+    step[tt.IN_WIDE] = step[tt.IN_NARROW] = step[tt.IN_CODES] = -1
     literals += literal
     return step
 
 
+def goal_of(column: Column) -> int:
+    """Column of a step that names the row which a step of such a column writes."""
+    if not column.is_number:
+        return tt.IN_CODES
+    return tt.IN_WIDE if STORAGE[column.target.type][0] is np.int64 else tt.IN_NARROW
+
+
 def _aim(step: list[int], column: Column, index: int, row: int, *, bare: bool) -> None:
     """Let a step give a column."""
+    step[goal_of(column)] = row
     if column.is_number:
-        step[tt.KIND], step[tt.IN_NUMBERS], step[tt.BARE] = tt.NUMBER, row, bare
+        step[tt.KIND], step[tt.BARE] = tt.NUMBER, bare
         step[tt.LIMIT], step[tt.SCALE], step[tt.NULL] = column.most, column.scale, column.null
     else:
-        step[tt.KIND], step[tt.IN_CODES] = tt.WORD, row
+        step[tt.KIND] = tt.WORD
         step[tt.GROUP] = ADDRESSES if column.target.type == "address" else index + 1
 
 
 def _absent(column: Column, row: int, code: int, literals: bytearray) -> list[int]:
     """Step of a column that lines do not have: null, or the code that is kept for the column's default."""
     step = _step(tt.ABSENT, b"", literals)
-    if column.is_number:
-        step[tt.IN_NUMBERS], step[tt.NULL] = row, column.null
-    else:
-        step[tt.IN_CODES], step[tt.NULL] = row, code
+    step[goal_of(column)] = row
+    step[tt.NULL] = column.null if column.is_number else code
     return step
 
 

@@ -33,16 +33,18 @@ if TYPE_CHECKING:
 # What a step has before its literal: nothing, a value that is passed over, a word, a number, or nothing in the line and a
 # constant in the row.
 NOTHING, SKIP, WORD, NUMBER, ABSENT = range(5)
-# Columns of a step. Its literal and its row of ``numbers`` (NUMBER; -1 for none) or of ``codes`` (WORD); ABSENT has both.
+# Columns of a step. Its literal, and its row of ``wide`` or ``narrow`` (NUMBER) or of ``codes`` (WORD), -1 for none.
 # LEAST: fewest bytes of the value. ENDS: byte that ends a value beside '"', in all eight places. GROUP: of the words,
 # which no other group shares. TRIMMED: no blank at either end. BARE: a number as JSON has it, and never null.
 # NULL: what a null text or an ABSENT value gives.
-KIND, LITERAL, LENGTH, IN_NUMBERS, IN_CODES, LEAST, ENDS, GROUP, TRIMMED, LIMIT, SCALE, BARE, NULL = range(13)
-STEP = 13
+KIND, LITERAL, LENGTH, IN_WIDE, IN_NARROW, IN_CODES, LEAST, ENDS, GROUP, TRIMMED, LIMIT, SCALE, BARE, NULL = (
+    range(14)
+)
+STEP = 14
 # What is remembered of a step: where its value and literal stood last, how long they are together, the word's code.
 _AT, _SPAN, _CODE, MEMO = range(4)
-# State from call to call: where the next line begins, codes taken, the template that fitted last.
-AT, CODES, LAST, STATE = range(4)
+# State from call to call: where the next line begins and its row, codes taken, the template that fitted last.
+AT, ROW, CODES, LAST, STATE = range(5)
 HARD = 255
 MOST_DIGITS = 16
 
@@ -88,13 +90,14 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    numbers : shape (k, rows), int64.
+    wide : shape (k, rows), int64. narrow : shape (m, rows), int32.
     codes : shape (w, rows), uint32.
-    begins : shape (rows,), int64, where the line begins.
+    begins : shape (rows,) or more, int64, where the line begins.
     fits : shape (rows,), uint8, the template that the line fits, or ``HARD``; then its numbers are -1 and its codes 0.
     """
 
-    numbers: Ints
+    wide: Ints
+    narrow: NDArray[np.int32]
     codes: NDArray[np.uint32]
     begins: Ints
     fits: NDArray[np.uint8]
@@ -102,32 +105,43 @@ class Rows(NamedTuple):
 
 @kernel
 def read_lines(
-    text, stop, state, steps, step_begins, literals, nulls, slots, keys, memo, numbers, codes, begins, fits
+    text,
+    stop,
+    state,
+    steps,
+    step_begins,
+    literals,
+    nulls,
+    slots,
+    keys,
+    memo,
+    wide,
+    narrow,
+    codes,
+    begins,
+    fits,
 ):
-    """Read lines until ``stop``, until the rows are full, or until there may be no room for the words of a line.
+    """Read lines until ``stop``, or until there may be no room for the words of another one.
 
     Parameters
     ----------
     text : uint8, ``PADDING`` longer than ``stop``; a line without newline before ``stop`` is hard.
     state : shape (STATE,), int64, carried from call to call.
-    steps, step_begins, literals, nulls : ``Steps``. slots, keys, memo : ``Met``. numbers, codes, begins, fits : ``Rows``.
-
-    Returns
-    -------
-    How many rows were written.
+    steps, step_begins, literals, nulls : ``Steps``. slots, keys, memo : ``Met``.
+    wide, narrow, codes, begins, fits : ``Rows``, a row for each line before ``stop``.
     """
     at = state[AT]
+    row = state[ROW]
     last = state[LAST]
     templates = step_begins.shape[0] - 1
     room = keys.shape[0] - codes.shape[0] * templates
-    row = 0
-    while at < stop and row < begins.shape[0] and state[CODES] <= room:
+    while at < stop and state[CODES] <= room:
         end = -1
         for turn in range(templates):
             template = (last + turn) % templates
             end = _fit_line(
                 text, at, stop, step_begins[template], step_begins[template + 1],
-                steps, literals, nulls, slots, keys, memo, state, numbers, codes, row,
+                steps, literals, nulls, slots, keys, memo, state, wide, narrow, codes, row,
             )  # fmt: skip
             if end >= 0:
                 last = template
@@ -135,8 +149,10 @@ def read_lines(
         fits[row] = last
         if end < 0:
             fits[row] = HARD
-            for number in range(numbers.shape[0]):
-                numbers[number, row] = -1
+            for number in range(wide.shape[0]):
+                wide[number, row] = -1
+            for number in range(narrow.shape[0]):
+                narrow[number, row] = -1
             for word in range(codes.shape[0]):
                 codes[word, row] = 0
             end = min(find_byte8(text, at, stop, _NEWLINE) + 1, stop)
@@ -144,13 +160,21 @@ def read_lines(
         at = end
         row += 1
     state[AT] = at
+    state[ROW] = row
     state[LAST] = last
-    return row
+
+
+@kernel
+def translate(codes, meant):
+    """Put in the place of each code of ``codes``, shape (w, rows), uint32, what it means: ``meant[code]``, uint32."""
+    for word in range(codes.shape[0]):
+        for row in range(codes.shape[1]):
+            codes[word, row] = meant[codes[word, row]]
 
 
 @inner_kernel
 def _fit_line(
-    text, at, stop, step, end, steps, literals, nulls, slots, keys, memo, state, numbers, codes, row
+    text, at, stop, step, end, steps, literals, nulls, slots, keys, memo, state, wide, narrow, codes, row
 ):
     """Where the line at ``at`` ends if it fits the steps ``[step, end)``, its newline included; -1 if it does not."""
     while step < end and at >= 0:
@@ -165,15 +189,16 @@ def _fit_line(
             if kind == WORD:
                 codes[steps[step, IN_CODES], row] = memo[step, _CODE]
         else:
-            if kind == NUMBER:
-                number, at = _read_number(text, at, stop, step, steps, nulls)
-                if steps[step, IN_NUMBERS] >= 0:
-                    numbers[steps[step, IN_NUMBERS], row] = number
-            elif kind == ABSENT:
-                if steps[step, IN_NUMBERS] >= 0:
-                    numbers[steps[step, IN_NUMBERS], row] = steps[step, NULL]
-                else:
-                    codes[steps[step, IN_CODES], row] = steps[step, NULL]
+            if kind == NUMBER or kind == ABSENT:
+                number = steps[step, NULL]
+                if kind == NUMBER:
+                    number, at = _read_number(text, at, stop, step, steps, nulls)
+                if steps[step, IN_NARROW] >= 0:
+                    narrow[steps[step, IN_NARROW], row] = number
+                elif steps[step, IN_WIDE] >= 0:
+                    wide[steps[step, IN_WIDE], row] = number
+                elif steps[step, IN_CODES] >= 0:
+                    codes[steps[step, IN_CODES], row] = number
             at = _pass_literal(text, at, stop, step, steps, literals)
         step += 1
     return at
