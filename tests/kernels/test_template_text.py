@@ -53,26 +53,25 @@ class Reader:
     """The kernel with what it carries from call to call."""
 
     def __init__(self, templates: list[list[Step]], words: int = 256) -> None:
-        literals, steps, begins = b"", [], [0]
+        literals, steps, begins = bytearray(), [], [0]
         for template in templates:
             for step in template:
-                row = np.zeros(tt.STEP, np.int64)
-                row[tt.KIND], row[tt.LITERAL], row[tt.LENGTH] = step.kind, len(literals), len(step.literal)
-                row[[tt.IN_WIDE, tt.IN_NARROW, tt.IN_CODES]] = -1
                 # the first number is narrow, the second one wide
-                numbers = (tt.IN_NARROW, 0) if step.to == 0 else (tt.IN_WIDE, step.to - 1)
-                place, to = numbers if step.kind in {tt.NUMBER, tt.ABSENT} else (tt.IN_CODES, step.to)
-                row[place] = max(to, -1)
-                row[tt.LEAST], row[tt.GROUP], row[tt.TRIMMED] = step.least, step.group, step.trimmed
-                row[tt.ENDS] = np.uint64(spread(ord(step.ends))).astype(np.int64)
-                row[tt.LIMIT], row[tt.SCALE], row[tt.BARE] = step.limit, step.scale, step.bare
-                row[tt.NULL] = step.null
-                literals += step.literal
-                steps.append(row)
+                to = (
+                    ("in_narrow", "in_wide")[step.to > 0]
+                    if step.kind in {tt.NUMBER, tt.ABSENT}
+                    else "in_codes"
+                )
+                row = 0 if to == "in_wide" else step.to
+                made = tt.Step.of(step.kind, step.literal, literals)._replace(
+                    **{to: row}, least=step.least, ends=int(np.uint64(spread(ord(step.ends))).astype(np.int64)), trimmed=step.trimmed,
+                    recurs=step.group != 2, group=step.group, limit=step.limit, scale=step.scale, bare=step.bare, null=step.null,
+                )  # fmt: skip
+                steps.append(made)
             begins.append(len(steps))
         nulls = [(int.from_bytes(null, "little"), len(null)) for null in NULLS]
         self.steps = tt.Steps(
-            np.array(steps), np.array(begins), np.frombuffer(literals + bytes(PADDING), np.uint8),
+            np.array(steps, np.int64), np.array(begins), np.frombuffer(bytes(literals) + bytes(PADDING), np.uint8),
             np.array(nulls, np.uint64),
         )  # fmt: skip
         self.words = words

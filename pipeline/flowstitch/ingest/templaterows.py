@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -164,9 +164,9 @@ class _Reading:
         self._block, self._plan, self._pools = block, plan, pools
         depth, lines = templates.depth, block.lines
         self._rows = tt.Rows(
-            np.empty((depth[tt.IN_WIDE], lines), np.int64),
-            np.empty((depth[tt.IN_NARROW], lines), np.int32),
-            np.empty((depth[tt.IN_CODES], lines), np.uint32),
+            np.empty((depth["in_wide"], lines), np.int64),
+            np.empty((depth["in_narrow"], lines), np.int32),
+            np.empty((depth["in_codes"], lines), np.uint32),
             np.full(lines + 1, len(block), np.int64),
             np.empty(lines, np.uint8),
         )
@@ -217,10 +217,10 @@ class _Reading:
             for item in table(self._plan.table).fields
             if item.name not in self._names
         }
-        written = {
-            tt.IN_WIDE: self._rows.wide,
-            tt.IN_NARROW: self._rows.narrow,
-            tt.IN_CODES: self._rows.codes,
+        written: dict[str, NDArray[Any]] = {
+            "in_wide": self._rows.wide,
+            "in_narrow": self._rows.narrow,
+            "in_codes": self._rows.codes,
         }
         for column, sources in zip(self._plan.columns, self.templates.rows, strict=True):
             first, *others = (written[goal_of(column)][source] for source in sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -147,7 +147,7 @@ class TemplateSet:
     rows : for each column the rows that give it of what the kernel writes: ``wide``, ``narrow`` or ``codes``, by its
         storage; the first that says something counts.
     pod_rows : for each key of the addresses that tell pods apart the rows of codes that give it.
-    depth : how many rows the kernel writes of each, by the column of a step that names them.
+    depth : how many rows the kernel writes of each, by the field of a step that says which.
     """
 
     def __init__(self, templates: Sequence[Template], plan: Plan) -> None:
@@ -155,7 +155,7 @@ class TemplateSet:
         names = {value.name for template in templates for value in template.values}
         spelt = [plan.spelt(column, names) for column in plan.columns]
         self.rows: list[list[int]] = []
-        self.depth = {tt.IN_WIDE: 0, tt.IN_NARROW: 0, tt.IN_CODES: 0}
+        self.depth = {"in_wide": 0, "in_narrow": 0, "in_codes": 0}
         for column, spellings in zip(plan.columns, spelt, strict=True):
             kind = goal_of(column)
             first = self.depth[kind]
@@ -171,13 +171,13 @@ class TemplateSet:
             for key in plan.pod_addresses
         ]
         literals = bytearray()
-        steps: list[list[int]] = []
+        steps: list[tt.Step] = []
         begins = [0]
         for template in templates:
             steps += _steps(template, spelt, self.rows, plan, literals)
             begins.append(len(steps))
         self.steps = tt.Steps(
-            np.array(steps, np.int64).reshape(-1, tt.STEP),
+            np.array(steps, np.int64).reshape(-1, len(tt.Step._fields)),
             np.array(begins, np.int64),
             np.frombuffer(bytes(literals) + bytes(PADDING), np.uint8),
             _packed_nulls(plan),
@@ -186,7 +186,7 @@ class TemplateSet:
 
 def _steps(
     template: Template, spelt: list[list[str]], rows: list[list[int]], plan: Plan, literals: bytearray
-) -> list[list[int]]:
+) -> list[tt.Step]:
     """Steps of a template, its literals put behind those of others."""
     places: dict[str, int] = {}
     for place, value in enumerate(template.values):
@@ -197,63 +197,50 @@ def _steps(
         for name, row in zip(spellings, rows[index], strict=False)
         if name in places
     }
-    steps = [_step(tt.NOTHING, template.literals[0], literals)]
+    steps = [tt.Step.of(tt.NOTHING, template.literals[0], literals)]
+    ends = int(np.uint64(spread(ord(template.ends))).astype(np.int64))
     for place, (value, literal) in enumerate(zip(template.values, template.literals[1:], strict=True)):
-        index, row = goals.get(place, (-1, -1))
-        step = _step(tt.SKIP, literal, literals)
-        step[tt.LEAST], step[tt.TRIMMED] = value.least, value.trimmed
-        step[tt.ENDS] = int(np.uint64(spread(ord(template.ends))).astype(np.int64))
-        if index < 0 and value.bare:
-            step[tt.KIND], step[tt.BARE], step[tt.SCALE], step[tt.LIMIT] = (
-                tt.NUMBER,
-                1,
-                1,
-                np.iinfo(np.int64).max,
-            )
-        elif index >= 0:
-            _aim(step, plan.columns[index], index, row, bare=value.bare)
+        step = tt.Step.of(tt.SKIP, literal, literals)
+        step = step._replace(least=value.least, trimmed=value.trimmed, ends=ends, recurs=True)
+        if place in goals:
+            index, row = goals[place]
+            step = _aimed(step, plan.columns[index], index, row, bare=value.bare)
+        elif value.bare:
+            step = step._replace(kind=tt.NUMBER, bare=True, limit=np.iinfo(np.int64).max)
         steps.append(step)
     given = set(goals.values())
     for index, column in enumerate(plan.columns):
         absent = [row for row in rows[index] if (index, row) not in given]
         for row in absent:
-            default = column.default if len(absent) == len(rows[index]) and row == absent[0] else ""
-            steps.append(_absent(column, row, index + 1 if default else 0, literals))
+            is_default = column.default and len(absent) == len(rows[index]) and row == absent[0]
+            null = column.null if column.is_number else index + 1 if is_default else 0
+            step = tt.Step.of(tt.ABSENT, b"", literals)
+            steps.append(_to(step, column, row)._replace(null=null))
     return steps
 
 
-def _step(kind: int, literal: bytes, literals: bytearray) -> list[int]:
-    step = [0] * tt.STEP
-    step[tt.KIND], step[tt.LITERAL], step[tt.LENGTH] = kind, len(literals), len(literal)
-    step[tt.IN_WIDE] = step[tt.IN_NARROW] = step[tt.IN_CODES] = -1
-    literals += literal
-    return step
-
-
-def goal_of(column: Column) -> int:
-    """Column of a step that names the row which a step of such a column writes."""
+def goal_of(column: Column) -> str:
+    """Field of a step that says where such a column goes."""
     if not column.is_number:
-        return tt.IN_CODES
-    return tt.IN_WIDE if STORAGE[column.target.type][0] is np.int64 else tt.IN_NARROW
+        return "in_codes"
+    return "in_wide" if STORAGE[column.target.type][0] is np.int64 else "in_narrow"
 
 
-def _aim(step: list[int], column: Column, index: int, row: int, *, bare: bool) -> None:
-    """Let a step give a column."""
-    step[goal_of(column)] = row
+def _to(step: tt.Step, column: Column, row: int) -> tt.Step:
+    goal: dict[str, Any] = {goal_of(column): row}
+    return step._replace(**goal)
+
+
+def _aimed(step: tt.Step, column: Column, index: int, row: int, *, bare: bool) -> tt.Step:
+    """A step that gives a column."""
+    step = _to(step, column, row)
     if column.is_number:
-        step[tt.KIND], step[tt.BARE] = tt.NUMBER, bare
-        step[tt.LIMIT], step[tt.SCALE], step[tt.NULL] = column.most, column.scale, column.null
-    else:
-        step[tt.KIND] = tt.WORD
-        step[tt.GROUP] = ADDRESSES if column.target.type == "address" else index + 1
-
-
-def _absent(column: Column, row: int, code: int, literals: bytearray) -> list[int]:
-    """Step of a column that lines do not have: null, or the code that is kept for the column's default."""
-    step = _step(tt.ABSENT, b"", literals)
-    step[goal_of(column)] = row
-    step[tt.NULL] = column.null if column.is_number else code
-    return step
+        return step._replace(
+            kind=tt.NUMBER, bare=bare, limit=column.most, scale=column.scale, null=column.null
+        )
+    if column.target.type == "address":
+        return step._replace(kind=tt.WORD, group=ADDRESSES, recurs=False)
+    return step._replace(kind=tt.WORD, group=index + 1)
 
 
 def _packed_nulls(plan: Plan) -> np.ndarray[tuple[int, int], np.dtype[np.uint64]]:

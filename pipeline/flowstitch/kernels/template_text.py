@@ -33,14 +33,9 @@ if TYPE_CHECKING:
 # What a step has before its literal: nothing, a value that is passed over, a word, a number, or nothing in the line and a
 # constant in the row.
 NOTHING, SKIP, WORD, NUMBER, ABSENT = range(5)
-# Columns of a step. Its literal, and its row of ``wide`` or ``narrow`` (NUMBER) or of ``codes`` (WORD), -1 for none.
-# LEAST: fewest bytes of the value. ENDS: byte that ends a value beside '"', in all eight places. GROUP: of the words,
-# which no other group shares. TRIMMED: no blank at either end. BARE: a number as JSON has it, and never null.
-# NULL: what a null text or an ABSENT value gives.
-KIND, LITERAL, LENGTH, IN_WIDE, IN_NARROW, IN_CODES, LEAST, ENDS, GROUP, TRIMMED, LIMIT, SCALE, BARE, NULL = (
-    range(14)
-)
-STEP = 14
+# Columns of a step, the fields of ``Step``.
+KIND, LITERAL, LENGTH, HEAD, MASK, IN_WIDE, IN_NARROW, IN_CODES = range(8)
+LEAST, ENDS, TRIMMED, RECURS, GROUP, LIMIT, SCALE, BARE, NULL = range(8, 17)
 # What is remembered of a step: where its value and literal stood last, how long they are together, the word's code.
 _AT, _SPAN, _CODE, MEMO = range(4)
 # State from call to call: where the next line begins and its row, codes taken, the template that fitted last.
@@ -54,12 +49,56 @@ _HIGH = np.uint64(0x8080808080808080)
 _TENS = 10 ** np.arange(9, dtype=np.int64)
 
 
+class Step(NamedTuple):
+    """One value and the literal behind it.
+
+    Attributes
+    ----------
+    kind : of the value.
+    literal, length : where the literal begins in ``Steps.literals``, and its length.
+    head, mask : its first eight bytes, the first one lowest, and which of them it has.
+    in_wide, in_narrow, in_codes : row of ``Rows`` that gets a number or the code of a word, -1 where it is not that one.
+    least : fewest bytes of a word or a value that is passed over.
+    ends : byte that ends such a value beside '"', in all eight places. trimmed : it has no blank at either end.
+    recurs : it mostly is that of the line before.
+    group : of the word; it shares none with another group.
+    limit, scale : largest number, and what it is multiplied with. bare : a number as JSON has it, never null.
+    null : what a null text or an ``ABSENT`` value gives.
+    """
+
+    kind: int
+    literal: int
+    length: int
+    head: int
+    mask: int
+    in_wide: int = -1
+    in_narrow: int = -1
+    in_codes: int = -1
+    least: int = 0
+    ends: int = 0
+    trimmed: bool = False
+    recurs: bool = False
+    group: int = 0
+    limit: int = 0
+    scale: int = 1
+    bare: bool = False
+    null: int = 0
+
+    @classmethod
+    def of(cls, kind: int, literal: bytes, literals: bytearray) -> Step:
+        """Step of a kind, its literal put behind the others."""
+        literals += literal
+        head = int.from_bytes(literal[:8].ljust(8, b"\0"), "little", signed=True)
+        mask = -1 if len(literal) >= 8 else (1 << 8 * len(literal)) - 1
+        return cls(kind, len(literals) - len(literal), len(literal), head, mask)
+
+
 class Steps(NamedTuple):
     """Templates for ``read_lines``.
 
     Attributes
     ----------
-    steps : shape (s, STEP), int64, the steps of the first template, then those of the second, and so on.
+    steps : shape (s, 17), int64, each a ``Step``, those of the first template, then those of the second, and so on.
     begins : shape (t + 1,), int64, first step of each of at most 254 templates, and s.
     literals : uint8, with ``PADDING``.
     nulls : shape (n, 2), uint64, texts of at most 7 bytes that mean null: the bytes, the first lowest, and their number.
@@ -177,6 +216,9 @@ def _fit_line(
     text, at, stop, step, end, steps, literals, nulls, slots, keys, memo, state, wide, narrow, codes, row
 ):
     """Where the line at ``at`` ends if it fits the steps ``[step, end)``, its newline included; -1 if it does not."""
+    step = np.uint64(step)
+    end = np.uint64(end)
+    row = np.uint64(row)
     while step < end and at >= 0:
         kind = steps[step, KIND]
         if kind == WORD or kind == SKIP:
@@ -187,20 +229,20 @@ def _fit_line(
             else:
                 at = _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state)
             if kind == WORD:
-                codes[steps[step, IN_CODES], row] = memo[step, _CODE]
+                codes[np.uint64(steps[step, IN_CODES]), row] = memo[step, _CODE]
         else:
             if kind == NUMBER or kind == ABSENT:
                 number = steps[step, NULL]
                 if kind == NUMBER:
                     number, at = _read_number(text, at, stop, step, steps, nulls)
                 if steps[step, IN_NARROW] >= 0:
-                    narrow[steps[step, IN_NARROW], row] = number
+                    narrow[np.uint64(steps[step, IN_NARROW]), row] = number
                 elif steps[step, IN_WIDE] >= 0:
-                    wide[steps[step, IN_WIDE], row] = number
+                    wide[np.uint64(steps[step, IN_WIDE]), row] = number
                 elif steps[step, IN_CODES] >= 0:
-                    codes[steps[step, IN_CODES], row] = number
+                    codes[np.uint64(steps[step, IN_CODES]), row] = number
             at = _pass_literal(text, at, stop, step, steps, literals)
-        step += 1
+        step += np.uint64(1)
     return at
 
 
@@ -208,7 +250,11 @@ def _fit_line(
 def _pass_literal(text, at, stop, step, steps, literals):
     """Where the literal of a step ends that begins at ``at``; -1 when it does not stand there or ``at`` is -1."""
     length = steps[step, LENGTH]
-    if at < 0 or at + length > stop or not same(text, at, literals, steps[step, LITERAL], length):
+    if at < 0 or at + length > stop:
+        return -1
+    if np.int64(load8(text, at)) & steps[step, MASK] != steps[step, HEAD]:
+        return -1
+    if length > 8 and not same(text, at + 8, literals, steps[step, LITERAL] + 8, length - 8):
         return -1
     return at + length
 
@@ -226,8 +272,9 @@ def _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state):
         code = intern_word(text, at, place - at, steps[step, GROUP], slots, keys, state[CODES])
         state[CODES] = max(state[CODES], code + 1)
         memo[step, _CODE] = code
-    memo[step, _AT] = at
-    memo[step, _SPAN] = end - at
+    if steps[step, RECURS]:
+        memo[step, _AT] = at
+        memo[step, _SPAN] = end - at
     return end
 
 
@@ -270,7 +317,7 @@ def _read_digits(text, at, stop):
         return 0, 0
     value = load8(text, at + 8)
     digits = count_digits(value)
-    return number * _TENS[digits] + decimal8(value, digits), 8 + digits
+    return number * _TENS[np.uint64(digits)] + decimal8(value, digits), 8 + digits
 
 
 @inner_kernel
