@@ -4,6 +4,7 @@ import gzip
 import ipaddress
 import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,18 @@ def test_endless_spellings_do_not_grow_the_plan():
     assert account.rows == 500
     assert len(rows) == 8
     assert account.rejected == {"bad value: eni-id": 492}
+
+
+@pytest.mark.parametrize("magic", [b"(\xb5/\xfd", b"\x1f\x8b", b"x^", b"x\x01", b"x\x9c"])
+def test_a_line_that_begins_as_a_packed_file_does_is_not_unpacked(magic, monkeypatch):
+    monkeypatch.setattr("flowstitch.ingest.logs._BATCH_BYTES", 1)
+    packed = magic[:2] + zlib.compress(json.dumps(GOOD).encode())[2:]
+    for line in (magic, packed.replace(b"\n", b"")):
+        # alone among lines that fit, and at the head of a block
+        for count in (5, 1 << 20 // len(json.dumps(GOOD))):
+            rows, account = read_lines((json.dumps(GOOD).encode() + b"\n") * count + line + b"\n")
+            assert len(rows) == count
+            assert account.rejected == {"not JSON": 1}
 
 
 def test_empty_files():

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive_text as naive
+from flowstitch.arrays import PADDING
 from flowstitch.kernels.group import group
 from flowstitch.kernels.hashing import hash_rows, hash_words, mix
+from flowstitch.kernels.intern import WORD_KEY, intern_word
 from flowstitch.normalize.address import AddressBook, format_address
 
 WORDS = st.integers(0, naive.MASK)
@@ -68,3 +70,22 @@ def test_text_comes_back(ip):
     assert book.text(book.number(str(ip))) == expected
     assert format_address(naive.address(str(ip).encode())) == expected
     assert ipaddress.ip_address(expected)
+
+
+@given(
+    st.lists(
+        st.tuples(st.binary(max_size=3) | st.text("ab", max_size=40).map(str.encode), st.integers(0, 1)),
+        max_size=60,
+    )
+)
+def test_intern_word(words):
+    text = np.frombuffer(b"".join(word for word, _ in words) + bytes(PADDING), np.uint8)
+    slots, keys = np.zeros(128, np.uint32), np.zeros((64, WORD_KEY), np.uint64)
+    known, at, count = {}, 0, 1
+    for word, kind in words:
+        number = intern_word(text, at, len(word), kind, slots, keys, count)
+        assert number == known.setdefault((word, kind), count)
+        count = len(known) + 1
+        place = int(keys[number, 3])
+        assert text[place : place + len(word)].tobytes() == word
+        at += len(word)

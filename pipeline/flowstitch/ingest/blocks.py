@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +14,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flowstitch.arrays import Ints
     from flowstitch.ingest.model import Account
 
 BOM = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONG_LINE = "long line"
+_COUNTED_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Block:
     byte_offset : offset of the lines in the uncompressed source.
     first_line : number of the first line, from 1.
     terminated : the last line ends with a newline; False only for the last block of a source.
+    lines : how many there are; the last one need not end.
     """
 
     buffer: bytes
@@ -42,6 +44,7 @@ class Block:
     byte_offset: int
     first_line: int
     terminated: bool
+    lines: int
 
     def __len__(self) -> int:
         return self.end - self.begin
@@ -56,22 +59,91 @@ class Block:
         """The lines with their ends and ``PADDING`` bytes more, shape (len(self) + PADDING,), uint8, read-only."""
         return np.frombuffer(self.buffer, np.uint8, len(self) + PADDING, self.begin)
 
-    @cached_property
-    def lines(self) -> int:
-        """How many lines there are; the last one need not end."""
-        # numpy compares many bytes at once, bytes.count looks for one newline after the other
-        newlines = np.count_nonzero(self.text[: len(self)] == ord("\n"))
-        return int(newlines) + (not self.terminated)
+    @property
+    def torn_line(self) -> int | None:
+        """Number of the last line, where it does not end with a newline."""
+        return None if self.terminated else int(self.numbers()[-1])
+
+    def numbers(self) -> Ints:
+        """Number of each line, shape (lines,), int64."""
+        return np.arange(self.first_line, self.first_line + self.lines, dtype=np.int64)
+
+    def split(self) -> Iterator[tuple[int, int, bytes]]:
+        """(Number, offset in the uncompressed source, bytes without newline) of each line."""
+        offset = self.byte_offset
+        for number, raw in enumerate(self.data.removesuffix(b"\n").split(b"\n"), self.first_line):
+            yield number, offset, raw
+            offset += len(raw) + 1
+
+    def head(self, limit: int = HEAD_BYTES) -> Block:
+        """The first lines, as many as fit, at least one."""
+        end = self.buffer.rfind(b"\n", self.begin, min(self.begin + limit, self.end)) + 1
+        end = end or self.buffer.find(b"\n", self.begin, self.end) + 1 or self.end
+        terminated = self.terminated or end < self.end
+        lines = _count_newlines(self.buffer, self.begin, end) + (not terminated)
+        return replace(self, end=end, terminated=terminated, lines=lines)
+
+    def pick(self, lines: Ints, begins: Ints, ends: Ints) -> PickedLines:
+        """Some of the lines.
+
+        Parameters
+        ----------
+        lines : which, from 0, ascending, at least one. begins, ends : where each begins in the block and where the next
+            one does.
+        """
+        text = memoryview(self.buffer)[self.begin : self.end]
+        pieces = [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        buffer = b"".join([*pieces, bytes(PADDING)])
+        terminated = self.terminated or int(ends[-1]) < len(self)
+        first = self.first_line + int(lines[0])
+        return PickedLines(
+            buffer, 0, len(buffer) - PADDING, self.byte_offset + int(begins[0]), first, terminated, lines.shape[0],
+            self.first_line + lines, self.byte_offset + begins,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PickedLines(Block):
+    """Lines of a block that need not follow each other.
+
+    Attributes
+    ----------
+    line_numbers, line_offsets : number of each line, and its offset in the uncompressed source.
+    """
+
+    line_numbers: Ints
+    line_offsets: Ints
+
+    def numbers(self) -> Ints:
+        """Number of each line, shape (lines,), int64."""
+        return self.line_numbers
+
+    def split(self) -> Iterator[tuple[int, int, bytes]]:
+        """(Number, offset in the uncompressed source, bytes without newline) of each line."""
+        texts = self.data.removesuffix(b"\n").split(b"\n")
+        return zip(self.line_numbers.tolist(), self.line_offsets.tolist(), texts, strict=True)
 
 
 def join_blocks(blocks: list[Block]) -> Block:
-    """One block of blocks that follow each other."""
-    if len(blocks) == 1:
-        return blocks[0]
-    buffer = b"".join([*(block.data for block in blocks), bytes(PADDING)])
-    return replace(
-        blocks[0], buffer=buffer, begin=0, end=len(buffer) - PADDING, terminated=blocks[-1].terminated
-    )
+    """One block of blocks that follow each other, without a copy where one buffer holds them."""
+    first, last = blocks[0], blocks[-1]
+    lines = sum(block.lines for block in blocks)
+    if first.buffer is last.buffer:
+        return replace(first, end=last.end, terminated=last.terminated, lines=lines)
+    texts = [memoryview(block.buffer)[block.begin : block.end] for block in blocks]
+    buffer = b"".join([*texts, bytes(PADDING)])
+    end = len(buffer) - PADDING
+    return replace(first, buffer=buffer, begin=0, end=end, terminated=last.terminated, lines=lines)
+
+
+def _count_newlines(buffer: bytes, begin: int, end: int) -> int:
+    """How many there are in ``buffer[begin:end]``, six times as fast as ``bytes.count`` does it."""
+    count = 0
+    # a comparison's result stays in the cache until it is counted
+    for at in range(begin, end, _COUNTED_BYTES):
+        text = np.frombuffer(buffer, np.uint8, min(_COUNTED_BYTES, end - at), at)
+        count += int(np.count_nonzero(text == ord("\n")))
+    return count
 
 
 def cut_blocks(pieces: Iterable[bytes], account: Account) -> Iterator[Block]:
@@ -137,6 +209,10 @@ class _Cutter:
             else:
                 self._account.reject(self._line, self._offset, LONG_LINE, buffer[begin : begin + HEAD_BYTES])
                 self._dropping = True
+        stop = 0 if self._dropping else buffer.rfind(b"\n", begin, end) + 1
+        if stop:
+            yield self._take(buffer, begin, stop, terminated=True)
+            begin = stop
         self._pieces = [buffer[begin:end]]
         self._size = end - begin
 
@@ -147,9 +223,10 @@ class _Cutter:
         return begin
 
     def _take(self, buffer: bytes, begin: int, end: int, *, terminated: bool) -> Block:
-        block = Block(buffer, begin, end, self._offset, self._line, terminated)
+        ended = _count_newlines(buffer, begin, end)
+        block = Block(buffer, begin, end, self._offset, self._line, terminated, ended + (not terminated))
         self._offset += end - begin
-        self._line += block.lines - (not terminated)
+        self._line += ended
         return block
 
     def _drop(self, buffer: bytes, begin: int, end: int) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
 
 LONG_DOCUMENT = "document too large"
-_PLAIN_BYTES = 1 << 20
+_PLAIN_BYTES = 1 << 22
 
 
 def read_head(path: Place, limit: int = HEAD_BYTES, warn: Callable[[str], None] | None = None) -> bytes:

@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flowstitch.ingest.forms import Form
 from flowstitch.ingest.layouts import Layout, find_header, split_values
 from flowstitch.ingest.lines import BLANK, NOT_UTF8, TORN_LINE, split_lines
 from flowstitch.ingest.logcolumns import Plan
+from flowstitch.ingest.templaterows import Templates
+from flowstitch.ingest.templates import delimited_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
-    from flowstitch.arrays import Ints
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.lines import Line
     from flowstitch.ingest.model import Account, Source
+    from flowstitch.ingest.templates import Template
 
 HEADER = "header"
 NO_HEADER = "no header says what its columns are"
 WRONG_COUNT = "wrong number of columns"
 
 
-class Delimited:
+class Delimited(Form):
     """Form of logs with a dialect of form ``delimited``.
 
     Parameters
@@ -37,6 +40,16 @@ class Delimited:
         self._dialect = dialect
         names = tuple(source.columns or dialect.get("default_columns", ()))
         self.layout = Layout(source.delimiter or dialect["separators"][0], names) if names else None
+        self.templates = Templates(self.plan, self._template_of)
+
+    def begin(self, block: Block, layout: Layout | None) -> Layout | None:
+        """Layout of the block's first line that is not blank, when it is a header; ``Form.begin``."""
+        first = next((line.text for line in split_lines(block.head()) if line.text), b"")
+        return find_header(self._dialect, first) or layout
+
+    def holds(self, lines: Iterable[Line], layout: Layout | None) -> bool:
+        """Whether no line is a header that gives another layout; ``Form.holds``."""
+        return all(find_header(self._dialect, line.text) in {None, layout} for line in lines)
 
     def parse(
         self, block: Block, layout: Layout | None, account: Account
@@ -45,7 +58,7 @@ class Delimited:
         frames = [self.plan.frame(layout, [])]
         lines: list[Line] = []
         rows: list[list[str]] = []
-        torn = None if block.terminated else block.first_line + block.lines - 1
+        torn = block.torn_line
         for line in split_lines(block):
             values = _values(line, layout)
             header = None if values is None else find_header(self._dialect, line.text)
@@ -66,8 +79,8 @@ class Delimited:
         frames.append(self.plan.frame(layout, rows))
         return pl.concat(frames), lines, layout
 
-    def parse_again(self, lines: Sequence[Line], missing: Ints) -> None:
-        """Nothing: a header has said it all."""
+    def _template_of(self, line: bytes, layout: Layout | None) -> Template | None:
+        return None if layout is None else delimited_template(line, layout, self.plan)
 
     def _why_no_row(self, line: Line, values: list[str] | None, layout: Layout | None, *, torn: bool) -> str:
         if not line.text:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flowstitch.ingest.forms import Form
 from flowstitch.ingest.lines import BLANK, TORN_LINE, Line, split_lines
 from flowstitch.ingest.logcolumns import Plan
+from flowstitch.ingest.templaterows import Templates
+from flowstitch.ingest.templates import json_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,15 +21,17 @@ if TYPE_CHECKING:
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.layouts import Layout
     from flowstitch.ingest.model import Account, Source
+    from flowstitch.ingest.templates import Template
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not an object"
 _LOOKED_AT = 64  # lines of a block whose keys are looked at for another spelling
+_HEAD_BYTES = 1 << 20  # and of its first bytes
 _PIECE = 2048  # lines that are tried together when a batch does not parse
 _FEW = 64  # lines that are looked at one by one when they do not parse together
 
 
-class JsonLines:
+class JsonLines(Form):
     """Form of logs with a dialect of form ``json-lines``; the keys of each row say what its values are.
 
     Parameters
@@ -34,17 +39,21 @@ class JsonLines:
     dialect : a parsed file of ``schemas/dialects``.
     """
 
-    layout: Layout | None = None
-
     def __init__(self, dialect: dict[str, Any], _: Source) -> None:
         self.plan = Plan(dialect)
+        self.layout = None
+        self.templates = Templates(self.plan, self._template_of)
+
+    def begin(self, block: Block, layout: Layout | None) -> Layout | None:
+        """Learn the spellings of the source's first lines; there is no layout; ``Form.begin``."""
+        if block.first_line == 1:
+            self.plan.learn(_keys(block.head(_HEAD_BYTES).data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]))
+        return layout
 
     def parse(
         self, block: Block, layout: Layout | None, account: Account
     ) -> tuple[pl.DataFrame, list[Line] | None, Layout | None]:
         """Texts of the block's rows, their lines, and no layout; ``Form.parse``."""
-        if block.first_line == 1:
-            self.plan.learn(_keys(block.data.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]))
         return *_parse_block(block, self.plan, account), layout
 
     def parse_again(self, lines: Sequence[Line], missing: Ints) -> pl.DataFrame | None:
@@ -52,6 +61,13 @@ class JsonLines:
         if self.plan.learn(_keys(lines[row].text for row in missing)):
             return self.plan.parse(_joined(lines))
         return None
+
+    def _template_of(self, line: bytes, _: Layout | None) -> Template | None:
+        template = json_template(line, self.plan)
+        try:
+            return template if self.plan.parse(line).height == 1 else None
+        except pl.exceptions.PolarsError:
+            return None
 
 
 def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFrame, list[Line] | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowstitch.ingest.dialects import dialects, normal_key
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DELIMITED, QUOTED = "delimited", "quoted"
+_NUMBER = re.compile(rb"(?<![\w.-])[0-9]+(?![\w.-])", re.ASCII)
 
 
 class Layout(NamedTuple):
@@ -25,13 +27,15 @@ def split_values(text: str, separator: str) -> list[str]:
 
     Between quotes a separator is text, and a quote stands twice (RFC 4180); quotes that do not pair are text too.
     """
-    # the vendor's own examples have two blanks
     if separator != " " and '"' in text:
         try:
             return next(csv.reader([text], delimiter=separator, strict=True))
         except csv.Error:
             pass
-    values = text.split() if separator == " " else text.split(separator)
+    values = text.split(separator)
+    if separator == " ":
+        # the vendor's own examples have two blanks
+        values = [value for value in values if value]
     return [value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value for value in values]
 
 
@@ -44,6 +48,9 @@ def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
     """
     # every such dialect has columns of addresses, and no value has such a word; a line of JSON has it in its keys
     if b"addr" not in text.lower() or text.lstrip().startswith(b"{"):
+        return None
+    # every row has numbers, and no name is one
+    if _NUMBER.search(text):
         return None
     decoded = text.decode("utf-8", "replace")
     for separator in dialect["separators"]:

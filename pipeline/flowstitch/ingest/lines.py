@@ -26,7 +26,5 @@ class Line(NamedTuple):
 
 def split_lines(block: Block) -> Iterator[Line]:
     """Every line of a block, blank ones too; a byte order mark (of a file put behind another) is taken off."""
-    offset = block.byte_offset
-    for number, raw in enumerate(block.data.removesuffix(b"\n").split(b"\n"), block.first_line):
+    for number, offset, raw in block.split():
         yield Line(number, offset, raw.removeprefix(BOM).strip(b" \t\r"))
-        offset += len(raw) + 1

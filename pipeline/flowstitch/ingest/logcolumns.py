@@ -19,7 +19,7 @@ from flowstitch.normalize.columns import NULL_TIME, STORAGE, null_columns
 from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,6 +85,28 @@ class Column:
         """Whether its numbers have a unit and may have a fraction."""
         return self.target.type == "count" and bool(self.unit)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its texts are whole numbers, addresses or words, and an absent one is no number."""
+        if self.is_number:
+            return not self.is_duration and not self.default
+        return self.target.type in {"address", "enum", "name"} and not self.part
+
+    @property
+    def most(self) -> int:
+        """Largest number that fits."""
+        return _MOST[self.target.type]
+
+    @property
+    def scale(self) -> int:
+        """What its numbers are multiplied with."""
+        return _UNITS[self.unit]
+
+    @property
+    def null(self) -> int:
+        """What stands for no value."""
+        return STORAGE[self.target.type][1]
+
     def enum_code(self, word: str | None) -> int:
         """Code of the dialect's word for an enum value, 0 when it is none."""
         value = self.words.get(word or "", word)
@@ -100,15 +122,18 @@ class Plan:
 
     Attributes
     ----------
+    table : that its rows are of.
     columns : the columns in the dialect's order.
+    nulls : texts that mean null.
+    pod_addresses : keys of the addresses by which pods are told apart, where others are those of interfaces.
     """
 
     def __init__(self, dialect: dict[str, Any]) -> None:
-        self._table = dialect["table"]
-        fields = table(self._table)
+        self.table = dialect["table"]
+        fields = table(self.table)
         self.columns = tuple(_column(fields[name], **raw) for name, raw in dialect["columns"].items())
-        self._nulls = frozenset(dialect["null"])
-        self._pod_addresses = dialect.get("pod_addresses", [])
+        self.nulls = frozenset(dialect["null"])
+        self.pod_addresses: list[str] = dialect.get("pod_addresses", [])
         self._spellings = {key: [key] for column in self.columns for key in column.keys}
         self._names = {normal_key(key): key for key in self._spellings}
 
@@ -122,17 +147,28 @@ class Plan:
                 new = True
         return new
 
+    @property
+    def spellings(self) -> int:
+        """How many spellings of keys are known; it only grows."""
+        return sum(map(len, self._spellings.values()))
+
+    def spelt(self, column: Column, names: Container[str]) -> list[str]:
+        """Those of the names that are spellings of a column's keys, in the order in which they count."""
+        return [name for key in column.keys for name in self._spellings[key] if name in names]
+
     def parse(self, data: bytes) -> pl.DataFrame:
         """Texts of JSON lines, one column per canonical column; ``PolarsError`` when a line is no JSON object."""
         keys = [key for known in self._spellings.values() for key in known]
+        if data and not data.startswith(b"{"):
+            # polars unpacks what begins as a packed file does, whatever it is and however large it becomes
+            data = b" " + data
         return self.choose(pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String)))
 
     def frame(self, layout: Layout | None, rows: Sequence[Sequence[str]]) -> pl.DataFrame:
         """Texts of rows that have a value for each of the layout's names, one column per canonical column."""
-        names = () if layout is None else layout.names
         places: dict[str, int] = {}
-        for place, name in enumerate(names):
-            places.setdefault(self._names.get(normal_key(name), ""), place)
+        for place, name in enumerate(() if layout is None else layout.names):
+            places.setdefault(self.key_of(name), place)
         return self.choose(
             pl.DataFrame(
                 {
@@ -143,13 +179,17 @@ class Plan:
             )
         )
 
+    def key_of(self, name: str) -> str:
+        """The dialect's own spelling of a key, '' when it has none such."""
+        return self._names.get(normal_key(name), "")
+
     def knows(self, name: str) -> bool:
         """Whether a column of that name says anything."""
-        return normal_key(name) in self._names
+        return bool(self.key_of(name))
 
     def may_be_cut(self, name: str) -> bool:
         """Whether the start of a value of that name could pass for the whole: a number or an address."""
-        key = self._names.get(normal_key(name))
+        key = self.key_of(name)
         return any(
             key in column.keys and (column.is_number or column.target.type == "address")
             for column in self.columns
@@ -158,7 +198,7 @@ class Plan:
     def warnings(self, layouts: Iterable[Layout]) -> list[str]:
         """What to say of logs with such columns: that they lack those by which pods are told apart."""
         names = [set(map(normal_key, layout.names)) for layout in layouts]
-        lacking = [key for key in self._pod_addresses if any(normal_key(key) not in have for have in names)]
+        lacking = [key for key in self.pod_addresses if any(normal_key(key) not in have for have in names)]
         if not lacking:
             return []
         sentence = (
@@ -172,17 +212,12 @@ class Plan:
         self.learn(frame.columns)
         chosen = []
         for column in self.columns:
-            spellings = [
-                spelling
-                for key in column.keys
-                for spelling in self._spellings[key]
-                if spelling in frame.columns
-            ]
+            spellings = self.spelt(column, frame.columns)
             text = pl.lit(None, pl.String)
             if len(spellings) == 1:
                 text = pl.col(spellings[0])
             elif spellings:
-                said = [pl.col(spelling).replace(list(self._nulls), None) for spelling in spellings]
+                said = [pl.col(spelling).replace(list(self.nulls), None) for spelling in spellings]
                 text = pl.coalesce(*said, *spellings)
             chosen.append((PARTS[column.part](text) if column.part else text).alias(column.target.name))
         return frame.select(*chosen, self._said_by_interfaces(frame))
@@ -191,13 +226,13 @@ class Plan:
         """Rows that do not have all addresses by which pods are told apart."""
         spelt = [
             [name for name in self._spellings.get(key, ()) if name in frame.columns]
-            for key in self._pod_addresses
+            for key in self.pod_addresses
         ]
         if not all(spelt):
             return pl.lit(value=True).alias(INTERFACE_ADDRESSES)
         said = [
             pl.any_horizontal(
-                pl.col(name).is_not_null() & ~pl.col(name).is_in(list(self._nulls)) for name in names
+                pl.col(name).is_not_null() & ~pl.col(name).is_in(list(self.nulls)) for name in names
             )
             for names in spelt
         ]
@@ -219,33 +254,51 @@ class Plan:
         frame = frame.with_columns(
             pl.col(column.target.name).fill_null(column.default) for column in self.columns if column.default
         )
-        fault = np.zeros(frame.height, np.int64)
-        missing = np.zeros(frame.height, np.bool_)
-        columns = null_columns(self._table, frame.height) | self._numbers(frame) | self._words(frame, pools)
-        scope = self._scope(columns, frame.height)
-        for number, column in enumerate(self.columns, 1):
-            name = column.target.name
-            null = STORAGE[column.target.type][1]
-            values = columns[name]
-            values[~scope[column.needed]] = null
-            wrong = scope[column.needed] & (values == null)
-            if wrong.any():
-                given = self._given(frame[name])
-                wrong &= given if column.needed == "never" else True
-                first = wrong & (fault == 0)
-                fault[first] = number
-                missing |= first & ~given
-            if name == "window_end":
-                fault[(fault == 0) & (values < columns["window_start"])] = number
-        if "log_status" in columns:
-            columns[INTERFACE_ADDRESSES] = np.where(
-                scope["flow"], frame[INTERFACE_ADDRESSES].to_numpy(), -1
-            ).astype(np.int8)
+        columns = null_columns(self.table, frame.height) | self._numbers(frame) | self._words(frame, pools)
+        if INTERFACE_ADDRESSES in columns:
+            columns[INTERFACE_ADDRESSES][:] = frame[INTERFACE_ADDRESSES].to_numpy()
+        fault, missing = self.judge(columns, lambda name: self._given(frame[name]))
         targets = [column.target.name for column in self.columns]
         if "received_at" in targets:
             unknown = complete_times(columns, _LATEST)
             fault[(fault == 0) & unknown] = targets.index("received_at") + 1
         return columns, fault, missing
+
+    def judge(self, columns: Columns, given: Callable[[str], Flags] | None = None) -> tuple[Ints, Flags]:
+        """Null what rows of such a status or protocol do not have, and find the rows that do not have what they need.
+
+        Parameters
+        ----------
+        columns : those of the dialect, n rows, null where there is no value or none that fits; changed in place.
+        given : the rows whose column of that name is there and not null, fitting or not; without, what is given fits.
+
+        Returns
+        -------
+        (fault, missing) as ``convert`` returns them.
+        """
+        rows = columns[self.columns[0].target.name].shape[0]
+        fault = np.zeros(rows, np.int64)
+        missing = np.zeros(rows, np.bool_)
+        scope = self._scope(columns, rows)
+        outside = {needed: np.flatnonzero(~within) for needed, within in scope.items()}
+        for number, column in enumerate(self.columns, 1):
+            name = column.target.name
+            values = columns[name]
+            values[outside[column.needed]] = column.null
+            if column.needed != "never" or given is not None:
+                wrong = values == column.null
+                if np.count_nonzero(wrong) > outside[column.needed].shape[0]:
+                    said = np.zeros(rows, np.bool_) if given is None else given(name)
+                    wrong &= scope[column.needed] & (fault == 0)
+                    wrong &= said if column.needed == "never" else True
+                    fault[wrong] = number
+                    missing |= wrong & ~said
+            if name == "window_end":
+                early = values < columns["window_start"]
+                fault[early & (fault == 0)] = number
+        if INTERFACE_ADDRESSES in columns:
+            columns[INTERFACE_ADDRESSES][outside["flow"]] = -1
+        return fault, missing
 
     @staticmethod
     def count_lost(columns: Columns) -> int:
@@ -267,7 +320,7 @@ class Plan:
 
     def _given(self, texts: pl.Series) -> Flags:
         given: Flags = (
-            (texts.is_not_null() & ~texts.is_in(list(self._nulls))).fill_null(value=False).to_numpy()
+            (texts.is_not_null() & ~texts.is_in(list(self.nulls))).fill_null(value=False).to_numpy()
         )
         return given
 
@@ -279,11 +332,11 @@ class Plan:
         for column in whole:
             storage, null = STORAGE[column.target.type]
             numbers = parsed[column.target.name].to_numpy()
-            fits = (numbers >= 0) & (numbers <= _MOST[column.target.type])
-            columns[column.target.name] = np.where(fits, numbers * _UNITS[column.unit], null).astype(storage)
+            fits = (numbers >= 0) & (numbers <= column.most)
+            columns[column.target.name] = np.where(fits, numbers * column.scale, null).astype(storage)
         for column in self.columns:
             if column.is_duration:
-                columns[column.target.name] = scaled_decimals(frame[column.target.name], _UNITS[column.unit])
+                columns[column.target.name] = scaled_decimals(frame[column.target.name], column.scale)
         return columns
 
     def _words(self, frame: pl.DataFrame, pools: Pools) -> Columns:
@@ -292,16 +345,17 @@ class Plan:
         for column in self.columns:
             if not column.is_number:
                 encoded = frame[column.target.name].to_arrow().dictionary_encode()
-                words = [None if word in self._nulls else word for word in encoded.dictionary.to_pylist()]
+                words = [None if word in self.nulls else word for word in encoded.dictionary.to_pylist()]
                 storage, null = STORAGE[column.target.type]
-                known = np.append(self._codes(column, words, pools), null).astype(storage)
+                known = np.append(self.codes(column, words, pools), null).astype(storage)
                 columns[column.target.name] = known[
                     encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
                 ]
         return columns
 
     @staticmethod
-    def _codes(column: Column, words: Sequence[str | None], pools: Pools) -> NDArray[np.generic]:
+    def codes(column: Column, words: Sequence[str | None], pools: Pools) -> NDArray[np.generic]:
+        """What distinct words of a column stand for, None for a null text; the column's null where they do not fit."""
         if column.target.type == "address":
             return pools.addresses.intern_texts(words)
         if column.target.type == "enum":

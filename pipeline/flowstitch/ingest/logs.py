@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,45 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from concurrent.futures import Executor
 
-    import polars as pl
-
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.blocks import Block
+    from flowstitch.ingest.forms import Form
     from flowstitch.ingest.layouts import Layout
     from flowstitch.ingest.lines import Line
-    from flowstitch.ingest.logcolumns import Plan
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
 
 _BATCH_BYTES = 1 << 22  # text that is parsed at once
-
-
-class Form(Protocol):
-    """How the lines of a log are written.
-
-    Attributes
-    ----------
-    plan : what its texts mean.
-    layout : what is known of its columns before its first line; None where the lines say it themselves.
-    """
-
-    plan: Plan
-    layout: Layout | None
-
-    def parse(
-        self, block: Block, layout: Layout | None, account: Account
-    ) -> tuple[pl.DataFrame, list[Line] | None, Layout | None]:
-        """Texts of a block's rows, a column per canonical column; lines that are no rows go to the account.
-
-        Returns
-        -------
-        (texts; their lines, None when every line is a row; the layout that holds behind the block).
-        """
-        ...
-
-    def parse_again(self, lines: Sequence[Line], missing: Ints) -> pl.DataFrame | None:
-        """Texts of rows, when the ones at ``missing`` teach what was not known; None when they do not."""
-        ...
+_ENOUGH_BYTES = 1 << 21  # and what is enough where more would have to be copied together
 
 
 FORMS: dict[str, type[JsonLines | Delimited | Quoted]] = {
@@ -137,7 +108,8 @@ def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
     batch: list[Block] = []
     size = 0
     for block in blocks:
-        if batch and (size >= _BATCH_BYTES or block.byte_offset != batch[0].byte_offset + size):
+        enough = _ENOUGH_BYTES if batch and block.buffer is not batch[0].buffer else _BATCH_BYTES
+        if batch and (size >= enough or block.byte_offset != batch[0].byte_offset + size):
             yield join_blocks(batch)
             batch, size = [], 0
         batch.append(block)
@@ -160,12 +132,32 @@ def _read_block(
 def _columns_of(
     form: Form, pools: Pools, block: Block, layout: Layout | None, account: Account
 ) -> tuple[Columns, Layout | None]:
+    """Rows of a block: those of lines that fit a template, and what is made of the others."""
+    known = form.begin(block, layout)
+    spellings = form.plan.spellings
+    fitting = None if form.templates is None else form.templates.read(block, known, pools)
+    if fitting is None:
+        return _judge(form, pools, block, layout, account)
+    if not fitting.hard.shape[0]:
+        return fitting.columns, layout
+    others, of_others = fitting.pick(block), Account()
+    rest, after = _judge(form, pools, others, layout, of_others)
+    if form.plan.spellings != spellings or not form.holds(split_lines(others), known):
+        # the others say that those that fitted mean something else
+        return _judge(form, pools, block, layout, account)
+    account.add(of_others)
+    return fitting.fill(rest), after
+
+
+def _judge(
+    form: Form, pools: Pools, block: Block, layout: Layout | None, account: Account
+) -> tuple[Columns, Layout | None]:
     """Rows of a block; blank lines, bad lines and rows with values that do not fit go to the account."""
     plan = form.plan
     frame, lines, layout = form.parse(block, layout, account)
     columns, fault, missing = plan.convert(frame, pools)
     if not fault.any():
-        columns["line"] = _line_numbers(block, lines, frame.height)
+        columns["line"] = _line_numbers(block, lines)
         return columns, layout
     lines = lines or list(split_lines(block))
     again = form.parse_again(lines, np.flatnonzero(missing))
@@ -173,16 +165,15 @@ def _columns_of(
         columns, fault, _ = plan.convert(again, pools)
     for row in np.flatnonzero(fault).tolist():
         # an object shows where it ends, a line of values does not
-        torn = layout is not None and lines[row].number == block.first_line + block.lines - 1
-        torn &= not block.terminated
+        torn = layout is not None and lines[row].number == block.torn_line
         reason = TORN_LINE if torn else f"bad value: {plan.columns[fault[row] - 1].key}"
         account.incomplete |= torn
         account.reject(lines[row].number, lines[row].byte_offset, reason, lines[row].text)
-    columns["line"] = _line_numbers(block, lines, frame.height)
+    columns["line"] = _line_numbers(block, lines)
     return take_columns(columns, fault == 0), layout
 
 
-def _line_numbers(block: Block, lines: Sequence[Line] | None, rows: int) -> Ints:
+def _line_numbers(block: Block, lines: Sequence[Line] | None) -> Ints:
     if lines is None:
-        return np.arange(block.first_line, block.first_line + rows, dtype=np.int64)
+        return block.numbers()
     return np.fromiter((line.number for line in lines), np.int64, len(lines))

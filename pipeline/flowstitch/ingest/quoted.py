@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from flowstitch.ingest.forms import Form
 from flowstitch.ingest.layouts import Layout
 from flowstitch.ingest.lines import BLANK, NOT_UTF8, TORN_LINE, split_lines
 from flowstitch.ingest.logcolumns import Plan
@@ -14,7 +15,6 @@ from flowstitch.ingest.logcolumns import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from flowstitch.arrays import Ints
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.lines import Line
     from flowstitch.ingest.model import Account, Source
@@ -28,7 +28,7 @@ _VALUE = r'(?:"(?:[^"\\]|\\.)*"|[^ \t"]+)'
 _LINE = rf"^{_VALUE}(?:[ \t]+{_VALUE})*$"
 
 
-class Quoted:
+class Quoted(Form):
     """Form of logs with a dialect of form ``quoted``.
 
     Parameters
@@ -38,6 +38,7 @@ class Quoted:
 
     def __init__(self, dialect: dict[str, Any], _: Source) -> None:
         self.plan = Plan(dialect)
+        self.templates = None
         self._names: list[str] = dialect["names"]
         self._widths: list[int] = dialect["widths"]
         self._control = re.compile(dialect["control"].encode())
@@ -54,8 +55,7 @@ class Quoted:
         why = [UNPAIRED if width is None else self._why_no_row(width) for width in values.list.len()]
         for place in texts.is_null().arg_true():
             why[place] = NOT_UTF8
-        ends = not block.terminated and lines and lines[-1].number == block.first_line + block.lines - 1
-        if ends and (why[-1] or self._may_be_cut(values[-1])):
+        if lines and lines[-1].number == block.torn_line and (why[-1] or self._may_be_cut(values[-1])):
             why[-1] = TORN_LINE
             account.incomplete = True
         for line, reason in zip(lines, why, strict=True):
@@ -74,9 +74,6 @@ class Quoted:
             [line for line, reason in zip(lines, why, strict=True) if not reason],
             layout,
         )
-
-    def parse_again(self, lines: Sequence[Line], missing: Ints) -> None:
-        """Nothing: no value has a name that could be spelled otherwise."""
 
     def _entries(self, block: Block, account: Account) -> Iterator[Line]:
         """Lines that should be rows."""

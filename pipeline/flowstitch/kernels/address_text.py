@@ -145,3 +145,13 @@ def parse_address(text, at, stop):
     if value < 0:
         return False, _ZERO, _ZERO
     return True, _ZERO, _V4_PREFIX | np.uint64(value)
+
+
+@kernel
+def parse_addresses(text, begins, lengths, high, low):
+    """Halves of the addresses in ``text[begin:begin + length]``, shape (n,), uint64; all ones where there is none."""
+    for row in range(begins.shape[0]):
+        good, high[row], low[row] = parse_address(text, begins[row], begins[row] + lengths[row])
+        if not good:
+            high[row] = _FULL
+            low[row] = _FULL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import allocating_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
 
 # Alignment by dynamic programming is quadratic; past this many cells a wire key is aligned greedily.
@@ -53,7 +53,7 @@ def _match_greedy(left, right, lo, hi, last, held, alone, near, far, partner):
             at += 1
 
 
-@kernel
+@allocating_kernel
 def _match(left, right, lo, hi, last, held, near, far, partner):
     """Order-preserving alignment of two sequences of lifetimes with the least total difference of starts.
 
@@ -99,7 +99,7 @@ def _count_fitting(side, others, lo, hi, last, held, jitter):
     return count
 
 
-@kernel
+@allocating_kernel
 def _span(begin, end):
     rows = np.empty(end - begin, np.int64)
     for row in range(begin, end):
@@ -119,7 +119,7 @@ def _longest_first(starts, order):
         order[place] = run
 
 
-@kernel
+@allocating_kernel
 def _merge(left, right, chosen, hi):
     """Rows of ``left`` and the chosen rows of ``right``, both ascending by start, as one."""
     size = left.shape[0]
@@ -139,7 +139,7 @@ def _merge(left, right, chosen, hi):
     return merged
 
 
-@kernel
+@allocating_kernel
 def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 

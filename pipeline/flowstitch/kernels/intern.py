@@ -1,4 +1,4 @@
-"""Addresses of 128 bits to numbers of 32."""
+"""Addresses of 128 bits, and words of a text, to numbers of 32."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from flowstitch.kernels._jit import kernel
 from flowstitch.kernels.hashing import mix
+from flowstitch.kernels.wide import keep, load8, same
 
 _NULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -57,3 +58,50 @@ def fill_slots(hi, lo, count, slots):
         while slots[place] != 0:
             place = (place + np.uint64(1)) & mask
         slots[place] = number
+
+
+# A key of a word: its first 16 bytes, zeros where it is shorter; its group and its length; where it stands in the text.
+WORD_KEY = 4
+
+
+@kernel
+def intern_word(text, at, length, group, slots, keys, count):
+    """Number the word ``text[at:at + length]`` of a group, by comparison of whole words.
+
+    Parameters
+    ----------
+    text : uint8, ``PADDING`` longer than the word's end. group : less than 2**31; words of two groups are never the same.
+    slots : shape (m,), uint32, 0 where free, m a power of two of at least twice the rows of ``keys``.
+    keys : shape (n, WORD_KEY), uint64, the words known so far by number; a new one is put at ``count``, less than n.
+
+    Returns
+    -------
+    The number of the word, ``count`` when it is new.
+    """
+    first = load8(text, at)
+    second = np.uint64(0)
+    if length < 8:
+        first = keep(first, length)
+    elif length >= 16:
+        second = load8(text, at + 8)
+    else:
+        second = keep(load8(text, at + 8), length - 8)
+    third = np.uint64(group) << np.uint64(32) | np.uint64(length)
+    mask = np.uint64(slots.shape[0] - 1)
+    place = mix(first ^ mix(second)) & mask
+    while slots[place] != 0:
+        number = slots[place]
+        if (
+            keys[number, 0] == first
+            and keys[number, 1] == second
+            and keys[number, 2] == third
+            and (length <= 16 or same(text, at + 16, text, np.int64(keys[number, 3]) + 16, length - 16))
+        ):
+            return np.int64(number)
+        place = (place + np.uint64(1)) & mask
+    keys[count, 0] = first
+    keys[count, 1] = second
+    keys[count, 2] = third
+    keys[count, 3] = np.uint64(at)
+    slots[place] = count
+    return count

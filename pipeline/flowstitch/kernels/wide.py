@@ -15,6 +15,10 @@ from flowstitch.kernels._jit import bounds_checked, kernel
 
 _LOW = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
+_ZEROS = np.uint64(0x3030303030303030)
+_NINE_TO_HIGH = np.uint64(0x7676767676767676)
+_PAIRS = np.uint64(0x000000FF000000FF)
+_EIGHT, _BITS = np.uint64(8), np.uint64(64)
 
 
 @intrinsic
@@ -92,3 +96,48 @@ def find_byte8(text, at, stop, byte):
             return min(at + first_byte(marks), stop)
         at += 8
     return stop
+
+
+@kernel
+def keep(value, count):
+    """The lowest ``count`` bytes of a uint64, 0 to 7 of them, the others zero."""
+    return value & ((np.uint64(1) << (_EIGHT * np.uint64(count))) - np.uint64(1))
+
+
+@kernel
+def same(left, at, right, place, length):
+    """Whether ``left[at:at + length]`` equals ``right[place:place + length]``; both are ``PADDING`` longer than that."""
+    while length >= 8:
+        if load8(left, at) != load8(right, place):
+            return False
+        at += 8
+        place += 8
+        length -= 8
+    return length == 0 or keep(load8(left, at) ^ load8(right, place), length) == 0
+
+
+@kernel
+def below(value, bounds):
+    """The highest bit of each byte of ``value`` that is below that of ``bounds``, all at most 128, up to the lowest exactly."""
+    return (value - bounds) & ~value & _HIGH
+
+
+@kernel
+def count_digits(value):
+    """How many of the lowest bytes are digits before another byte comes, 0 to 8."""
+    value ^= _ZEROS
+    # 0 to 9 stay below 128 with 118 added; what a byte carries into the next one is above the first that is no digit
+    return first_byte((value + _NINE_TO_HIGH | value) & _HIGH)
+
+
+@kernel
+def decimal8(value, digits):
+    """Number that the lowest ``digits`` bytes spell, 0 to 8 decimal digits, the first one lowest, int64."""
+    if digits == 0:
+        return 0
+    # zeros in front make it eight; then pairs, fours and all eight are put together, each in one multiplication
+    value = (value ^ _ZEROS) << (_BITS - _EIGHT * np.uint64(digits))
+    value = value * np.uint64(10) + (value >> _EIGHT)
+    upper = (value & _PAIRS) * np.uint64(100 + (1_000_000 << 32))
+    lower = ((value >> np.uint64(16)) & _PAIRS) * np.uint64(1 + (10_000 << 32))
+    return np.int64((upper + lower) >> np.uint64(32))

@@ -1,0 +1,289 @@
+"""Rows of lines that repeat templates: the fast way past what the readers of each form would say of the same lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowstitch.catalog.load import table
+from flowstitch.ingest.logcolumns import INTERFACE_ADDRESSES
+from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet, goal_of
+from flowstitch.kernels import template_text as tt
+from flowstitch.kernels.address_text import parse_addresses
+from flowstitch.kernels.intern import WORD_KEY
+from flowstitch.normalize.address import NULL_HALF, parse_address
+from flowstitch.normalize.columns import STORAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Ints
+    from flowstitch.ingest.blocks import Block, PickedLines
+    from flowstitch.ingest.layouts import Layout
+    from flowstitch.ingest.logcolumns import Plan
+    from flowstitch.normalize.columns import Pools
+
+_MAX_TEMPLATES = 4
+_MAX_LESSONS = 8  # times that a source is learnt from
+_SAMPLE = 16  # lines that are looked at in each
+_FEW = 16  # one hard line among so many is no reason to learn
+_WORDS = 1 << 12  # distinct words that are remembered
+_HALF = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The lines of a block that fit templates.
+
+    Attributes
+    ----------
+    columns : of the dialect, and ``line``, a row for each line of the block, those of hard lines to be filled in.
+    hard : the other lines, from 0. begins, ends : where each begins in the block and where the next line does.
+    """
+
+    columns: Columns
+    hard: Ints
+    begins: Ints
+    ends: Ints
+
+    def pick(self, block: Block) -> PickedLines:
+        """The hard lines, at least one, as a block of their own."""
+        return block.pick(self.hard, self.begins, self.ends)
+
+    def fill(self, rest: Columns) -> Columns:
+        """Rows of all lines in order, with those of the hard lines that are rows."""
+        keep = np.ones(self.columns["line"].shape[0], np.bool_)
+        keep[self.hard] = False
+        if self.hard.shape[0]:
+            rows = rest["line"] - self.columns["line"][0]
+            keep[rows] = True
+            for name, values in self.columns.items():
+                values[rows] = rest[name]
+        return self.columns if keep.all() else {name: values[keep] for name, values in self.columns.items()}
+
+
+class Templates:
+    """Templates learnt from a source so far. Several threads may read at once.
+
+    What a line gives does not depend on what has been learnt: a line that fits no template, or has a value that the form's
+    own reader must judge, is left to it.
+
+    Parameters
+    ----------
+    plan : what the values mean.
+    template_of : template of lines of a layout like the one given, which that reader takes for a row; None when there is none.
+    """
+
+    def __init__(self, plan: Plan, template_of: Callable[[bytes, Layout | None], Template | None]) -> None:
+        self._plan = plan
+        self._template_of = template_of
+        self._usable = all(column.is_plain for column in plan.columns)
+        self._lock = Lock()
+        self._lessons = _MAX_LESSONS
+        self._known: tuple[object, TemplateSet] = (None, TemplateSet((), plan))
+
+    def read(self, block: Block, layout: Layout | None, pools: Pools) -> Fitting | None:
+        """Read the lines that fit; None when most do not, and whoever judges the others may as well read all.
+
+        Parameters
+        ----------
+        layout : holds for all lines that may fit.
+        pools : addresses and names are interned here.
+        """
+        while self._usable:
+            key = (layout, self._plan.spellings)
+            known = self._known
+            templates = known[1] if known[0] == key else TemplateSet((), self._plan)
+            if not templates.templates and not self._lessons:
+                return None
+            reading = _Reading(block, templates, self._plan, pools)
+            fitting = reading.fitting()
+            if fitting.hard.shape[0] * _FEW > block.lines and self._learn(
+                known, key, block, reading, fitting
+            ):
+                continue
+            return fitting if fitting.hard.shape[0] * 2 <= block.lines else None
+        return None
+
+    def _learn(
+        self,
+        known: tuple[object, TemplateSet],
+        key: tuple[Layout | None, int],
+        block: Block,
+        reading: _Reading,
+        fitting: Fitting,
+    ) -> bool:
+        """Take up templates of hard lines; True when there are others now than the block was read with."""
+        with self._lock:
+            if self._known is not known:
+                return self._known[0] == key
+            if self._lessons == 0:
+                return False
+            self._lessons -= 1
+            found = self._look_at(block, key[0], fitting)
+            old = reading.templates.templates
+            if not found.keys() - old:
+                return False
+            share = fitting.hard.shape[0] / found.total()
+            lines = Counter(dict(zip(old, reading.fits(), strict=True)))
+            lines.update({template: int(count * share) + 1 for template, count in found.items()})
+            best = [template for template, _ in lines.most_common(_MAX_TEMPLATES)]
+            self._known = (key, TemplateSet(best, self._plan))
+            return True
+
+    def _look_at(self, block: Block, layout: Layout | None, fitting: Fitting) -> Counter[Template]:
+        """Templates of some hard lines, taken evenly, and how many of the lines each has."""
+        found: Counter[Template] = Counter()
+        chosen = np.linspace(0, fitting.hard.shape[0] - 1, min(_SAMPLE, fitting.hard.shape[0])).astype(
+            np.int64
+        )
+        for row in chosen.tolist():
+            begin, end = block.begin + int(fitting.begins[row]), block.begin + int(fitting.ends[row])
+            template = self._template_of(block.buffer[begin:end].removesuffix(b"\n"), layout)
+            if template is not None:
+                found[template] += 1
+        return found
+
+
+class _Reading:
+    """One pass over a block.
+
+    Attributes
+    ----------
+    templates : what it is read with.
+    """
+
+    def __init__(self, block: Block, templates: TemplateSet, plan: Plan, pools: Pools) -> None:
+        self.templates = templates
+        self._block, self._plan, self._pools = block, plan, pools
+        depth, lines = templates.depth, block.lines
+        self._rows = tt.Rows(
+            np.empty((depth["in_wide"], lines), np.int64),
+            np.empty((depth["in_narrow"], lines), np.int32),
+            np.empty((depth["in_codes"], lines), np.uint32),
+            np.full(lines + 1, len(block), np.int64),
+            np.empty(lines, np.uint8),
+        )
+        self._met = tt.Met(
+            np.zeros(2 * _WORDS, np.uint32),
+            np.zeros((_WORDS, WORD_KEY), np.uint64),
+            np.zeros((templates.steps.steps.shape[0], tt.MEMO), np.int64),
+        )
+        self._state = np.zeros(tt.STATE, np.int64)
+        # codes up to here are not words: null, and the default of each column
+        self._first = 1 + len(plan.columns)
+        self._names = {column.target.name for column in plan.columns}
+        self._meant = np.zeros(_WORDS, np.uint32)
+        self._unfit = np.zeros(_WORDS, np.bool_)
+        for index, column in enumerate(plan.columns, 1):
+            if column.default:
+                self._meant[index] = plan.codes(column, [column.default], pools)[0]
+        self._forget()
+
+    def fits(self) -> list[int]:
+        """How many lines fitted each template."""
+        return np.bincount(self._rows.fits, minlength=tt.HARD + 1)[: len(self.templates.templates)].tolist()
+
+    def fitting(self) -> Fitting:
+        """Read all lines."""
+        text, stop = self._block.text, len(self._block)
+        unfit = np.zeros(self._block.lines, np.bool_)
+        while self._state[tt.AT] < stop:
+            begin = int(self._state[tt.ROW])
+            tt.read_lines(text, stop, self._state, *self.templates.steps, *self._met, *self._rows)
+            self._take_words()
+            codes = self._rows.codes[:, begin : self._state[tt.ROW]]
+            if self._unfit[: self._taken].any():
+                unfit[begin : self._state[tt.ROW]] = self._unfit[codes].any(axis=0)
+            tt.translate(codes, self._meant)
+            if self._state[tt.AT] < stop:
+                self._forget()
+        columns = self._columns()
+        fault, _ = self._plan.judge(columns)
+        hard = np.flatnonzero((self._rows.fits == tt.HARD) | unfit | (fault != 0))
+        return Fitting(columns, hard, self._rows.begins[hard], self._rows.begins[hard + 1])
+
+    def _columns(self) -> Columns:
+        """Columns of the table, what each row says."""
+        lines = self._block.lines
+        columns: Columns = {
+            item.name: np.full(lines, STORAGE[item.type][1], STORAGE[item.type][0])
+            for item in table(self._plan.table).fields
+            if item.name not in self._names
+        }
+        written: dict[str, NDArray[Any]] = {
+            "in_wide": self._rows.wide,
+            "in_narrow": self._rows.narrow,
+            "in_codes": self._rows.codes,
+        }
+        for column, sources in zip(self._plan.columns, self.templates.rows, strict=True):
+            first, *others = (written[goal_of(column)][source] for source in sources)
+            for other in others:
+                first = np.where(first == column.null, other, first)
+            columns[column.target.name] = first.astype(STORAGE[column.target.type][0], copy=False)
+        if INTERFACE_ADDRESSES in columns:
+            columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).astype(np.int8)
+        columns["line"] = self._block.numbers()
+        return columns
+
+    def _said_of_pods(self) -> NDArray[np.bool_]:
+        """Rows that have all addresses by which pods are told apart."""
+        said = np.ones(self._block.lines, np.bool_)
+        for sources in self.templates.pod_rows:
+            said &= (self._rows.codes[sources] != 0).any(axis=0)
+        return said
+
+    def _forget(self) -> None:
+        """Forget the words met: there may be no room for those of another line."""
+        self._met.slots[:] = 0
+        self._met.memo[:] = 0
+        self._state[tt.CODES] = self._taken = self._first
+        self._unfit[:] = False
+
+    def _take_words(self) -> None:
+        """What the words stand for that have come up since the last time."""
+        stop = int(self._state[tt.CODES])
+        keys = self._met.keys[self._taken : stop]
+        groups = keys[:, 2] >> np.uint64(32)
+        lengths = (keys[:, 2] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        for group in np.unique(groups).tolist():
+            rows = np.flatnonzero(groups == group)
+            begins = keys[rows, 3].astype(np.int64)
+            if group == ADDRESSES:
+                meant, unfit = self._addresses(begins, lengths[rows])
+            else:
+                words = [
+                    self._word(*place) for place in zip(begins.tolist(), lengths[rows].tolist(), strict=True)
+                ]
+                meant = self._plan.codes(self._plan.columns[group - 1], words, self._pools).astype(np.uint32)
+                unfit = (meant == 0) & [word is not None for word in words]
+            self._meant[self._taken + rows] = meant
+            self._unfit[self._taken + rows] = unfit
+        self._taken = stop
+
+    def _word(self, begin: int, length: int) -> str | None:
+        """A word of the text, None for a null text."""
+        begin += self._block.begin
+        word = self._block.buffer[begin : begin + length].decode("ascii")
+        return None if word in self._plan.nulls else word
+
+    def _addresses(self, begins: Ints, lengths: Ints) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Numbers of addresses, and which are neither an address nor null."""
+        high, low = np.empty(begins.shape[0], np.uint64), np.empty(begins.shape[0], np.uint64)
+        parse_addresses(self._block.text, begins, lengths, high, low)
+        said = np.ones(begins.shape[0], np.bool_)
+        for row in np.flatnonzero((high == NULL_HALF) & (low == NULL_HALF)).tolist():
+            # the kernel knows no zone index and no brackets
+            word = self._word(int(begins[row]), int(lengths[row]))
+            said[row] = word is not None
+            value = parse_address(word or "")
+            if value is not None:
+                high[row], low[row] = value >> 64, value & _HALF
+        numbers = self._pools.addresses.intern(high, low)
+        return numbers, said & (numbers == 0)
