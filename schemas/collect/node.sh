@@ -39,8 +39,13 @@ find_ipvs() {
 start_events() {
   conntrack -E -o timestamp,id,extended --buffer-size "$buffer_bytes" >"$folder/.events" 2>&1 </dev/null &
   events=$!
-  trap 'kill "$events" 2>/dev/null || :' EXIT
+  trap stop_events EXIT
   trap 'exit 143' INT TERM
+}
+
+stop_events() {
+  kill "$events" 2>/dev/null || :
+  wait "$events" || :
 }
 
 wait_for_events() {
@@ -57,8 +62,7 @@ wait_for_events() {
 }
 
 end_events() {
-  kill "$events" 2>/dev/null || :
-  wait "$events" || :
+  stop_events
   trap - EXIT INT TERM
   if grep -q '^\[' "$folder/.events"; then
     mv "$folder/.events" "$folder/conntrack-events.log"
