@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -29,8 +30,9 @@ NODES = [NODE, "cn-hongkong.10.0.1.47", "cn-hongkong.10.0.3.49"]
 CLOUDS = ["alibaba", "aws"]
 EARLY, LATE = 1795394843, 1795395168
 GOLDENS = Path(__file__).parents[1] / "dialects"
+PAGE = (Path(__file__).parents[2] / "pipeline" / "collecting-an-export.md").read_text(encoding="utf-8")
 # What a script may expect of any system, beside the tools that it looks for.
-PLAIN_TOOLS = ("sh", "cat", "grep", "gzip", "mkdir", "mv", "nice", "rm", "sleep", "tail", "wc")
+PLAIN_TOOLS = ("sh", "cat", "grep", "gzip", "mkdir", "mv", "nice", "rm", "sleep", "tail", "tar", "wc")
 NODE_CALLS = {
     "conntrack -E -o timestamp,id,extended --buffer-size 16777216",
     "conntrack -L -o extended,id,ktimestamp",
@@ -461,3 +463,50 @@ def test_wrong_use(call: Call, arguments: list[str], sentence: str) -> None:
 def test_clouds_are_files(call: Call) -> None:
     assert sorted(path.stem for path in (schema_root() / "collect" / "clouds").iterdir()) == CLOUDS
     assert "[alibaba|aws]" in call("collect", "--help").stdout
+
+
+def blocks() -> list[str]:
+    """What the page has between fences: printing, nodes over SSH, nodes with a DaemonSet."""
+    found: list[str] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    assert len(found) == 3
+    return found
+
+
+def test_the_page_explains_every_command() -> None:
+    told = PAGE.replace("`", "")
+    own = re.compile(r" --VpcId vpc-1| --filters Name=vpc-id,Values=vpc-1")
+    # how Terway's pods and IPVS are found is told in words
+    found = ("app=terway-eniip", "sysctl -n net.ipv4.vs.conntrack")
+    commands = [
+        name
+        for name in NODE_CALLS | CALLS["alibaba"] | CALLS["aws"]
+        if not any(word in name for word in found)
+    ]
+    assert len(commands) == 14
+    for name in commands:
+        assert own.sub("", name).replace("terway-eniip-7xk2p", "…") in told
+
+
+def test_the_page_prints_as_written(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for line in blocks()[0].splitlines():
+        printed(call, *shlex.split(line, comments=True)[2:])
+    assert {path.name for path in tmp_path.iterdir()} == {"collect.sh", "collect.yaml"}
+
+
+def test_nodes_over_ssh_as_the_page_has_it(call: Call, sandbox: Sandbox) -> None:
+    sandbox.node_tools(NODE)
+    sandbox.tool("kubectl", f"echo {NODE} 10.0.1.82")
+    sandbox.tool(
+        "ssh",
+        '[ "$1" != -n ] || shift\nmkdir -p "$ROOT/$1"\ncd "$ROOT/$1" || exit 1\nshift\nexec sh -c "$*"',
+    )
+    (sandbox.root / "collect.sh").write_text(printed(call))
+    sandbox.run(blocks()[1])
+    assert len(list((sandbox.export / "nodes" / NODE).iterdir())) == 12
+    assert list((sandbox.root / "root@10.0.1.82" / "export" / "nodes").iterdir()) == []
+
+
+def test_the_manifest_says_what_the_page_says(call: Call) -> None:
+    head = printed(call, "--form", "manifest", "--image", "tools").partition("apiVersion")[0]
+    assert re.findall(r"^#   (.*\n)", head, re.MULTILINE) == blocks()[2].splitlines(keepends=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from string import Template
 from textwrap import indent
 from typing import TYPE_CHECKING
@@ -40,7 +39,6 @@ manifest names {NO_IMAGE}, which no node can pull.
 """
 
 
-@cache
 def _directory() -> Path:
     return schema_root() / "collect"
 
