@@ -19,7 +19,11 @@ gather_setup() {
     keep "$folder/ip-route-table-all.json" ip -j route show table all
   fi
   if has sysctl 'the settings of conntrack and IPVS'; then keep "$folder/sysctl.txt" print_settings; fi
-  if [ -n "$ipvs" ]; then keep "$folder/ipvsadm-save.txt" ipvsadm-save -n; fi
+  if [ -n "$ipvs" ]; then
+    keep "$folder/ipvsadm-save.txt" ipvsadm-save -n
+    # it prints nothing where there is no virtual service; a listing has a header, and so says that there is none
+    if [ ! -f "$folder/ipvsadm-save.txt" ]; then keep "$folder/ipvsadm-Ln.txt" ipvsadm -Ln; fi
+  fi
 }
 
 # sysctl complains of settings that nobody may read, and the others do not count.

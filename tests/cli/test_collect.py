@@ -287,6 +287,22 @@ def test_ipvsadm_is_not_asked_where_it_would_load_a_module(call: Call, sandbox: 
     assert not [call for call in sandbox.calls() if call.startswith("ipvsadm")]
 
 
+def test_an_ipvs_table_without_services_is_known(call: Call, sandbox: Sandbox) -> None:
+    sandbox.node_tools(NODE)
+    header = "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n"
+    sandbox.tool("ipvsadm-save", "")
+    sandbox.tool(
+        "ipvsadm",
+        f"case $1 in -Ln) printf '{header}  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n' ;; esac",
+    )
+    said = sandbox.run(printed(call), "node", NODE)
+    assert "collect: printed nothing, left out: ipvsadm-save -n\n" in said
+    found = {
+        row["source"]: row["kind"] for row in json.loads(call("inspect", sandbox.export, "-f", "json").stdout)
+    }
+    assert found[f"nodes/{NODE}/ipvsadm-Ln.txt"] == "ipvs-rules"
+
+
 def test_events_are_bounded(call: Call, sandbox: Sandbox) -> None:
     sandbox.node_tools(NODE)
     said = sandbox.run(printed(call), "node", NODE, EVENTS_S="600", EVENTS_MAX_BYTES="1000")
