@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "demo": "flowstitch.cli.demo",
+    "collect": "flowstitch.cli.collect",
     "inspect": "flowstitch.cli.inspect",
     "run": "flowstitch.cli.run",
     "convert": "flowstitch.cli.convert",

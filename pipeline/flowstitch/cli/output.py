@@ -101,7 +101,7 @@ def write_answer(
         write_table(names, _cut(_rows(reader)), numeric, output=output, title=title)
     else:
         write = _write_json if form == "json" else _write_csv
-        with _text_sink(output) as sink:
+        with text_sink(output) as sink:
             write(reader.schema.names, _rows(reader), sink)
 
 
@@ -128,7 +128,7 @@ def write_table(
     """
     names = [printable(name) for name in names]
     cells = [[_cell(value) for value in row] for row in rows]
-    with _text_sink(output) as sink:
+    with text_sink(output) as sink:
         if not _is_terminal(sink):
             sink.writelines(f"{line}\n" for line in plain_table(names, cells, numeric))
             return
@@ -245,7 +245,8 @@ def _is_styled() -> bool:
 
 
 @contextmanager
-def _text_sink(output: str | None) -> Iterator[IO[str]]:
+def text_sink(output: str | None) -> Iterator[IO[str]]:
+    """Text file to write; it appears whole or not at all. None is stdout."""
     if output is None:
         yield sys.stdout
         return
