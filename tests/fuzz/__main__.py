@@ -15,7 +15,7 @@ TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
 sys.path[:0] = [str(TESTS), str(ROOT / "pipeline")]
 KERNELS = [f"flowstitch.kernels.{path.stem}" for path in (ROOT / "pipeline/flowstitch/kernels").glob("*.py")]
-OURS = ["flowstitch", "naive_logs", "naive_text", "naive_xml"]
+OURS = ["flowstitch", "naive_access", "naive_logs", "naive_text", "naive_xml"]
 # Words that libFuzzer puts into inputs.
 WORDS = 300
 

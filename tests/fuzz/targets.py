@@ -98,7 +98,7 @@ def check_expected(reading: Reading, expected: twins.Expected) -> None:
     assert {line: {name: found[line][name] for name in row} for line, row in expected.rows.items() if line in found} == expected.rows  # fmt: skip
     assert found.keys() == expected.rows.keys()
     rejects = {
-        reject.line: (reject.byte_offset, reject.reason)
+        reject.line: (reject.byte_offset, expected.worded(reject.line, reject.reason))
         for reject in account.rejects
         if reject.line not in expected.unsure
     }
@@ -112,9 +112,7 @@ def _conntrack(data: bytes, file: Path, dialect: str, twin: Callable[[bytes], tw
     check_expected(read(data, file, "conntrack-events", dialect), twin(data))
 
 
-def _log(
-    data: bytes, file: Path, names: tuple[str, ...], twin: Callable[[bytes, dict[str, Any]], twins.Expected]
-) -> None:
+def _log(data: bytes, file: Path, names: tuple[str, ...]) -> None:
     data = START + data
     # a file is JSON lines when any of its first lines begins so
     is_json = any(line.lstrip().startswith(b"{") for line in data.splitlines())
@@ -125,8 +123,11 @@ def _log(
             row |= {
                 key: naive_logs.micros(value) for key, value in row.items() if isinstance(value, datetime)
             }
-        if is_json == (twin is twins.of_json_lines) or name == "alibaba-clb-access":
-            check_expected(reading, twin(data, dialect))
+        if dialect["form"] == "quoted":
+            twin = twins.of_quoted
+        else:
+            twin = twins.of_json_lines if is_json else twins.of_delimited
+        check_expected(reading, twin(data, dialect))
 
 
 def _read_all(data: bytes, file: Path, kinds: Iterable[tuple[str, str]]) -> None:
@@ -195,9 +196,10 @@ def _gunzipped(data: bytes) -> bytes | None:
 TARGETS: dict[str, Check] = {
     "conntrack-text": partial(_conntrack, dialect="conntrack", twin=twins.of_text),
     "conntrack-xml": partial(_conntrack, dialect="conntrack-xml", twin=twins.of_xml),
-    "flow-json": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow"), twin=twins.of_json_lines),
-    "flow-delimited": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow"), twin=twins.of_delimited),
-    "access-log": partial(_log, names=("alibaba-clb-access",), twin=twins.of_json_lines),
+    "flow-json": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
+    "flow-delimited": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
+    "access-log": partial(_log, names=("alibaba-clb-access", "alibaba-alb-access")),
+    "access-quoted": partial(_log, names=("aws-alb-access", "aws-clb-access")),
     "kubernetes": partial(_read_all, kinds=(("kubernetes", ""),)),
     "enis": partial(_read_all, kinds=(("enis", "alibaba-eni"),)),
     "ip-json": partial(_read_all, kinds=[(kind, "") for kind in ("ip-addr", "ip-link", "ip-rule", "ip-route")]),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import naive_access
 import naive_logs
 import naive_text
 import naive_xml
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOTICES = tuple(item["starts"].encode() for item in naive_text.DIALECT["notices"])
+SOME = "some reason"
+UPSTREAM = ("upstream_addrs", "upstream_response_times", "upstream_statuses")
 TAIL = {ct.USE, ct.CONNTRACK_ID}
 ENDS = ("orig_src_ip", "orig_dst_ip", "reply_src_ip", "reply_dst_ip")
 NAMES = {
@@ -32,7 +38,7 @@ class Expected:
 
     Attributes
     ----------
-    rows : by line, the columns that the twin has. rejects : by line, (offset, reason).
+    rows : by line, the columns that the twin has. rejects : by line, (offset, reason, ``SOME`` where the twin has none).
     skipped, total : lines. unsure : lines of which there are several readings.
     """
 
@@ -41,6 +47,10 @@ class Expected:
     skipped: int = 0
     total: int = 0
     unsure: set[int] = field(default_factory=set)
+
+    def worded(self, line: int, reason: str) -> str:
+        """The reason of a reject, as far as the twin has reasons."""
+        return SOME if self.rejects.get(line, ("", ""))[1] == SOME else reason
 
     def put(self, line: int, offset: int, found: dict[str, Any] | str) -> None:
         """Take up a row or the reason of a reject."""
@@ -155,6 +165,38 @@ def of_delimited(data: bytes, dialect: dict[str, Any]) -> Expected:
     return expected
 
 
+def of_quoted(data: bytes, dialect: dict[str, Any]) -> Expected:
+    """A log of values in quotes, of a dialect of AWS."""
+    names = naive_access.ALB if "target:port" in dialect["names"] else naive_access.CLB
+    expected = Expected()
+    for number, offset, line, torn in log_lines(data, expected):
+        if re.match(dialect["control"].encode(), line):
+            expected.skipped += 1
+        elif torn:
+            # whether it is whole depends on what it may end with
+            expected.unsure.add(number)
+        else:
+            text = _decoded(line)
+            row = None if text is None else naive_access.row_of(text, names)
+            # a text that is no part of the request's is never cut
+            if row and any(len(row[name] or "") > 1024 for name in UPSTREAM):
+                row = None
+            moments = {
+                name: naive_logs.micros(value)
+                for name, value in (row or {}).items()
+                if isinstance(value, datetime)
+            }
+            expected.put(number, offset, SOME if row is None else row | moments)
+    return expected
+
+
+def _decoded(line: bytes) -> str | None:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def log_lines(data: bytes, expected: Expected) -> Iterator[tuple[int, int, bytes, bool]]:
     """(Number, offset, text, whether it may be cut) of lines that are not blank; the others are skipped."""
     lines = lines_of(data)
@@ -169,10 +211,7 @@ def log_lines(data: bytes, expected: Expected) -> Iterator[tuple[int, int, bytes
 
 
 def header_of(line: bytes, dialect: dict[str, Any]) -> tuple[str, list[str]] | None:
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        return None
+    text = _decoded(line) or ""
     for separator in dialect["separators"] if "addr" in text.lower() else ():
         names = split(text, separator)
         if set(map(naive_logs.normal, dialect["match"])) <= set(map(naive_logs.normal, names)):
@@ -183,9 +222,8 @@ def header_of(line: bytes, dialect: dict[str, Any]) -> tuple[str, list[str]] | N
 def delimited_row(
     line: bytes, separator: str, names: list[str] | None, dialect: dict[str, Any], *, torn: bool
 ) -> dict[str, Any] | str:
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
+    text = _decoded(line)
+    if text is None:
         return "torn line" if torn else "not UTF-8"
     if names is None:
         return "no header says what its columns are"
@@ -210,5 +248,10 @@ def may_be_cut(name: str, dialect: dict[str, Any]) -> bool:
 
 
 def split(text: str, separator: str) -> list[str]:
+    if separator != " " and '"' in text:
+        try:
+            return next(csv.reader([text], delimiter=separator, strict=True))
+        except csv.Error:
+            pass
     values = text.split() if separator == " " else text.split(separator)
     return [value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value for value in values]
