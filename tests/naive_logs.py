@@ -79,7 +79,7 @@ def parse(field, column, text):
         return word if word in field["values"] else None
     if kind == "text":
         return text if len(text) <= 1024 else text[:1024] if column.get("cut") else None
-    return text if text.isprintable() else None
+    return text if text.isprintable() and len(text) <= 1024 else None
 
 
 def iso(text):
