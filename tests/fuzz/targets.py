@@ -37,7 +37,7 @@ LIMIT_S = 5.0
 START = b" \n"
 # Kinds of which every line counts.
 _LINES = {"conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "sysctl"}  # fmt: skip
-BOM = b"\xef\xbb\xbf"
+BOM, ZSTD = b"\xef\xbb\xbf", b"\x28\xb5\x2f\xfd"
 
 
 @dataclass
@@ -162,7 +162,8 @@ def _content(data: bytes, file: Path) -> None:
         # offsets count a byte order mark, which is in no content
         assert any(document.startswith(block.data, block.byte_offset - mark) for mark in (0, len(BOM)))
     whole = _unpacked(data)
-    if whole is not None:
+    # Arrow takes what is no frame behind the last one for nothing
+    if whole is not None and not (account.incomplete and data.startswith(ZSTD)):
         assert not account.incomplete
         assert document == whole.removeprefix(BOM)
 
@@ -171,7 +172,7 @@ def _unpacked(data: bytes) -> bytes | None:
     """Content by other libraries; None where it is damaged or something follows it."""
     if data.startswith(b"\x1f\x8b"):
         return _gunzipped(data)
-    if data.startswith(b"\x28\xb5\x2f\xfd"):
+    if data.startswith(ZSTD):
         try:
             return pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
         except OSError:
