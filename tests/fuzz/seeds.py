@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cramjam
 import zstandard
 
 from inventory_reading import EXPORT
@@ -27,11 +28,12 @@ _PATTERNS = {
     "flow-delimited": ["*vpc-flow*/in.csv", "*vpc-flow*/in.txt", "*vpc-flow*/in.log"],
     "access-log": ["alibaba-*-access*/in.*", "slb/*"],
     "access-quoted": ["aws-*-access*/in.*"],
-    "kubernetes": ["inventory/[enps]*s.json"],
-    "enis": ["inventory/describe_network_interfaces.json"],
-    "ip-json": ["nodes/*/ip-*.json"],
-    "ipvs": ["nodes/*/ipvs*"],
-    "sysctl": ["nodes/*/sysctl.txt"],
+    "kubernetes": ["kubernetes*/in.*", "inventory/[enps]*s.json"],
+    "enis": ["*-eni*/in.*", "inventory/describe_network_interfaces.json"],
+    "ip-json": ["ip-*/in.*", "nodes/*/ip-*.json"],
+    "ipvs": ["ipvs-*/in.*", "nodes/*/ipvs*"],
+    "sysctl": ["sysctl*/in.*", "nodes/*/sysctl.txt"],
+    "terway-mapping": ["terway-*/in.*"],
 }
 
 
@@ -89,12 +91,16 @@ def _cut(document: Any) -> Iterator[Any]:
 
 
 def _packed() -> Iterator[bytes]:
-    text = b"line 1\nline 2\r\n\n" + b"x" * 100 + b"\nlast"
-    for pack in (gzip.compress, zstandard.compress):
-        yield pack(text)
-        yield pack(text) + pack(b"") + pack(text)
-        yield pack(b"\xef\xbb\xbf" + text) + bytes(9)
-        yield pack(bytes(1 << 16))
+    text = b"line 1\nline 2\r\n\n" + b"x" * 100 + b"\n" + bytes(range(200)) + b"last"
+    for pack in (gzip.compress, zstandard.compress, cramjam.snappy.compress, cramjam.snappy.compress_raw):
+        yield bytes(pack(text))
+        yield bytes(pack(text)) + bytes(pack(b"")) + bytes(pack(text))
+        yield bytes(pack(b"\xef\xbb\xbf" + text)) + bytes(9)
+        yield bytes(pack(bytes(1 << 16)))
+    block = bytes(cramjam.snappy.compress_raw(text))
+    sized = len(block).to_bytes(4, "big") + block
+    yield b"\x82SNAPPY\0" + bytes((0, 0, 0, 1, 0, 0, 0, 1)) + sized * 2
+    yield (2 * len(text)).to_bytes(4, "big") + sized * 2
     yield b"\x50\x2a\x4d\x18\x03\0\0\0any" + zstandard.compress(text)
     yield b"\xef\xbb\xbf" + text
     yield text

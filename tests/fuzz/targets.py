@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from flowstitch.ingest.discover import discover
 from flowstitch.ingest.facts import inventory_rows
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.model import ROW_KINDS, Account, Inventory
+from flowstitch.ingest.packing import START_BYTES, packing_of
 from flowstitch.ingest.read import read_source
 from flowstitch.ingest.sniff import KINDS, sniff
 from flowstitch.normalize.columns import Pools, concat_columns
@@ -36,8 +38,8 @@ LIMIT_S = 5.0
 # Every format passes over a blank line. With it nothing is taken for compressed, Parquet or marked.
 START = b" \n"
 # Kinds of which every line counts.
-_LINES = {"conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "sysctl"}  # fmt: skip
-BOM, ZSTD = b"\xef\xbb\xbf", b"\x28\xb5\x2f\xfd"
+_LINES = {"conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "sysctl", "terway-mapping"}  # fmt: skip
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -72,8 +74,8 @@ def read(data: bytes, file: Path, kind: str, dialect: str = "") -> Reading:
         for table, rows in tables.items():
             arrow_table(table, rows, pools).to_pylist()
     check_account(reading)
-    if kind in _LINES and dialect != "conntrack-xml":
-        assert reading.account.rows == len(twins.lines_of(data))
+    if kind in _LINES and dialect != "conntrack-xml" and packing_of(data[:START_BYTES]) is None:
+        assert reading.account.rows == len(twins.lines_of(data.removeprefix(BOM)))
     return reading
 
 
@@ -161,23 +163,30 @@ def _content(data: bytes, file: Path) -> None:
     for block in blocks:
         # offsets count a byte order mark, which is in no content
         assert any(document.startswith(block.data, block.byte_offset - mark) for mark in (0, len(BOM)))
-    whole = _unpacked(data)
+    packing = packing_of(data[:START_BYTES])
+    whole = data if packing is None else _unpacked(data, packing.name)
     # Arrow takes what is no frame behind the last one for nothing
-    if whole is not None and not (account.incomplete and data.startswith(ZSTD)):
+    if whole is not None and not (account.incomplete and packing and packing.name == "zstd"):
         assert not account.incomplete
         assert document == whole.removeprefix(BOM)
 
 
-def _unpacked(data: bytes) -> bytes | None:
-    """Content by other libraries; None where it is damaged or something follows it."""
-    if data.startswith(b"\x1f\x8b"):
+def _unpacked(data: bytes, packing: str) -> bytes | None:
+    """Content by other libraries; None where it is damaged, something follows it, or no other library is at hand."""
+    if packing == "gzip":
         return _gunzipped(data)
-    if data.startswith(ZSTD):
-        try:
+    try:
+        if packing == "zstd":
             return pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
-        except OSError:
-            return None
-    return None if data[1:4] == b"\x2a\x4d\x18" else data
+        if packing == "raw snappy":
+            length = sum(
+                (byte & 0x7F) << 7 * place
+                for place, byte in enumerate(re.match(rb"[\x80-\xff]*.", data, re.DOTALL)[0])
+            )
+            return pa.decompress(data, min(length, 1 << 24), "snappy", asbytes=True)
+    except (OSError, pa.ArrowException):
+        pass
+    return None
 
 
 def _gunzipped(data: bytes) -> bytes | None:
@@ -202,10 +211,11 @@ TARGETS: dict[str, Check] = {
     "access-log": partial(_log, names=("alibaba-clb-access", "alibaba-alb-access")),
     "access-quoted": partial(_log, names=("aws-alb-access", "aws-clb-access")),
     "kubernetes": partial(_read_all, kinds=(("kubernetes", ""),)),
-    "enis": partial(_read_all, kinds=(("enis", "alibaba-eni"),)),
+    "enis": partial(_read_all, kinds=(("enis", "alibaba-eni"), ("enis", "aws-eni"))),
     "ip-json": partial(_read_all, kinds=[(kind, "") for kind in ("ip-addr", "ip-link", "ip-rule", "ip-route")]),
     "ipvs": partial(_read_all, kinds=(("ipvs-rules", ""), ("ipvs-connections", ""))),
     "sysctl": partial(_read_all, kinds=(("sysctl", ""),)),
+    "terway-mapping": partial(_read_all, kinds=(("terway-mapping", ""),)),
     "sniff": _sniff,
     "content": _content,
 }  # fmt: skip

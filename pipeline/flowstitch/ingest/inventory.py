@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
 
-# Of a document; a list of nothing but brackets takes thirty times its size in memory.
-MAX_VALUES = 1 << 24
+# A JSON value takes a hundred bytes of memory however short its text is, so it counts as so much text at least.
+VALUE_BYTES = 16
 TORN_DOCUMENT = "torn document"
 _NODE_KINDS = ("ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl", "terway-mapping")
 INVENTORY_KINDS = ("enis", "kubernetes", *_NODE_KINDS)
@@ -71,10 +71,14 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
 
 
 def _document(source: Source, account: Account) -> bytes | None:
-    """Content of a document; None, and a reject, when it is too large for memory, as text or as values."""
+    """Content of a document; None, a reject and a warning when memory cannot hold it or its values."""
     document = read_document(source.path, account)
-    if document is not None and sum(map(document.count, (b",", b"[", b"{"))) > MAX_VALUES:
+    values = 0 if document is None else sum(map(document.count, (b",", b"[", b"{")))
+    if document is not None and values * VALUE_BYTES > account.whole_bytes:
         account.reject(1, 0, LONG_DOCUMENT, document)
+        account.warnings.append(
+            f"the document has some {values} values, more than --memory allows; nothing of it was read."
+        )
         return None
     return document
 
