@@ -98,7 +98,7 @@ def micros(moment):
 
 def address(text):
     try:
-        found = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+        found = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:
         return None
     if int(found) == (1 << 128) - 1:

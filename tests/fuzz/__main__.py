@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import sys
@@ -47,7 +48,7 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
     # kernels are compiled from their bytecode, which must stay as it is
     with atheris.instrument_imports(include=OURS, exclude=["flowstitch.kernels", *KERNELS]):
         from fuzz.seeds import MOST_BYTES, seeds
-        from fuzz.targets import LIMIT_S, TARGETS, check
+        from fuzz.targets import LIMIT_S, TARGETS
     if target not in TARGETS:
         sys.exit(f"there is no target {target!r}; known are: {', '.join(TARGETS)}.")
     work.mkdir(parents=True, exist_ok=True)
@@ -61,15 +62,25 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
         TARGETS[target](b"", file)
         options = {
             "max_total_time": seconds, "runs": -1 if seconds else 0, "max_len": MOST_BYTES, "timeout": int(LIMIT_S) * 2,
-            "rss_limit_mb": 3000, "dict": words, "artifact_prefix": f"{work}-find-", "print_final_stats": 1,
+            "rss_limit_mb": 3000, "dict": words, "artifact_prefix": f"{work}-", "print_final_stats": 1,
         }  # fmt: skip
         corpora = [work, TESTS / "fuzz" / "corpus" / target, first]
         command = [sys.argv[0], *(f"-{name}={value}" for name, value in options.items())]
         atheris.Setup(
             [*command, *(str(path) for path in corpora if path.is_dir())],
-            lambda data: check(target, data, file),
+            lambda data: _hold(target, data, file, work),
         )
         atheris.Fuzz()
+
+
+def _hold(target: str, data: bytes, file: Path, work: Path) -> None:
+    from fuzz.targets import check
+
+    try:
+        check(target, data, file)
+    except BaseException:
+        work.with_name(f"{target}-find-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
+        raise
 
 
 def _dictionary(known: list[bytes]) -> str:

@@ -172,8 +172,9 @@ def of_quoted(data: bytes, dialect: dict[str, Any]) -> Expected:
     for number, offset, line, torn in log_lines(data, expected):
         if re.match(dialect["control"].encode(), line):
             expected.skipped += 1
-        elif torn:
-            # whether it is whole depends on what it may end with
+        elif torn or re.search(r"[^\S ]|[+]\d|-0", _decoded(line) or ""):
+            # whether it is whole depends on what it may end with; which other white space parts a request, and whether a number can
+            # have a sign, is nobody's rule
             expected.unsure.add(number)
         else:
             text = _decoded(line)
@@ -181,6 +182,9 @@ def of_quoted(data: bytes, dialect: dict[str, Any]) -> Expected:
             # a text that is no part of the request's is never cut
             if row and any(len(row[name] or "") > 1024 for name in UPSTREAM):
                 row = None
+            if row and not re.fullmatch(r"[\d.]+:\d+(, [\d.]+:\d+)*", row["upstream_addrs"] or ""):
+                # a list is kept as it stands; how it stands where it is none of addresses is not worth a rule
+                del row["upstream_addrs"]
             moments = {
                 name: naive_logs.micros(value)
                 for name, value in (row or {}).items()

@@ -15,7 +15,7 @@ MOST = {"u8": 255, "u16": 65535, "u32": 2**32 - 1, "u63": 2**63 - 1}
 NO_NUMBERS = ["-1", "18446744073709551616", "1e3", "0x10", "1.5", "1_0", "", "\u0663", "9" * 400]
 NO_ADDRESSES = [
     "256.0.0.1", "1.2.3", "1.2.3.4.5", "1.2.3.4/32", "01.2.3.4", "1..2.3", ":::", "1::2::3", "12345::", "::1.2.3.256", "0x7f000001",
-    "2130706433", "localhost", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "\u0661.\u0662.\u0663.\u0664", "",
+    "2130706433", "localhost", "1.2.3.4%eth0", "::1%", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "\u0661.\u0662.\u0663.\u0664", "",
 ]  # fmt: skip
 TEXT_LINE = ENTRY.replace(" use=1\n", " zone=1 delta-time=1 [start=Fri Dec 31 23:59:59 1999] use=1 id=1\n")
 ICMP_LINE = "icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1 id=1\n"
