@@ -97,7 +97,8 @@ def micros_of(text: str | None) -> int | None:
 def endpoint_of(text: str | None) -> tuple[str | None, int | None]:
     if text in MISSING:
         return None, None
-    address, _, port = text.rpartition(":")
+    # an address alone is taken for one without a port
+    address, _, port = text.rpartition(":") if ":" in text else (text, "", None)
     address = ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))
     return str(getattr(address, "ipv4_mapped", None) or address), number_of(port, 0xFFFF)
 

@@ -54,4 +54,4 @@ def test_golden(folder):
 
 
 def test_every_folder_has_a_case():
-    assert len(CASES) == 10
+    assert len(CASES) == 11

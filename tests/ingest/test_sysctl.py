@@ -47,6 +47,13 @@ def test_other_lines(tmp_path):
     assert inventory.facts["n1"].sysctls == {}
 
 
+def test_what_cannot_be_printed_is_no_setting(tmp_path):
+    text = b"net.\x1b[31m = 1\nnet.x = \x9b\nnet.y = \xc2\x9b\nnet.z = 1\t2\n"
+    inventory, account = read(tmp_path, text, "sysctl", node="n1")
+    assert account.rejected == {"not a sysctl": 3}
+    assert inventory.facts["n1"].sysctls == {"net.z": "1\t2"}
+
+
 def test_hostile_line_is_quick(tmp_path):
     start = time.perf_counter()
     _, account = read(tmp_path, "a." * 200_000 + "\n" + " =" * 200_000, "sysctl", node="n1")

@@ -73,7 +73,7 @@ def write_query(
         raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
     try:
         write_answer(relation.to_arrow_reader(BATCH_ROWS), form, output, title=title)
-    except (duckdb.Error, pa.ArrowInvalid) as error:
+    except (duckdb.Error, pa.ArrowException) as error:
         raise UsageError(f"the query failed: {error}") from error
 
 
@@ -143,8 +143,11 @@ def write_json(rows: Sequence[dict[str, Any]]) -> None:
     _write_json(names, (list(row.values()) for row in rows), sys.stdout)
 
 
-def time_text(moment: datetime | int) -> str:
-    """ISO 8601 in UTC of a time (without a zone: UTC) or of microseconds since the epoch."""
+def time_text(moment: datetime | int | str) -> str:
+    """ISO 8601 in UTC of a time (without a zone: UTC) or of microseconds since the epoch; a text stays as it is."""
+    if isinstance(moment, str):
+        # what DuckDB gives where Python has no such time
+        return moment
     if isinstance(moment, int):
         moment = _EPOCH + timedelta(microseconds=moment)
     utc = moment.astimezone(UTC) if moment.tzinfo else moment
@@ -154,11 +157,19 @@ def time_text(moment: datetime | int) -> str:
 def _rows(reader: pa.RecordBatchReader) -> Iterator[Row]:
     maps = [str(kind).startswith("map<") for kind in reader.schema.types]
     for batch in reader:
-        columns = [column.to_pylist() for column in batch.columns]
+        columns = [_values(column) for column in batch.columns]
         for place, is_map in enumerate(maps):
             if is_map:
                 columns[place] = [None if value is None else dict(value) for value in columns[place]]
         yield from zip(*columns, strict=True)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Values of a column; as text where Python has no such time: past the year 9999, infinite, in nanoseconds."""
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        return column.cast("string").to_pylist()
 
 
 def _cut(rows: Iterator[Row]) -> list[Row]:

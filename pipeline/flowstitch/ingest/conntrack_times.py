@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from flowstitch.normalize.columns import NULL_TIME
+from flowstitch.normalize.columns import LAST_TIME, NULL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ class FileTimes:
                 self._latest = found
 
     def settle(self, columns: Columns) -> None:
-        """Set the times of a part right, in place; null where nothing tells the zone.
+        """Set the times of a part right, in place; null where nothing tells the zone, and beyond the year 9999.
 
         A dump without a time of its own gets the latest start plus age, the sum of two whole seconds.
         """
@@ -72,8 +72,9 @@ class FileTimes:
         if self._latest is not None:
             start = np.array(self._latest[:1], np.int64)
             start = self._to_utc(start) if self._start_is_local else start
-            if start[0] != NULL_TIME:
-                columns["seen_at"][:] = _sum_s((int(start[0]), self._latest[1])) * SECOND
+            seen = _sum_s((int(start[0]), self._latest[1])) * SECOND
+            if start[0] != NULL_TIME and seen <= LAST_TIME:
+                columns["seen_at"][:] = seen
 
     def _to_utc(self, local: Ints) -> Ints:
         """UTC of local times: the median of all rows, rounded to 15 minutes; without any, or with one that no zone has, the zone."""
@@ -82,9 +83,13 @@ class FileTimes:
             middle = int(np.searchsorted(np.cumsum(self._votes), (total + 1) // 2))
             quarters = middle - _MOST_QUARTERS - 1
             if abs(quarters) <= _MOST_QUARTERS:
-                shifted: Ints = local + quarters * _QUARTER_HOUR * SECOND
-                return shifted
-        return _in_zone(local, self._zone)
+                return _dated(local + quarters * _QUARTER_HOUR * SECOND)
+        return _dated(_in_zone(local, self._zone))
+
+
+def _dated(times: Ints) -> Ints:
+    dated: Ints = np.where(times <= LAST_TIME, times, NULL_TIME)
+    return dated
 
 
 def _sum_s(start_and_age: tuple[int, int]) -> int:

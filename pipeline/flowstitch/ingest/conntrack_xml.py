@@ -60,7 +60,7 @@ def read_conntrack_xml(source: Source, pools: Pools, account: Account) -> Iterat
             pending = b""
         offset = block.byte_offset - len(pending)
         data = pending + block.data
-        yield from reader.read(data, offset, final=False)
+        yield from reader.read(data, offset, final=not block.terminated)
         pending, offset = data[reader.at :], offset + reader.at
     if pending:
         yield from reader.read(pending, offset, final=True)

@@ -18,6 +18,7 @@ from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
 from flowstitch.ingest.model import ROW_KINDS, Source
 from flowstitch.ingest.places import File, find_files
 from flowstitch.ingest.sniff import CANONICAL_TABLE, Sniffed, sniff
+from flowstitch.normalize.columns import LAST_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +140,8 @@ def _iso_micros(match: re.Match[str], zone: str) -> int | None:
     except ValueError:
         return None
     epoch = local - datetime(1970, 1, 1, tzinfo=UTC)
-    return _micros(epoch.days * 86400 + epoch.seconds, fraction)
+    micros = _micros(epoch.days * 86400 + epoch.seconds, fraction)
+    return micros if 0 <= micros <= LAST_TIME else None
 
 
 def _look_into(files: Sequence[File]) -> list[tuple[Sniffed, bool]]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from flowstitch.catalog.load import table
-from flowstitch.ingest.content import read_blocks, read_document
+from flowstitch.ingest.content import LONG_DOCUMENT, read_blocks, read_document
 from flowstitch.ingest.dialects import dialect_of
 from flowstitch.ingest.enis import interfaces, take_interface
 from flowstitch.ingest.iproute import entries, take_entry
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
 
+# A JSON value takes a hundred bytes of memory however short its text is, so it counts as so much text at least.
+VALUE_BYTES = 16
 TORN_DOCUMENT = "torn document"
 _NODE_KINDS = ("ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl", "terway-mapping")
 INVENTORY_KINDS = ("enis", "kubernetes", *_NODE_KINDS)
@@ -61,11 +63,24 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
         read_mapping(read_blocks(source.path, account), source, account, inventory)
     elif source.kind == "sysctl":
         read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
-    elif (document := read_document(source.path, account)) is not None:
+    elif (document := _document(source, account)) is not None:
         if source.kind == "kubernetes":
             _read_kubernetes(document, source, account, inventory)
         else:
             _read_items(document, _reader(source, account, inventory), account)
+
+
+def _document(source: Source, account: Account) -> bytes | None:
+    """Content of a document; None, a reject and a warning when memory cannot hold it or its values."""
+    document = read_document(source.path, account)
+    values = 0 if document is None else sum(map(document.count, (b",", b"[", b"{")))
+    if document is not None and values * VALUE_BYTES > account.whole_bytes:
+        account.reject(1, 0, LONG_DOCUMENT, document)
+        account.warnings.append(
+            f"the document has some {values} values, more than --memory allows; nothing of it was read."
+        )
+        return None
+    return document
 
 
 def finish_inventory(inventory: Inventory) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 
 from flowstitch.catalog.protocols import protocol_names
 from flowstitch.ingest.content import read_blocks
-from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
-from flowstitch.normalize.columns import NULL_TIME, null_columns
+from flowstitch.ingest.lines import BLANK, TORN_LINE, Line, split_lines
+from flowstitch.normalize.columns import NULL_TIME, null_columns, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +27,16 @@ _ROW = re.compile(
     + rb"(?:\s|$)"
 )
 _HEADERS = (b"IPVS connection entries", b"pro expire state")
-HEADER, TEMPLATE, NOT_A_CONNECTION, NOT_A_PORT = (
+_ENDS = ("client", "virtual", "server")
+HEADER, TEMPLATE, NOT_A_CONNECTION, NOT_A_PORT, NOT_AN_ADDRESS = (
     "header",
     "persistence template",
     "not an IPVS connection",
     "bad port",
+    "bad address",
 )
 
-Row = tuple[int, int, int, bytes, list[str], list[int]]
+Row = tuple[Line, int, int, bytes, list[str], list[int]]
 
 
 def read_ipvs_connections(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
@@ -72,22 +74,28 @@ def read_ipvs_connections(source: Source, pools: Pools, account: Account) -> Ite
             else:
                 seconds = int(found[2]) * 60 + int(found[3])
                 ips = [found[place].decode() for place in (5, 7, 9)]
-                rows.append((line.number, numbers[found[1]], seconds, found[4], ips, ports))
-        account.parsed += len(rows)
+                rows.append((line, numbers[found[1]], seconds, found[4], ips, ports))
         if rows:
-            yield _columns(rows, source, pools)
+            yield _columns(rows, source, pools, account)
 
 
-def _columns(rows: list[Row], source: Source, pools: Pools) -> Columns:
+def _columns(rows: list[Row], source: Source, pools: Pools, account: Account) -> Columns:
+    """Columns of rows; one with what looks like an address and is none goes to the account."""
     out = null_columns("ipvs_connections", len(rows))
     out["source"][:] = pools.names.code(source.name)
     out["node"][:] = pools.names.code(source.node)
     out["seen_at"][:] = NULL_TIME if source.taken_at is None else source.taken_at
-    out["line"][:] = [row[0] for row in rows]
+    out["line"][:] = [row[0].number for row in rows]
     out["protocol_number"][:] = [row[1] for row in rows]
     out["timeout_s"][:] = [row[2] for row in rows]
     out["ipvs_state"] = pools.names.codes(row[3].decode() for row in rows)
-    for place, end in enumerate(("client", "virtual", "server")):
+    known = np.ones(len(rows), np.bool_)
+    for place, end in enumerate(_ENDS):
         out[f"{end}_ip"] = pools.addresses.intern_texts([row[4][place] for row in rows])
         out[f"{end}_port"] = np.array([row[5][place] for row in rows], np.int32)
-    return out
+        known &= out[f"{end}_ip"] != 0
+    for row in np.flatnonzero(~known).tolist():
+        line = rows[row][0]
+        account.reject(line.number, line.byte_offset, NOT_AN_ADDRESS, line.text)
+    account.parsed += int(np.count_nonzero(known))
+    return take_columns(out, known)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.normalize.address import format_address, parse_address
+from flowstitch.normalize.columns import LAST_TIME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -66,7 +68,7 @@ class Item:
         return [Item(value, f"{self._at}{path}.") for value in found]
 
     def texts(self, *paths: str) -> list[str]:
-        """Texts at all paths; what cannot be printed is a ``BadValue``."""
+        """Texts at all paths; what cannot be printed or has more than ``MAX_TEXT`` characters is a ``BadValue``."""
         return [
             text for path in paths for value in self.values(path) if (text := _text(value, self._at + path))
         ]
@@ -123,6 +125,8 @@ class Item:
                     micros = (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
                 except (TypeError, ValueError) as error:
                     raise BadValue(self._at + path) from error
+                if micros > LAST_TIME:
+                    raise BadValue(self._at + path)
                 if micros > 0:
                     found.append(micros)
         return found
@@ -150,6 +154,6 @@ def canonical(text: str, path: str) -> str:
 
 
 def _text(value: object, path: str) -> str:
-    if not isinstance(value, str) or not value.isprintable():
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
         raise BadValue(path)
     return value

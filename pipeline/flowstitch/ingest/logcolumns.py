@@ -13,9 +13,10 @@ from flowstitch.catalog.load import field as field_of
 from flowstitch.catalog.load import table
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.ingest.dialects import normal_key
+from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.ingest.requesttimes import complete_times
 from flowstitch.ingest.textparts import PARTS
-from flowstitch.normalize.columns import NULL_TIME, STORAGE, null_columns
+from flowstitch.normalize.columns import LAST_TIME, NULL_TIME, STORAGE, null_columns
 from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
 
 if TYPE_CHECKING:
@@ -34,13 +35,11 @@ _MOST = {
     "u16": 0xFFFF,
     "bytes": np.iinfo(np.int64).max,
     "count": np.iinfo(np.int64).max,
-    "time": 253_402_300_799,  # the year 9999 in seconds: what is more is another unit
+    "time": LAST_TIME // 1_000_000,  # what is more is another unit
 }
 _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 ISO = "iso"
-MAX_TEXT = 1024
 INTERFACE_ADDRESSES = "interface_addresses"
-_LATEST = (_MOST["time"] + 1) * _UNITS["s"] - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_SPELLINGS = 8
 
@@ -260,7 +259,7 @@ class Plan:
         fault, missing = self.judge(columns, lambda name: self._given(frame[name]))
         targets = [column.target.name for column in self.columns]
         if "received_at" in targets:
-            unknown = complete_times(columns, _LATEST)
+            unknown = complete_times(columns, LAST_TIME)
             fault[(fault == 0) & unknown] = targets.index("received_at") + 1
         return columns, fault, missing
 
@@ -364,7 +363,7 @@ class Plan:
             return np.array([_iso_time(word) for word in words], np.int64)
         if column.target.type == "text":
             return pools.texts.codes(_bounded(word, cut=column.cut) for word in words)
-        return pools.names.codes(word if word and word.isprintable() else None for word in words)
+        return pools.names.codes(word if _is_name(word) else None for word in words)
 
 
 def _column(target: Field, key: str | list[str], **raw: Any) -> Column:
@@ -380,7 +379,11 @@ def _iso_time(text: str | None) -> int:
     if moment.tzinfo is None:
         return NULL_TIME
     since = (moment - _EPOCH) // timedelta(microseconds=1)
-    return since if 0 <= since <= _LATEST else NULL_TIME
+    return since if 0 <= since <= LAST_TIME else NULL_TIME
+
+
+def _is_name(word: str | None) -> bool:
+    return word is not None and len(word) <= MAX_TEXT and word.isprintable()
 
 
 def _bounded(text: str | None, *, cut: bool) -> str | None:

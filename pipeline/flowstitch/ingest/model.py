@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.snapshots import Snapshot
 
 MAX_REJECT_BYTES = 1024
+# Characters of a name or another text that is kept.
+MAX_TEXT = 1024
 # Rejected rows of a source that are kept; the others are counted.
 MAX_REJECTS_KEPT = 10_000
 DEFAULT_WHOLE_BYTES = 1 << 30

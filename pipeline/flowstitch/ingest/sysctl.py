@@ -28,11 +28,21 @@ def read_sysctl(blocks: Iterable[Block], account: Account, facts: NodeFacts) -> 
     """
     for block in blocks:
         for line in split_lines(block):
-            match = _SETTING.fullmatch(line.text.decode("utf-8", "replace"))
-            if match:
-                facts.sysctls[match[1]] = match[2]
+            setting = _setting(line.text)
+            if setting:
+                facts.sysctls[setting[1]] = setting[2]
                 account.accept(line.number)
             elif line.text:
                 account.reject(line.number, line.byte_offset, "not a sysctl", line.text)
             else:
                 account.skipped[BLANK] += 1
+
+
+def _setting(line: bytes) -> re.Match[str] | None:
+    """Key and value of a line; None when it is none, or text that cannot be printed."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    # values that are several numbers have tabs between them
+    return _SETTING.fullmatch(text) if text.replace("\t", " ").isprintable() else None

@@ -24,9 +24,9 @@ _HALF = (1 << 64) - 1
 
 
 def parse_address(text: str) -> int | None:
-    """128-bit number of an IPv4 or IPv6 text; None when it is neither. A zone index and brackets are dropped."""
+    """128-bit number of an IPv4 or IPv6 text; None when it is neither. The zone index of an IPv6 address and brackets are dropped."""
     try:
-        address = ipaddress.ip_address(text.strip().strip("[]").partition("%")[0])
+        address = ipaddress.ip_address(text.strip().strip("[]"))
     except ValueError:
         return None
     return int(address) | (_V4_PREFIX if address.version == 4 else 0)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 NULL_TIME = np.iinfo(np.int64).min
+# The last microsecond of the year 9999: beyond it ISO 8601 and Python have no dates.
+LAST_TIME = 253_402_300_799_999_999
 STORAGE: dict[str, tuple[type[np.generic], int]] = {
     "address": (np.uint32, 0),
     "name": (np.uint32, 0),

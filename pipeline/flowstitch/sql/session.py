@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ class Result:
 
     Raises
     ------
-    UsageError when the directory is not a result.
+    UsageError when the directory is not a result, or cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,8 +43,15 @@ class Result:
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
         for name in self.tables:
-            files = str(path.absolute() / name / "*.parquet").replace("'", "''")
-            self._connection.execute(f"create view {name} as select * from read_parquet('{files}')")
+            # what stands for several names in a pattern stands for itself here
+            files = f"{glob.escape(str(path.absolute() / name))}/*.parquet".replace("'", "''")
+            try:
+                self._connection.execute(f"create view {name} as select * from read_parquet('{files}')")
+            except duckdb.Error as error:
+                self.close()
+                raise UsageError(
+                    f"{path}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
+                ) from error
         for kind in ("macros", "views"):
             for script in sorted((_HERE / kind).glob("*.sql")):
                 try:
@@ -88,7 +96,7 @@ class Result:
         import polars as pl  # noqa: PLC0415
 
         self._check(name)
-        return pl.scan_parquet(self.path / name / "*.parquet")
+        return pl.scan_parquet(sorted((self.path / name).glob("*.parquet")), glob=False)
 
     def _check(self, name: str) -> None:
         if name not in self.tables:

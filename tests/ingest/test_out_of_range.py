@@ -1,0 +1,303 @@
+"""Numbers past their range and impossible addresses, in every field of every format: the row is rejected, its neighbours are not."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import polars as pl
+import pytest
+
+from hostile import ENTRY, FLOW, build, flow, read
+
+# Of every range what is just beyond, and what no number of a log is.
+MOST = {"u8": 255, "u16": 65535, "u32": 2**32 - 1, "u63": 2**63 - 1}
+NO_NUMBERS = ["-1", "18446744073709551616", "1e3", "0x10", "1.5", "1_0", "", "\u0663", "9" * 400]
+NO_ADDRESSES = [
+    "256.0.0.1", "1.2.3", "1.2.3.4.5", "1.2.3.4/32", "01.2.3.4", "1..2.3", ":::", "1::2::3", "12345::", "::1.2.3.256", "0x7f000001",
+    "2130706433", "localhost", "1.2.3.4%eth0", "::1%", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "\u0661.\u0662.\u0663.\u0664", "",
+]  # fmt: skip
+TEXT_LINE = ENTRY.replace(" use=1\n", " zone=1 delta-time=1 [start=Fri Dec 31 23:59:59 1999] use=1 id=1\n")
+ICMP_LINE = "icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1 id=1\n"
+TEXT = {
+    "sport": "u16", "dport": "u16", "packets": "u63", "bytes": "u63", "mark": "u32", "use": "u32", "zone": "u16", "delta-time": "u32", "id": "u32",
+}  # fmt: skip
+ICMP = {"type": "u8", "code": "u8"}
+XML_LINE = (
+    '<flow type="new"><meta direction="original"><layer3 protonum="2" protoname="ipv4"><src>10.0.0.1</src><dst>10.0.0.2</dst></layer3><layer4 '
+    'protonum="6" protoname="tcp"><sport>1</sport><dport>2</dport></layer4><zone>1</zone><counters><packets>1</packets><bytes>60</bytes>'
+    '</counters></meta><meta direction="reply"><layer3 protonum="2" protoname="ipv4"><src>10.0.0.2</src><dst>10.0.0.1</dst></layer3><layer4 '
+    'protonum="6" protoname="tcp"><sport>2</sport><dport>1</dport></layer4></meta><meta direction="independent"><timeout>1</timeout>'
+    "<mark>1</mark><use>1</use><id>1</id><timestamp><start>1</start><stop>1</stop></timestamp><deltatime>1</deltatime></meta><when><hour>8</hour>"
+    "<min>19</min><sec>00</sec><wday>2</wday><day>23</day><month>11</month><year>2026</year></when></flow>\n"
+)
+XML = {
+    "sport": "u16", "dport": "u16", "zone": "u16", "packets": "u63", "bytes": "u63", "timeout": "u32", "mark": "u32", "id": "u32",
+    "start": "u63", "stop": "u63", "deltatime": "u32",
+}  # fmt: skip
+FLOWS = {
+    "srcport": "u16",
+    "dstport": "u16",
+    "protocol": "u8",
+    "tcp-flags": "u16",
+    "packets": "u63",
+    "bytes": "u63",
+}
+SECONDS = {"start": 253402300799, "end": 253402300799}
+REQUEST = {
+    "slbid": "lb-1", "vip_addr": "10.0.0.9", "status": "200", "request_time": "0.5", "upstream_addr": "10.0.0.1:80", "slb_vport": "80",
+    "client_ip": "10.0.0.1", "client_port": "1", "request_length": "1", "body_bytes_sent": "1", "read_request_time": "1", "tcpinfo_rtt": "1",
+    "write_response_time": "1", "time": "2026-11-23T00:47:23+00:00",
+}  # fmt: skip
+REQUESTS = {
+    "slb_vport": "u16",
+    "client_port": "u16",
+    "status": "u16",
+    "request_length": "u63",
+    "body_bytes_sent": "u63",
+}
+DURATIONS = ["request_time", "read_request_time", "write_response_time", "tcpinfo_rtt"]
+QUOTED = 'http 2026-11-23T00:47:23Z app/lb/1 10.0.0.1:1 10.0.0.2:80 0.001 0.001 0.001 200 200 34 366 "GET http://a/ HTTP/1.1" "c" - -\n'
+
+
+def beyond(limit: int) -> list[str]:
+    return [str(limit + 1), *NO_NUMBERS]
+
+
+def check_lines(tmp_path, name: str, good: str, bad: list[str], head: str = "") -> None:
+    """A file of bad lines with good ones around has one reject for each of the bad."""
+    text = head + good + "".join(f"{line}{good}" for line in bad)
+    (source,) = read(build(tmp_path / "export", {name: text})).values()
+    counts = source["parsed"], source["rejected"]
+    assert counts == (len(bad) + 1, len(bad)), source["rejected_by"]
+
+
+def replaced(line: str, pattern: str, values: list[str]) -> list[str]:
+    """The line with each of the values in the place of the pattern's first group."""
+    match = re.search(pattern, line)
+    return [line[: match.start(1)] + value + line[match.end(1) :] for value in values]
+
+
+@pytest.mark.parametrize(("key", "form"), TEXT.items())
+def test_conntrack_text(key, form, tmp_path):
+    check_lines(tmp_path, "a.txt", TEXT_LINE, replaced(TEXT_LINE, rf" {key}=(\d+)", beyond(MOST[form])))
+
+
+def test_conntrack_text_of_echoes(tmp_path):
+    bad = [
+        line
+        for key, form in ICMP.items()
+        for line in replaced(ICMP_LINE, rf" {key}=(\d+)", beyond(MOST[form]))
+    ]
+    check_lines(tmp_path, "a.txt", ICMP_LINE, [*bad, *replaced(ICMP_LINE, r" id=(\d+)", beyond(65535))])
+
+
+def test_conntrack_text_without_keys(tmp_path):
+    # without a number in its place a line has no protocol
+    protocols = replaced(TEXT_LINE, r"udp +(\d+)", ["256", *NO_NUMBERS[:-3]])
+    tcp = TEXT_LINE.replace("udp      17 29", "tcp      6 29 ESTABLISHED")
+    timeouts = replaced(tcp, r"tcp +6 (\d+)", [text for text in beyond(MOST["u32"]) if text])
+    check_lines(tmp_path, "a.txt", TEXT_LINE, [*protocols, *timeouts])
+
+
+def test_conntrack_addresses(tmp_path):
+    check_lines(
+        tmp_path, "a.txt", TEXT_LINE, replaced(TEXT_LINE, r"src=(\S+)", [*NO_ADDRESSES, "fe80::1%eth0"])
+    )
+
+
+@pytest.mark.parametrize(
+    "stamp", ["253402300800.000000", "1.1234567", "-1.000000", "1", "99999999999999999999.000000", "1.5.5"]
+)
+def test_conntrack_stamps(stamp, tmp_path):
+    line = "[1700000000.000000]\t[NEW] " + TEXT_LINE
+    check_lines(tmp_path, "a.txt", line, replaced(line, r"\[(\d+\.\d+)\]", [stamp]))
+
+
+@pytest.mark.parametrize(
+    "stamp", ["Fri Dec 31 23:59:60 1999", "Fri Feb 29 00:00:00 1999", "Fri Dec 32 00:00:00 1999", "Fri Foo 1 00:00:00 1999",
+              "Fri Dec 31 24:00:00 1999", "Fri Dec 31 23:59:59 1969", "Fri Dec 31 23:59:59 10000", "Fri Dec  0 00:00:00 1999", ""]
+)  # fmt: skip
+def test_conntrack_dates(stamp, tmp_path):
+    check_lines(tmp_path, "a.txt", TEXT_LINE, replaced(TEXT_LINE, r"\[start=([^\]]+)", [stamp]))
+
+
+@pytest.mark.parametrize(("key", "form"), XML.items())
+def test_conntrack_xml(key, form, tmp_path):
+    check_lines(tmp_path, "a.xml", XML_LINE, replaced(XML_LINE, rf"<{key}>(\d+)<", beyond(MOST[form])))
+
+
+def test_conntrack_xml_without_elements(tmp_path):
+    bad = replaced(XML_LINE, r'layer4 protonum="(\d+)"', beyond(255)) + replaced(
+        XML_LINE, r"<src>([^<]+)", NO_ADDRESSES
+    )
+    parts = {"hour": "24", "min": "60", "sec": "60", "day": "31", "month": "13", "year": "1969"}
+    bad += [
+        line
+        for part, value in parts.items()
+        for line in replaced(XML_LINE, rf"<{part}>(\d+)", [value, *NO_NUMBERS])
+    ]
+    check_lines(tmp_path, "a.xml", XML_LINE, bad)
+
+
+def bad_flows() -> list[dict[str, str]]:
+    bad = [{key: value} for key, form in FLOWS.items() for value in beyond(MOST[form])]
+    bad += [{key: value} for key, limit in SECONDS.items() for value in beyond(limit)]
+    bad += [{key: value} for key in ("srcaddr", "dstaddr") for value in NO_ADDRESSES]
+    # an absent value is no fault of what need not be there
+    return [
+        row
+        for row in bad
+        if "" not in row.values() or row.keys().isdisjoint({"tcp-flags", "packets", "bytes"})
+    ]
+
+
+def test_flow_logs_of_json(tmp_path):
+    check_lines(tmp_path, "a.json", flow(), [json.dumps(FLOW | row) + "\n" for row in bad_flows()])
+
+
+def test_flow_logs_of_json_numbers(tmp_path):
+    numbers = [-1, 2**38, 2**64, 1.5, True, [1], {"a": 1}, None]
+    bad = [flow(**{key: value}) for key in ("srcport", "protocol", "start") for value in numbers]
+    check_lines(tmp_path, "a.json", flow(), bad)
+
+
+def test_flow_logs_with_separators(tmp_path):
+    head = ",".join(FLOW) + "\n"
+    good, *bad = (",".join((FLOW | row).values()) + "\n" for row in [{}, *bad_flows()])
+    check_lines(tmp_path, "a.csv", good, bad, head)
+
+
+def test_flow_logs_of_parquet(tmp_path):
+    bad = [row for row in bad_flows() if row.keys() == {"srcport"}]
+    numbers = [-1, 65536, 2**40]
+    for name, rows in (("text", bad), ("numbers", [{"srcport": number} for number in numbers])):
+        export = tmp_path / name
+        export.mkdir()
+        good = FLOW | {"srcport": 1} if name == "numbers" else FLOW
+        pl.DataFrame([good, *(FLOW | row for row in rows)]).write_parquet(export / "a")
+        (source,) = read(export).values()
+        assert (source["parsed"], source["rejected"]) == (1, len(rows))
+
+
+def test_access_logs(tmp_path):
+    bad = [{key: value} for key, form in REQUESTS.items() for value in beyond(MOST[form])]
+    bad += [
+        {key: value}
+        for key in DURATIONS
+        for value in ["1e3", "-2", "0x1", "1.", ".5", "1_0", "9" * 10, "inf", "nan", "1.0000000000"]
+    ]
+    bad += [{key: value} for key in ("vip_addr", "client_ip") for value in NO_ADDRESSES]
+    bad += [
+        {"time": value}
+        for value in [
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59-00:01",
+            "2026-11-23T00:47:23",
+            "1700000000",
+            "now",
+            "",
+        ]
+    ]
+    # what is absent, spelled in one of the ways of the vendor, is no fault
+    bad = [
+        row
+        for row in bad
+        if row.keys() == {"time"} or row.keys().isdisjoint(REQUEST) or not {"", "-1"} & set(row.values())
+    ]
+    check_lines(
+        tmp_path, "a.json", json.dumps(REQUEST) + "\n", [json.dumps(REQUEST | row) + "\n" for row in bad]
+    )
+
+
+def test_access_logs_with_quotes(tmp_path):
+    columns = {
+        r"lb/1 \S+:(\d+) ": 65535,
+        r"lb/1 \S+ \S+ 0.001 0.001 0.001 (\d+)": 65535,
+        r'(\d+) \d+ "GET': MOST["u63"],
+        r'(\d+) "GET': MOST["u63"],
+    }
+    bad = [
+        line
+        for pattern, limit in columns.items()
+        for line in replaced(QUOTED, pattern, [text for text in beyond(limit) if text not in {"", "-1"}])
+    ]
+    bad += replaced(QUOTED, r"lb/1 (\S+):1 ", [text for text in NO_ADDRESSES if text and text != "localhost"])
+    check_lines(tmp_path, "a.log", QUOTED, bad)
+
+
+def test_ipvs_rules(tmp_path):
+    service, server = "-A -t 10.0.0.1:80 -s rr\n", "-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m -w 1\n"
+    bad = replaced(service, r":(\d+)", beyond(65535)) + replaced(server, r"-r \S+:(\d+)", beyond(65535))
+    bad += replaced(server, r"-w (\d+)", beyond(2**31))
+    bad += replaced(server, r"-r ([\d.]+)", NO_ADDRESSES)
+    text = service + "".join(line + server for line in bad)
+    (source,) = read(build(tmp_path, {"a.txt": text})).values()
+    assert (source["parsed"], source["rejected"]) == (len(bad) + 1, len(bad))
+
+
+def test_ipvs_connections(tmp_path):
+    head = (
+        "IPVS connection entries\npro expire state       source             virtual            destination\n"
+    )
+    good = "TCP 14:59  ESTABLISHED 10.0.1.1:80 10.0.1.2:80 10.0.1.3:80\n"
+    bad = replaced(good, r"1\.2:(\d+)", beyond(65535)) + replaced(good, r" (10\.0\.1\.2):", NO_ADDRESSES)
+    bad += replaced(good, r" (\d+):59", ["-1", "9999999", "", "1e3"]) + replaced(
+        good, r":(59)", ["60", "-1", "5", ""]
+    )
+    check_lines(tmp_path, "a.txt", good, bad, head)
+
+
+NO_PORTS = [-1, 65536, 2**64, 1.5, "80", True, [80], {"port": 80}]
+
+
+def check_items(tmp_path, items: list[object], *, listed: bool = False, name: str = "a.json") -> None:
+    """Of the items of a document the first is good and all others are not."""
+    document = items if listed else {"apiVersion": "v1", "kind": "List", "items": items}
+    (source,) = read(build(tmp_path / "export", {name: json.dumps(document)})).values()
+    assert (source["parsed"], source["rejected"]) == (1, len(items) - 1), source["rejected_by"]
+
+
+def test_kubernetes(tmp_path):
+    def service(**port):
+        return {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "s", "namespace": "n"},
+            "spec": {"type": "NodePort", "clusterIP": "10.0.0.1", "ports": [{"port": 80, "nodePort": 30080, **port}]},
+        }  # fmt: skip
+
+    def slice_of(*addresses, port=80):
+        return {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+            "metadata": {"name": "s-1", "namespace": "n", "labels": {"kubernetes.io/service-name": "s"}},
+            "addressType": "IPv4", "endpoints": [{"addresses": list(addresses)}], "ports": [{"port": port}],
+        }  # fmt: skip
+
+    bad = [service(**{key: value}) for key in ("port", "nodePort") for value in NO_PORTS]
+    bad += [slice_of("10.0.0.1", port=value) for value in NO_PORTS]
+    # an address of all ones is none of a log, yet one of the inventory
+    bad += [slice_of(text) for text in NO_ADDRESSES if text and not text.startswith("ffff")]
+    check_items(tmp_path, [service(), *bad])
+
+
+def test_ip_of_a_node(tmp_path):
+    rules = [{"priority": value, "src": "all"} for value in (-1, 2**32, 1.5, "1", None)]
+    rules += [{"priority": 1, "src": "10.0.0.0", "srclen": value} for value in (-1, 33, 2**64, "24")]
+    rules += [{"priority": 1, "src": text} for text in NO_ADDRESSES if text and not text.startswith("ffff")]
+    check_items(tmp_path / "rules", [{"priority": 1, "src": "all", "table": "main"}, *rules], listed=True)
+    links = [{"ifindex": value, "ifname": "a"} for value in (-1, 2**32, 1.5, "1")]
+    check_items(tmp_path / "links", [{"ifindex": 1, "ifname": "a"}, *links], listed=True)
+    addresses = [
+        {"ifname": "a", "addr_info": [{"local": "10.0.0.1", "prefixlen": value}]}
+        for value in (-1, 33, 2**64, "24")
+    ]
+    check_items(tmp_path / "addresses", [{"ifname": "a", "addr_info": []}, *addresses], listed=True)
+
+
+def test_interfaces(tmp_path):
+    def eni(ip):
+        return {"NetworkInterfaceId": "eni-1", "Type": "Primary", "PrivateIpAddress": ip}
+
+    items = [eni("10.0.0.1"), *(eni(text) for text in NO_ADDRESSES if text and not text.startswith("ffff"))]
+    document = {"NetworkInterfaceSets": {"NetworkInterfaceSet": items}}
+    (source,) = read(build(tmp_path, {"a.json": json.dumps(document)})).values()
+    assert (source["parsed"], source["rejected"]) == (1, len(items) - 1)
