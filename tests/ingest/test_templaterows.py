@@ -296,6 +296,12 @@ def test_a_header_in_the_middle_changes_what_lines_mean():
     assert (watch.fit, watch.hard) == (60, 3)
 
 
+def test_a_header_that_is_no_text_is_none():
+    header = ",".join(NAMES).replace("tcp-flags", "\udcff").encode("utf-8", "surrogateescape")
+    line = ",".join(GOOD[name] for name in NAMES).encode()
+    assert check_lines(b"\n".join([header, *[line] * 20, b""]), ALIBABA).fit == 0
+
+
 def test_a_row_is_no_header_whatever_its_words():
     names = [*NAMES, "vpc-id"]
     header = " ".join(AWS_NAMES.get(name, name) for name in names)

@@ -52,7 +52,10 @@ def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
     # every row has numbers, and no name is one
     if _NUMBER.search(text):
         return None
-    decoded = text.decode("utf-8", "replace")
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
     for separator in dialect["separators"]:
         names = split_values(decoded, separator)
         if matches(dialect, names):
