@@ -172,7 +172,7 @@ class _Reading:
         )
         self._met = tt.Met(
             np.zeros(2 * _WORDS, np.uint32),
-            np.zeros((_WORDS, WORD_KEY), np.uint64),
+            np.empty((_WORDS, WORD_KEY), np.uint64),
             np.zeros((templates.steps.steps.shape[0], tt.MEMO), np.int64),
         )
         self._state = np.zeros(tt.STATE, np.int64)
