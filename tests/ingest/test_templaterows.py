@@ -296,6 +296,12 @@ def test_a_header_in_the_middle_changes_what_lines_mean():
     assert (watch.fit, watch.hard) == (60, 3)
 
 
+def test_a_header_that_is_no_text_is_none():
+    header = ",".join(NAMES).replace("tcp-flags", "\udcff").encode("utf-8", "surrogateescape")
+    line = ",".join(GOOD[name] for name in NAMES).encode()
+    assert check_lines(b"\n".join([header, *[line] * 20, b""]), ALIBABA).fit == 0
+
+
 def test_a_row_is_no_header_whatever_its_words():
     names = [*NAMES, "vpc-id"]
     header = " ".join(AWS_NAMES.get(name, name) for name in names)
@@ -366,7 +372,8 @@ def test_logs_with_other_columns_go_the_slow_way():
     assert Templates(plan, lambda *_: pytest.fail("not asked"))._usable is False
 
 
-def test_many_distinct_words(tmp_path):
+def test_many_distinct_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(templaterows, "_WORDS", 1 << 12)
     rng = random.Random(5)
     lines = [
         GOOD | {"srcaddr": f"10.{rng.randrange(40)}.{rng.randrange(256)}.7", "dstaddr": f"2001:db8::{n % 9000:x}", "eni-id": f"eni-{n % 700}"}

@@ -74,7 +74,12 @@ def test_text_comes_back(ip):
 
 @given(
     st.lists(
-        st.tuples(st.binary(max_size=3) | st.text("ab", max_size=40).map(str.encode), st.integers(0, 1)),
+        st.tuples(
+            st.binary(max_size=3)
+            | st.text("ab", max_size=40).map(str.encode)
+            | st.integers(0, 9).map(lambda n: b"%040d" % 10**n),
+            st.integers(0, 1),
+        ),
         max_size=60,
     )
 )

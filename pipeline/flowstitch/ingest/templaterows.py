@@ -33,7 +33,7 @@ _MAX_TEMPLATES = 4
 _MAX_LESSONS = 8  # times that a source is learnt from
 _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
-_WORDS = 1 << 12  # distinct words that are remembered
+_WORDS = 1 << 14  # distinct words of a block that are remembered at once
 _HALF = (1 << 64) - 1
 
 
@@ -172,7 +172,7 @@ class _Reading:
         )
         self._met = tt.Met(
             np.zeros(2 * _WORDS, np.uint32),
-            np.zeros((_WORDS, WORD_KEY), np.uint64),
+            np.empty((_WORDS, WORD_KEY), np.uint64),
             np.zeros((templates.steps.steps.shape[0], tt.MEMO), np.int64),
         )
         self._state = np.zeros(tt.STATE, np.int64)
@@ -184,7 +184,7 @@ class _Reading:
         for index, column in enumerate(plan.columns, 1):
             if column.default:
                 self._meant[index] = plan.codes(column, [column.default], pools)[0]
-        self._forget()
+        self._state[tt.CODES] = self._taken = self._first
 
     def fits(self) -> list[int]:
         """How many lines fitted each template."""

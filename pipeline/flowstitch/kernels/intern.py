@@ -88,7 +88,11 @@ def intern_word(text, at, length, group, slots, keys, count):
         second = keep(load8(text, at + 8), length - 8)
     third = np.uint64(group) << np.uint64(32) | np.uint64(length)
     mask = np.uint64(slots.shape[0] - 1)
-    place = mix(first ^ mix(second)) & mask
+    seed = mix(second)
+    for rest in range(16, length, 8):
+        value = load8(text, at + rest)
+        seed = mix(seed ^ (value if length - rest >= 8 else keep(value, length - rest)))
+    place = mix(first ^ seed) & mask
     while slots[place] != 0:
         number = slots[place]
         if (

@@ -111,7 +111,7 @@ class Steps(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Words met in a text, and what each step has met last. Zeros when nothing has been.
+    """Words met in a text, and what each step has met last. Slots and memo are zeros when nothing has been.
 
     Attributes
     ----------
