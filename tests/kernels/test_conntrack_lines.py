@@ -21,7 +21,8 @@ from flowstitch.kernels.shapes import make_shapes
 
 DATA = Path(__file__).parents[2] / "data" / "ipvs" / "export" / "nodes"
 FILES = sorted([*DATA.glob("*/conntrack-list.*.gz"), *DATA.glob("*/conntrack-events.log.gz")])
-CODES = (ct.PROTOCOL_NUMBER, ct.EVENT_CODE, ct.STATE, ct.FLAGS)
+CODES = ("event", "state", "replied", "assured", "offloaded")
+REST = cl.Rest(listed=9, taken_at=77)
 FIRST_LINE = 11
 # where numbers end that are allowed somewhere
 EDGES = [b"0", b"00", b"255", b"256", b"65535", b"65536", b"4294967295", b"4294967296", b"99999999", b"100000000", b"999999999999999",
@@ -36,10 +37,10 @@ def read(text, *, terminated=True, room=64, nodes=1 << 12, padded=True):
     tail, at, line = cl.HAS_USE | cl.HAS_ID, 0, FIRST_LINE
     while at < len(text):
         lines = cl.make_lines(room, line)
-        at = cl.parse_lines(data, at, len(text), terminated, *conntrack_grammar(), known, lines)
+        at = cl.parse_lines(data, at, len(text), terminated, *conntrack_grammar(), known, REST, lines)
         tally = lines.tally
         for place in range(tally[cl.ROWS]):
-            row = dict(zip(CODES, lines.codes[:, place].tolist(), strict=True))
+            row = dict(zip(CODES, lines.codes.view(np.int8)[:, place].tolist(), strict=True))
             row |= dict(enumerate(lines.cells.small[:, place].tolist(), ct.SMALL))
             row |= dict(enumerate(lines.cells.large[:, place].tolist(), ct.LARGE))
             numbers = lines.cells.numbers[:, place].tolist()
@@ -59,15 +60,12 @@ def expect(text, *, terminated=True):
     rows, odd = {}, []
     blanks, extras, tail, at = 0, 0, cl.HAS_USE | cl.HAS_ID, 0
     lines = text.split(b"\n")
-    nulls = dict.fromkeys(CODES, 0) | dict.fromkeys(range(ct.SMALL, ct.LARGE), -1)
-    nulls |= dict(enumerate(cl.LARGE_NULLS.tolist(), ct.LARGE))
     for number, line in enumerate(lines[:-1] if lines[-1] == b"" else lines, FIRST_LINE):
         whole = terminated or at + len(line) < len(text)
         twin = naive.ConntrackLine(line, whole)
         if twin.status == "parsed":
-            values = {column: value for column, value in twin.row.items() if value != ct.CUT}
-            extras += values.pop(ct.EXTRAS)
-            rows[number] = nulls | values, [twin.ips[ip] for ip in range(4)]
+            rows[number] = full_row(twin.row), [twin.ips[ip] for ip in range(4)]
+            extras += twin.row[ct.EXTRAS]
             if whole:
                 has = cl.HAS_USE * (ct.USE in twin.row) | cl.HAS_ID * (ct.CONNTRACK_ID in twin.row)
                 tail &= has
@@ -77,6 +75,23 @@ def expect(text, *, terminated=True):
             odd.append([number, ct.REASONS.index(twin.status), at, at + len(line)])
         at += len(line) + 1
     return rows, odd, blanks, extras, tail
+
+
+def full_row(said):
+    """What the columns have of a row of the twin."""
+    row = dict.fromkeys(range(ct.SMALL, ct.LARGE), -1) | dict(enumerate(cl.LARGE_NULLS.tolist(), ct.LARGE))
+    row |= {column: value for column, value in said.items() if column >= ct.SMALL and value != ct.CUT}
+    row[ct.ZONE] = said.get(ct.ZONE, said.get(ct.ZONE_ORIG, 0))
+    if ct.EVENT_CODE not in said:
+        row[ct.SEEN_AT] = said.get(ct.SEEN_AT, REST.taken_at)
+    offloaded = bool(said[ct.FLAGS] & ct.OFFLOADED)
+    return row | {
+        "event": said.get(ct.EVENT_CODE, REST.listed),
+        "state": said.get(ct.STATE, 0),
+        "replied": not said[ct.FLAGS] & ct.UNREPLIED,
+        "assured": -1 if offloaded else bool(said[ct.FLAGS] & ct.ASSURED),
+        "offloaded": offloaded,
+    }
 
 
 def assert_like_twin(text, *, terminated=True, **options):
@@ -206,6 +221,12 @@ def test_many_addresses_and_many_odd_lines_go_on_in_another_part(end):
     first = [ips[0] & 0xFFFFFFFF for _, ips in rows.values()]
     assert first == [10 << 24 | number << 8 | 1 for number in range(9000)]
     assert len(odd) == 5001
+
+
+@pytest.mark.parametrize("count", [200, 255, 256, 100_000])
+def test_unknown_tokens_are_counted_however_many(count):
+    line = b"udp 17 9 src=::1 dst=::1 sport=1 dport=1 src=::1 dst=::2 sport=1 dport=1" + b" x" * count + b"\n"
+    assert_like_twin(line * 3)
 
 
 def test_a_line_without_end_of_a_megabyte_takes_linear_time():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
-from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.workers import in_order
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
-from flowstitch.kernels.shapes import Cells
 from flowstitch.normalize.columns import NULL_TIME, take_columns
 
 if TYPE_CHECKING:
@@ -85,37 +83,25 @@ def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
     return [(columns[name], columns[name] != NULL_TIME) for name in ("start_at", "stop_at")]
 
 
-@dataclass
-class TextRows(Rows):
-    """Rows of text.
-
-    Attributes
-    ----------
-    tail : bits of the tokens in ``_TAIL`` that all parsed lines have, but for ``last``.
-    last : the kernel's row of a last line without newline, which ``columns`` have too if it was parsed; else None.
-    """
-
-    tail: int
-    last: Ints | None = None
-
-
-def parse_block(block: Block, source: Source, pools: Pools) -> list[TextRows]:
+def parse_block(block: Block, source: Source, pools: Pools) -> list[Rows]:
     """Rows of a block of text, whatever was in the blocks before it; safe to use from several threads."""
     at, line = 0, block.first_line
-    known = cl.make_known()
+    known, rest = cl.make_known(), rest_of(source)
     parts = []
     while at < len(block):
         lines = cl.make_lines(_room(block, at), line)
-        at = cl.parse_lines(block.text, at, len(block), block.terminated, *conntrack_grammar(), known, lines)
+        at = cl.parse_lines(
+            block.text, at, len(block), block.terminated, *conntrack_grammar(), known, rest, lines
+        )
         line = int(lines.tally[cl.NEXT_LINE])
-        parts.append(_to_rows(lines, block, source, pools))
+        parts.append(to_rows(lines, block.buffer, block.begin, block.byte_offset, _BLANK, source, pools))
     if not block.terminated:
         lines.last[[ct.LINE_AT, ct.LINE_STOP]] += block.begin
         parts[-1].last = lines.last
     return parts
 
 
-def _work(source: Source, pools: Pools, block: Block, state: None) -> tuple[list[TextRows], None]:
+def _work(source: Source, pools: Pools, block: Block, state: None) -> tuple[list[Rows], None]:
     return parse_block(block, source, pools), state
 
 
@@ -125,27 +111,6 @@ def _room(block: Block, at: int) -> int:
     size = min(_SAMPLE_BYTES, block.end - begin)
     lines = block.buffer.count(b"\n", begin, begin + size) + 1
     return min((block.end - begin) * lines // size + _LEAST_ROWS, _MOST_ROWS)
-
-
-def _to_rows(lines: cl.Lines, block: Block, source: Source, pools: Pools) -> TextRows:
-    tally = lines.tally.tolist()
-    count, addresses = tally[cl.ROWS], int(lines.memo.count[0])
-    small, large, numbers = lines.cells
-    cells = Cells(small[:, :count], large[:, :count], numbers[:, :count])
-    high, low = lines.memo.high[1:addresses], lines.memo.low[1:addresses]
-    odd = lines.odd[: tally[cl.ODD]]
-    odd[:, [cl.AT, cl.STOP]] += block.begin
-    extra_at = block.begin + tally[cl.EXTRA_AT]
-    return TextRows(
-        block.buffer,
-        block.byte_offset - block.begin,
-        to_columns(cells, lines.codes[:, :count], lines.numbers[:count], high, low, source, pools),
-        +Counter({ct.REASONS[ct.BLANK]: tally[cl.BLANKS]}),
-        odd,
-        tally[cl.EXTRAS],
-        token_at(block.buffer, extra_at, _BLANK) if tally[cl.EXTRAS] else "",
-        tally[cl.ALL_HAVE],
-    )
 
 
 @dataclass
@@ -159,7 +124,7 @@ class _TextReader(RowReader):
 
     tail: int | None = None
 
-    def judge(self, rows: TextRows) -> None:
+    def judge(self, rows: Rows) -> None:
         """Reject a last line without newline that is torn; before ``take``."""
         last = rows.last
         was_parsed = last is not None and last[ct.STATUS] == ct.PARSED

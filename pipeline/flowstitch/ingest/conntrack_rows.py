@@ -10,23 +10,21 @@ import numpy as np
 from flowstitch.catalog.load import field as schema_field
 from flowstitch.catalog.load import table
 from flowstitch.ingest.conntrack_grammar import conntrack_notices
+from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
     import re
-    from collections import Counter
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
-    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.model import Account, Source
-    from flowstitch.kernels.shapes import Cells
     from flowstitch.normalize.columns import Pools
 
-# Columns that are a number of the line as it stands.
 _SMALL = {
+    "protocol_number": ct.PROTOCOL_NUMBER,
+    "zone": ct.ZONE,
     "orig_src_port": ct.SRC_PORT,
     "orig_dst_port": ct.DST_PORT,
     "reply_src_port": ct.REPLY_SRC_PORT,
@@ -48,6 +46,7 @@ _LARGE = {
     "start_at": ct.START,
     "stop_at": ct.STOP,
 }
+_FLAGS = {"replied": cl.REPLIED, "assured": cl.ASSURED, "offloaded": cl.OFFLOADED}
 _ADDRESSES = ("orig_src_ip", "orig_dst_ip", "reply_src_ip", "reply_dst_ip")
 _MAX_TOKEN = 64
 
@@ -60,18 +59,22 @@ class Rows:
     ----------
     data : has the lines. byte_offset : its offset in the source.
     columns : of those that were parsed.
-    skipped : how many are no rows and no fault either, by reason.
-    odd : shape (n, 4), int64, the others: number, status, where in ``data`` each begins and ends.
+    blank : how many are blank.
+    odd : shape (n, 4), int64, the others, see ``Lines``; places in ``data``.
     extras : tokens of the parsed ones that are not known, and the first of them.
+    tail : bits of what all parsed ones have, see ``Lines``.
+    last : the kernel's row of a last line without newline, which ``columns`` have too if it was parsed; else None.
     """
 
     data: bytes
     byte_offset: int
     columns: Columns
-    skipped: Counter[str]
+    blank: int
     odd: Ints
     extras: int
     first_extra: str
+    tail: int
+    last: Ints | None = None
 
     def __len__(self) -> int:
         return int(self.columns["line"].shape[0])
@@ -84,9 +87,11 @@ class RowReader:
     Attributes
     ----------
     reasons : what statuses are called.
+    skipped : statuses of what is no row and no fault either.
     """
 
     reasons: ClassVar[tuple[str, ...]] = ct.REASONS
+    skipped: ClassVar[tuple[int, ...]] = ()
 
     source: Source
     account: Account
@@ -103,10 +108,13 @@ class RowReader:
     def take(self, rows: Rows) -> Iterator[Columns]:
         """Account for rows and give their columns, if there are any."""
         self.account.parsed += len(rows)
-        self.account.skipped += rows.skipped
+        if rows.blank:
+            self.account.skipped[self.reasons[ct.BLANK]] += rows.blank
         for number, status, at, stop in rows.odd.tolist():
             raw = rows.data[at:stop]
-            if status != ct.FOREIGN or not self._is_notice(raw):
+            if status in self.skipped:
+                self.account.skipped[self.reasons[status]] += 1
+            elif status != ct.FOREIGN or not self._is_notice(raw):
                 self.account.reject(number, rows.byte_offset + at, self.reasons[status], raw)
         if not self.extras:
             self.first_extra = rows.first_extra
@@ -134,48 +142,59 @@ class RowReader:
         return False
 
 
-def to_columns(
-    cells: Cells, codes: NDArray[np.uint8], lines: Ints, high: Words, low: Words, source: Source, pools: Pools
-) -> Columns:
-    """Canonical columns of parsed rows.
+def to_rows(
+    lines: cl.Lines,
+    data: bytes,
+    begin: int,
+    byte_offset: int,
+    end: re.Pattern[bytes],
+    source: Source,
+    pools: Pools,
+) -> Rows:
+    """Rows of lines.
 
     Parameters
     ----------
-    cells : their values, the columns from ``ct.SMALL`` and from ``ct.LARGE`` on, nulls as in canonical columns.
-    codes : shape (4, n), the columns from ``ct.PROTOCOL_NUMBER`` on, 0 where the line does not say.
-    lines : shape (n,), numbers of their lines.
-    high, low : shape (m,), halves of the addresses that ``cells`` numbers, those from 1 on.
+    lines : of the kernel.
+    data : has their text from ``begin`` on, which is at ``byte_offset`` of the source.
+    end : what ends a token.
     source, pools : of the rows; the addresses are interned.
     """
-    count = lines.shape[0]
-    protocol, event, state, flags = codes
-    numbers = np.zeros(high.shape[0] + 1, np.uint32)
-    numbers[1:] = pools.addresses.intern(high, low)
-    out = {name: cells.small[column - ct.SMALL] for name, column in _SMALL.items()}
-    out |= {name: cells.large[column - ct.LARGE] for name, column in _LARGE.items()}
-    out |= {name: numbers[cells.numbers[column]] for column, name in enumerate(_ADDRESSES)}
-    zone, zone_orig = cells.small[ct.ZONE - ct.SMALL], cells.small[ct.ZONE_ORIG - ct.SMALL]
-    listed = event == 0
-    offloaded = flags & ct.OFFLOADED != 0
+    tally = lines.tally.tolist()
+    odd = lines.odd[: tally[cl.ODD]]
+    odd[:, [cl.AT, cl.STOP]] += begin
+    extra = ""
+    if tally[cl.EXTRAS]:
+        at = begin + tally[cl.EXTRA_AT]
+        extra = end.split(data[at : at + _MAX_TOKEN], 1)[0].decode("utf-8", "backslashreplace")
+    columns = _to_columns(lines, tally[cl.ROWS], source, pools)
+    return Rows(
+        data, byte_offset - begin, columns, tally[cl.BLANKS], odd, tally[cl.EXTRAS], extra, tally[cl.ALL_HAVE]
+    )
+
+
+def _to_columns(lines: cl.Lines, count: int, source: Source, pools: Pools) -> Columns:
+    """Canonical columns, views of what the kernel has filled."""
+    small, large, numbers = lines.cells
+    addresses = slice(1, int(lines.memo.count[0]))
+    known = np.zeros(addresses.stop, np.uint32)
+    known[1:] = pools.addresses.intern(lines.memo.high[addresses], lines.memo.low[addresses])
+    out: Columns = {name: small[column - ct.SMALL, :count] for name, column in _SMALL.items()}
+    out |= {name: large[column - ct.LARGE, :count] for name, column in _LARGE.items()}
+    out |= {name: lines.codes[code, :count].view(np.int8) for name, code in _FLAGS.items()}
+    out |= dict(zip(_ADDRESSES, known.take(numbers[:, :count]), strict=True))
     out |= {
         "source": np.full(count, pools.names.code(source.name), np.uint32),
-        "line": lines,
+        "line": lines.numbers[:count],
         "node": np.full(count, pools.names.code(source.node), np.uint32),
-        "event": np.where(listed, np.uint8(schema_field("event").code("list")), event),
-        "protocol_number": protocol.astype(np.int32),
-        "state": state,
-        "zone": np.where(zone >= 0, zone, np.maximum(zone_orig, 0)),
-        "replied": (flags & ct.UNREPLIED == 0).view(np.int8),
-        "offloaded": offloaded.view(np.int8),
-        # the flag of an offloaded entry stands in the place of [ASSURED]
-        "assured": np.where(offloaded, np.int8(-1), (flags & ct.ASSURED != 0).view(np.int8)),
-        "conntrack_id": cells.large[ct.CONNTRACK_ID - ct.LARGE].view(np.uint64),
+        "event": lines.codes[cl.EVENT, :count],
+        "state": lines.codes[cl.STATE, :count],
+        "conntrack_id": large[ct.CONNTRACK_ID - ct.LARGE, :count].view(np.uint64),
     }
-    if source.kind == "conntrack-list" and source.taken_at is not None:
-        out["seen_at"][listed & (out["seen_at"] == NULL_TIME)] = source.taken_at
     return {item.name: out[item.name] for item in table("conntrack").fields}
 
 
-def token_at(data: bytes, at: int, end: re.Pattern[bytes]) -> str:
-    """The token at ``data[at:]``, with what ends it given."""
-    return end.split(data[at : at + _MAX_TOKEN], 1)[0].decode("utf-8", "backslashreplace")
+def rest_of(source: Source) -> cl.Rest:
+    """What the lines of a source do not say."""
+    taken_at = source.taken_at if source.kind == "conntrack-list" else None
+    return cl.Rest(schema_field("event").code("list"), NULL_TIME if taken_at is None else taken_at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -11,13 +10,12 @@ import numpy as np
 
 from flowstitch.catalog.load import field as schema_field
 from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
-from flowstitch.ingest.conntrack_rows import RowReader, Rows, to_columns, token_at
+from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
-from flowstitch.kernels.shapes import Cells
 from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 _OPENING = b"<conntrack"
 _ROWS = 1 << 14
-# Statuses of what is no row and no fault either.
-_SKIPPED = (ct.BLANK, cx.MARKUP)
 _TOKEN_END = re.compile(rb"(?<=>)|\s")
 
 
@@ -104,6 +100,7 @@ class _XmlReader(RowReader):
     """
 
     reasons: ClassVar[tuple[str, ...]] = cx.REASONS
+    skipped: ClassVar[tuple[int, ...]] = (cx.MARKUP,)
 
     pools: Pools
     at: int = 0
@@ -137,35 +134,17 @@ class _XmlReader(RowReader):
             self.account.warnings.append("the list does not end with </conntrack>: entries can be missing.")
 
     def _to_rows(self, rows: Ints, data: bytes, byte_offset: int) -> Rows:
-        status, numbers = rows[:, ct.STATUS], np.arange(rows.shape[0]) + self.account.rows + 1
-        parsed = np.flatnonzero(status == ct.PARSED)
-        odd = np.flatnonzero(~np.isin(status, [ct.PARSED, *_SKIPPED]))
-        extra = rows[parsed[rows[parsed, ct.EXTRAS] > 0]]
-        return Rows(
-            data,
-            byte_offset,
-            self._columns(rows[parsed], self.high[parsed], self.low[parsed], numbers[parsed]),
-            +Counter({self.reasons[code]: int(np.count_nonzero(status == code)) for code in _SKIPPED}),
-            np.column_stack([numbers[odd], rows[odd][:, [ct.STATUS, ct.LINE_AT, ct.LINE_STOP]]]),
-            int(extra[:, ct.EXTRAS].sum()),
-            token_at(data, int(extra[0, ct.EXTRA_AT]), _TOKEN_END) if extra.size else "",
-        )
-
-    def _columns(self, rows: Ints, high: Words, low: Words, lines: Ints) -> Columns:
-        """Columns of parsed rows, shape (n, WIDTH), and of the halves of their addresses, shape (n, 4)."""
-        small, large = rows.T[ct.SMALL : ct.LARGE], rows.T[ct.LARGE : ct.WIDTH]
-        numbers = np.arange(1, high.size + 1, dtype=np.uint32).reshape(high.shape)
-        cells = Cells(
-            small.astype(np.int32), np.where(large < 0, cl.LARGE_NULLS[:, np.newaxis], large), numbers.T
-        )
-        codes = np.maximum(rows.T[ct.PROTOCOL_NUMBER : ct.SMALL], 0).astype(np.uint8)
-        codes[cl.STATE] = xml_states()[codes[cl.PROTOCOL_NUMBER], codes[cl.STATE]]
+        parsed = rows[:, ct.STATUS] == ct.PARSED
+        state = np.maximum(rows[parsed, ct.STATE], 0)
+        rows[parsed, ct.STATE] = xml_states()[rows[parsed, ct.PROTOCOL_NUMBER], state]
         # the time of a list is one for all rows
-        cells.large[ct.SEEN_AT - ct.LARGE, codes[cl.EVENT_CODE] == 0] = NULL_TIME
-        out = to_columns(cells, codes, lines, high.ravel(), low.ravel(), self.source, self.pools)
-        out["assured"][:] = codes[cl.FLAGS] & ct.ASSURED != 0
-        out["offloaded"][:] = -1
-        return out
+        rows[rows[:, ct.EVENT_CODE] < 0, ct.SEEN_AT] = -1
+        count = rows.shape[0]
+        lines = cl.make_lines(count, self.account.rows + 1, count, 4 * count)
+        cl.put_rows(rows, self.high, self.low, rest_of(self.source), lines)
+        found = to_rows(lines, data, 0, byte_offset, _TOKEN_END, self.source, self.pools)
+        found.columns["offloaded"][:] = -1
+        return found
 
     def _note_tag(self, tag: bytes) -> None:
         if tag.startswith(_OPENING):

@@ -22,8 +22,8 @@ NULL_TIME = np.iinfo(np.int64).min
 LARGE_NULLS = np.full(ct.WIDTH - ct.LARGE, -1, np.int64)
 LARGE_NULLS[[column - ct.LARGE for column in (ct.SEEN_AT, ct.START, ct.STOP)]] = NULL_TIME
 LARGE_NULLS[ct.CONNTRACK_ID - ct.LARGE] = 0
-# Rows of ``Lines.codes``: in the order of the columns of a row from PROTOCOL_NUMBER on.
-PROTOCOL_NUMBER, EVENT_CODE, STATE, FLAGS = range(4)
+# Rows of ``Lines.codes``.
+EVENT, STATE, REPLIED, ASSURED, OFFLOADED = range(5)
 # Columns of ``Lines.odd``.
 NUMBER, STATUS, AT, STOP = range(4)
 # Places of ``Lines.tally``: number of the next line, rows, odd lines, blank lines, lines that were parsed word by word, unknown
@@ -32,23 +32,25 @@ NEXT_LINE, ROWS, ODD, BLANKS, PARSED, EXTRAS, EXTRA_AT, ALL_HAVE = range(8)
 HAS_USE, HAS_ID = 1, 2
 
 _NEWLINE, _CR = ord("\n"), ord("\r")
-# The meaning of a shape: the codes, a byte each, what of HAS_USE and HAS_ID it has, and how many unknown tokens.
-_CODES = 4
-_HAS_SHIFT, _EXTRAS_SHIFT = 8 * _CODES, 8 * _CODES + 2
+_CODES = 5
+# The meaning of a shape: the codes, a byte each, the protocol, what of HAS_USE and HAS_ID it has, and its unknown tokens.
+_PROTOCOL, _HAS, _EXTRAS = 8 * _CODES, 8 * _CODES + 8, 8 * _CODES + 10
+_MOST_EXTRAS = (1 << 8) - 1
 # Rows that are made null at a time, so that they are still near when they are filled.
 _CLEARED = 128
-_MAX_ODD = 1 << 12
-_MAX_ADDRESSES = 1 << 14
+# A line has four addresses. They are numbered again when it turns out that it has no known shape.
+_LINE_ADDRESSES = 8
 
 
 class Lines(NamedTuple):
-    """What is known of lines.
+    """What lines say.
 
     Attributes
     ----------
-    cells : values of the parsed ones, from ``ct.SMALL`` and from ``ct.LARGE`` on, addresses by ``memo``.
-    codes : shape (4, n), uint8, PROTOCOL_NUMBER, EVENT_CODE, STATE and FLAGS of the parsed ones, 0 where they do not say.
-    numbers : shape (n,), int64, numbers of the parsed ones.
+    cells : numbers of those that were parsed, from ``ct.SMALL`` and from ``ct.LARGE`` on, addresses by ``memo``. ZONE is the
+        zone or else that of the original direction or else 0, and SEEN_AT of an entry of a list is the list's.
+    codes : shape (5, n), uint8, codes of their event and state, 0 for no state, and flags, 255 for null.
+    numbers : shape (n,), int64, which lines they are.
     odd : shape (m, 4), int64, NUMBER, STATUS, AT and STOP of those that are neither parsed nor blank.
     last : shape (WIDTH,), int64, the row of the line that was parsed word by word last.
     tally : shape (8,), int64.
@@ -74,6 +76,13 @@ class Known(NamedTuple):
     low: NDArray[np.uint64]
 
 
+class Rest(NamedTuple):
+    """What lines do not say: the code of the event of a list, and when the list was taken, ``NULL_TIME`` if not known."""
+
+    listed: int
+    taken_at: int
+
+
 def make_known(shapes: Shapes | None = None) -> Known:
     """Nothing learnt so far."""
     return Known(
@@ -85,8 +94,8 @@ def make_known(shapes: Shapes | None = None) -> Known:
     )
 
 
-def make_lines(rows: int, first_line: int) -> Lines:
-    """Room for at most so many rows; what is not filled is not touched.
+def make_lines(rows: int, first_line: int, odd: int = 1 << 12, addresses: int = 1 << 14) -> Lines:
+    """Room for at most so many rows, odd lines and addresses; what is not filled is not touched.
 
     Parameters
     ----------
@@ -103,15 +112,15 @@ def make_lines(rows: int, first_line: int) -> Lines:
         cells,
         np.empty((_CODES, rows), np.uint8),
         np.empty(rows, np.int64),
-        np.empty((_MAX_ODD, 4), np.int64),
+        np.empty((odd, 4), np.int64),
         np.empty(ct.WIDTH, np.int64),
         tally,
-        make_memo(_MAX_ADDRESSES),
+        make_memo(addresses),
     )
 
 
 @kernel
-def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
+def parse_lines(text, at, stop, terminated, words, protocols, known, rest, lines):
     """Parse lines until the text ends or ``lines`` is full.
 
     Parameters
@@ -121,17 +130,16 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
     terminated : the last line is whole; else a number at its end may have been cut.
     words, protocols : of the ``Grammar``.
     known : ``Known``, from what came before in the same text.
+    rest : ``Rest``.
     lines : ``Lines``, new.
 
     Returns
     -------
     Where the next line begins.
     """
-    tally, memo, codes = lines.tally, lines.memo, lines.codes
-    rows = lines.numbers.shape[0]
+    tally, memo = lines.tally, lines.memo
     safe = _last_line_stop(text, at, min(stop, text.shape[0] - PADDING))
-    # a line has four addresses, and they are numbered again when it has no known shape
-    most_addresses = memo.high.shape[0] - 8
+    rows, most_addresses = lines.numbers.shape[0], memo.high.shape[0] - _LINE_ADDRESSES
     place, number = tally[ROWS], tally[NEXT_LINE]
     cleared = place
     while at < stop and place < rows and tally[ODD] < lines.odd.shape[0] and memo.count[0] < most_addresses:
@@ -143,6 +151,8 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
             meaning, next_at = read_line(text, at, known.shapes, lines.cells, place, memo, known.day)
             if meaning < 0:
                 _clear(lines.cells, place, place + 1)
+            else:
+                tally[EXTRAS] += meaning >> _EXTRAS
         if meaning < 0:
             row = lines.last
             row[:] = -1
@@ -151,28 +161,19 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
             end, cut = newline, newline == stop and not terminated
             if end > at and text[end - 1] == _CR:
                 end, cut = end - 1, False
-            status, count = ct.parse_line(
+            row[ct.STATUS], count = ct.parse_line(
                 text, at, end, cut, words, protocols, row, known.high, known.low, known.values
             )
-            row[ct.STATUS], row[ct.LINE_AT], row[ct.LINE_STOP] = status, at, newline
+            row[ct.LINE_AT], row[ct.LINE_STOP] = at, newline
             tally[PARSED] += 1
-            if status == ct.PARSED:
-                meaning = _put_row(row, known.high, known.low, lines, place)
-                if next_at <= safe:
-                    learn_shape(text, at, next_at, known.values, count, meaning, known.shapes)
-            elif status == ct.BLANK:
-                tally[BLANKS] += 1
-            else:
-                odd = lines.odd[tally[ODD]]
-                odd[NUMBER], odd[STATUS], odd[AT], odd[STOP] = number, status, at, newline
-                tally[ODD] += 1
+            meaning = _put_row(row, known.high, known.low, rest, lines, place, number)
+            if meaning >= 0 and next_at <= safe and row[ct.EXTRAS] <= _MOST_EXTRAS:
+                full = meaning | row[ct.EXTRAS] << _EXTRAS
+                learn_shape(text, at, next_at, known.values, count, full, known.shapes)
         if meaning >= 0:
-            for code in range(_CODES):
-                codes[code, place] = meaning >> 8 * code & 0xFF
-            lines.numbers[place] = number
-            tally[EXTRAS] += meaning >> _EXTRAS_SHIFT
+            _finish_row(meaning, rest, lines, place, number)
             if terminated or next_at < stop:
-                tally[ALL_HAVE] &= meaning >> _HAS_SHIFT
+                tally[ALL_HAVE] &= meaning >> _HAS
             place += 1
         at = next_at
         number += 1
@@ -180,10 +181,45 @@ def parse_lines(text, at, stop, terminated, words, protocols, known, lines):
     return at
 
 
+@kernel
+def put_rows(rows, high, low, rest, lines):
+    """Put rows that have the columns of those of ``parse_line`` into ``lines``, which has room for them.
+
+    Parameters
+    ----------
+    rows : shape (n, WIDTH or more), int64. high, low : shape (n, 4), uint64, halves of their addresses.
+    rest : ``Rest``.
+    lines : ``Lines``, new.
+    """
+    _clear(lines.cells, 0, rows.shape[0])
+    place, number = lines.tally[ROWS], lines.tally[NEXT_LINE]
+    for row in range(rows.shape[0]):
+        meaning = _put_row(rows[row], high[row], low[row], rest, lines, place, number)
+        if meaning >= 0:
+            _finish_row(meaning, rest, lines, place, number)
+            place += 1
+        number += 1
+    lines.tally[ROWS], lines.tally[NEXT_LINE] = place, number
+
+
 @inner_kernel
-def _put_row(row, high, low, lines, place):
-    """Put a row of ``parse_line`` into its place in the columns. Returns what it means without its values."""
+def _put_row(row, high, low, rest, lines, place, number):
+    """Put a row of ``parse_line`` where it belongs, unfinished.
+
+    Returns
+    -------
+    What it means without its values and unknown tokens, -1 when it gives no row.
+    """
     cells, tally = lines.cells, lines.tally
+    if row[ct.STATUS] == ct.BLANK:
+        tally[BLANKS] += 1
+        return np.int64(-1)
+    if row[ct.STATUS] != ct.PARSED:
+        odd = tally[ODD]
+        lines.odd[odd, NUMBER], lines.odd[odd, STATUS] = number, row[ct.STATUS]
+        lines.odd[odd, AT], lines.odd[odd, STOP] = row[ct.LINE_AT], row[ct.LINE_STOP]
+        tally[ODD] = odd + 1
+        return np.int64(-1)
     for column in range(ct.SMALL, ct.LARGE):
         cells.small[column - ct.SMALL, place] = row[column]
     for column in range(ct.LARGE, ct.WIDTH):
@@ -191,13 +227,37 @@ def _put_row(row, high, low, lines, place):
             cells.large[column - ct.LARGE, place] = row[column]
     for column in range(4):
         cells.numbers[column, place] = add_address(high[column], low[column], lines.memo)
-    if row[ct.EXTRAS] > 0 and tally[EXTRAS] == 0:
+    if tally[EXTRAS] == 0:
         tally[EXTRA_AT] = row[ct.EXTRA_AT]
-    has = HAS_USE * (row[ct.USE] != -1) | HAS_ID * (row[ct.CONNTRACK_ID] != -1)
-    meaning = row[ct.EXTRAS] << _EXTRAS_SHIFT | has << _HAS_SHIFT
+    tally[EXTRAS] += row[ct.EXTRAS]
+    event, flags = row[ct.EVENT_CODE], row[ct.FLAGS]
+    offloaded = np.int64(flags & ct.OFFLOADED != 0)
+    # the flag of an offloaded entry stands in the place of [ASSURED]
+    assured = 0xFF if offloaded else np.int64(flags & ct.ASSURED != 0)
+    return (
+        (event if event >= 0 else rest.listed) << 8 * EVENT
+        | max(row[ct.STATE], 0) << 8 * STATE
+        | np.int64(flags & ct.UNREPLIED == 0) << 8 * REPLIED
+        | assured << 8 * ASSURED
+        | offloaded << 8 * OFFLOADED
+        | row[ct.PROTOCOL_NUMBER] << _PROTOCOL
+        | np.int64(row[ct.USE] != -1) << _HAS
+        | np.int64(row[ct.CONNTRACK_ID] != -1) << (_HAS + 1)
+    )
+
+
+@inner_kernel
+def _finish_row(meaning, rest, lines, place, number):
+    """Add to a row what its values do not say."""
+    small, seen_at = lines.cells.small, lines.cells.large[ct.SEEN_AT - ct.LARGE]
     for code in range(_CODES):
-        meaning |= max(row[ct.PROTOCOL_NUMBER + code], 0) << 8 * code
-    return meaning
+        lines.codes[code, place] = meaning >> 8 * code & 0xFF
+    small[ct.PROTOCOL_NUMBER - ct.SMALL, place] = meaning >> _PROTOCOL & 0xFF
+    if small[ct.ZONE - ct.SMALL, place] < 0:
+        small[ct.ZONE - ct.SMALL, place] = max(small[ct.ZONE_ORIG - ct.SMALL, place], 0)
+    if meaning & 0xFF == rest.listed and seen_at[place] == NULL_TIME:
+        seen_at[place] = rest.taken_at
+    lines.numbers[place] = number
 
 
 @inner_kernel

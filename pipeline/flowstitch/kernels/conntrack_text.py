@@ -56,14 +56,14 @@ HAS_PORTS, HAS_ECHO, HAS_STATES = 1, 2, 4
 # those of at most 16 bits. Those of the original tuple are followed by those of the reply. A number that ends a torn file
 # may have been cut: before TIMEOUT that spoils the row, from there on it is CUT.
 (
-    STATUS, LINE_AT, LINE_STOP, EXTRAS, EXTRA_AT, PROTOCOL_NUMBER, EVENT_CODE, STATE, FLAGS,
-    SRC_PORT, DST_PORT, ICMP_TYPE, ICMP_CODE, ICMP_ID,
+    STATUS, LINE_AT, LINE_STOP, EXTRAS, EXTRA_AT, EVENT_CODE, STATE, FLAGS,
+    PROTOCOL_NUMBER, SRC_PORT, DST_PORT, ICMP_TYPE, ICMP_CODE, ICMP_ID,
     REPLY_SRC_PORT, REPLY_DST_PORT, REPLY_ICMP_TYPE, REPLY_ICMP_CODE, REPLY_ICMP_ID,
     ZONE, ZONE_ORIG, ZONE_REPLY,
     SEEN_AT, TIMEOUT, PACKETS, BYTES, REPLY_PACKETS, REPLY_BYTES, MARK, DELTA_TIME, START, STOP, USE, CONNTRACK_ID,
 ) = range(34)  # fmt: skip
 WIDTH = 34
-SMALL, LARGE = SRC_PORT, SEEN_AT
+SMALL, LARGE = PROTOCOL_NUMBER, SEEN_AT
 CUT = -2
 # Columns of the address halves: original source and destination, reply source and destination.
 SRC_IP, DST_IP = 0, 1
