@@ -38,9 +38,10 @@ def test_a_text_has_one_number(words):
             # a control character may have ended it: what stands behind an address is for others to judge
             assert number == 0 or naive.address(word[: stop - at]) is not None
         else:
-            assert number == known.setdefault(word, len(known) + 1)
+            assert number == known.setdefault(word, number)
             assert (int(memo.high[number]) << 64 | int(memo.low[number]), stop) == (value, at + len(word))
         at += len(word) + 1
+    assert len(set(known.values())) == len(known)
 
 
 def test_texts_that_begin_alike_have_numbers_of_their_own():

@@ -30,18 +30,6 @@ def test_a_blank_is_found_or_the_end_of_the_line(line, draw):
     assert wt.find_blank8(text_of(line), at) == (found.start() if found else len(line))
 
 
-@given(st.binary(min_size=8, max_size=8))
-@example(b"12345678")
-@example(b"\x21\x20\x21\x1f\xa0\x80\x00\xff")
-def test_words_before_a_blank(data):
-    word = np.uint64(int.from_bytes(data, "little"))
-    marks = np.uint64(wt.blank_bytes(word))
-    found = re.search(rb"[\0-\x20]", data)
-    assert (marks != 0) == bool(found)
-    if found:
-        assert int(wt.bytes_before(word, marks)) == int.from_bytes(data[: found.start()], "little")
-
-
 @given(DIGITS | LINES, BEHIND)
 def test_decimals(digits, behind):
     text = text_of(digits + behind)
@@ -51,16 +39,6 @@ def test_decimals(digits, behind):
         assert (value, stop) == (int(digits[:length]), length)
     else:
         assert value == -1
-
-
-@given(st.binary(min_size=8, max_size=8) | st.from_regex(rb"[0-9]{0,8}", fullmatch=True))
-def test_digits_are_counted_and_joined(data):
-    word = np.uint64(load8(text_of(data), 0))
-    count = wt.count_digits(word)
-    digits = re.match(rb"[0-9]*", data)[0]
-    assert count == len(digits)
-    if count:
-        assert wt.join_digits(word, count) == int(digits)
 
 
 @given(

@@ -74,9 +74,9 @@ def _offsets(columns: Columns) -> Ints:
     start, stop, seen, age = (
         cast("Ints", columns[name]) for name in ("start_at", "stop_at", "seen_at", "delta_time_s")
     )
-    stopped = (seen != NULL_TIME) & (stop != NULL_TIME)
-    aged = (seen != NULL_TIME) & (start != NULL_TIME) & (age >= 0) & ~stopped
-    return np.concatenate([seen[stopped] - stop[stopped], seen[aged] - age[aged] * SECOND - start[aged]])
+    stopped, aged = stop != NULL_TIME, (start != NULL_TIME) & (age >= 0)
+    offsets = np.where(stopped, seen - stop, seen - age * SECOND - start)
+    return offsets[(stopped | aged) & (seen != NULL_TIME)]
 
 
 def _local(columns: Columns) -> list[tuple[Ints, Flags]]:

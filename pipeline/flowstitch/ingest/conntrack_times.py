@@ -54,9 +54,11 @@ class FileTimes:
         quarters = np.rint(self._offsets(columns) / (_QUARTER_HOUR * SECOND)).astype(np.int64)
         beyond = _MOST_QUARTERS + 1
         self._votes += np.bincount(quarters.clip(-beyond, beyond) + beyond, minlength=self._votes.shape[0])
+        if self._dated:
+            return
         start, age = cast("Ints", columns["start_at"]), cast("Ints", columns["delta_time_s"])
         known = np.flatnonzero((start != NULL_TIME) & (age >= 0))
-        if known.size and not self._dated:
+        if known.size:
             row = known[np.argmax(start[known] // SECOND + age[known])]
             found = int(start[row]), int(age[row])
             if self._latest is None or _sum_s(found) > _sum_s(self._latest):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import inner_kernel, kernel
 from flowstitch.kernels.hashing import mix
 from flowstitch.kernels.wide import keep, load8, same
 
 _NULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_FACTOR, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
 @kernel
@@ -64,7 +65,7 @@ def fill_slots(hi, lo, count, slots):
 WORD_KEY = 4
 
 
-@kernel
+@inner_kernel
 def intern_word(text, at, length, group, slots, keys, count):
     """Number the word ``text[at:at + length]`` of a group, by comparison of whole words.
 
@@ -88,11 +89,13 @@ def intern_word(text, at, length, group, slots, keys, count):
         second = keep(load8(text, at + 8), length - 8)
     third = np.uint64(group) << np.uint64(32) | np.uint64(length)
     mask = np.uint64(slots.shape[0] - 1)
-    seed = mix(second)
+    seed = second
     for rest in range(16, length, 8):
         value = load8(text, at + rest)
-        seed = mix(seed ^ (value if length - rest >= 8 else keep(value, length - rest)))
-    place = mix(first ^ seed) & mask
+        seed = seed * _FACTOR ^ (value if length - rest >= 8 else keep(value, length - rest))
+    # the upper bits of a product depend on all bits of its factors, and are as many as there are slots
+    seed = (first ^ seed * _FACTOR) * _FACTOR >> _HALF
+    place = seed * np.uint64(slots.shape[0]) >> _HALF
     while slots[place] != 0:
         number = slots[place]
         if (

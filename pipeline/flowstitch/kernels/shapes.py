@@ -17,7 +17,7 @@ import numpy as np
 from flowstitch.kernels._jit import inner_kernel
 from flowstitch.kernels.address_memo import number_address
 from flowstitch.kernels.token_text import parse_hex
-from flowstitch.kernels.wide import load8
+from flowstitch.kernels.wide import load8, same
 from flowstitch.kernels.wide_text import (
     CTIME_BYTES,
     STAMP_BYTES,
@@ -143,12 +143,12 @@ def read_line(text, at, shapes, cells, row, memo, day):
 def _has_literal(text, at, nodes, node):
     if np.int64(load8(text, at)) & nodes[node, _MASK] != nodes[node, _HEAD]:
         return False
-    known, place, last = nodes[node, _AT], np.int64(8), nodes[node, _LENGTH] - 8
-    while place < last:
-        if load8(text, at + place) != load8(text, known + place):
-            return False
-        place += 8
-    return last <= 0 or load8(text, at + last) == load8(text, known + last)
+    known, rest = nodes[node, _AT], nodes[node, _LENGTH] - 8
+    if rest <= 0:
+        return True
+    # the last eight bytes overlap with those before them
+    middle = rest <= 8 or same(text, at + 8, text, known + 8, rest - 8)
+    return middle and load8(text, at + rest) == load8(text, known + rest)
 
 
 @inner_kernel
