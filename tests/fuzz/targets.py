@@ -53,10 +53,17 @@ class Reading:
 
 def check(name: str, data: bytes, file: Path) -> None:
     """Whether a target holds for an input, which is written to ``file``, and in time."""
+    took = _check(name, data, file)
+    if took > LIMIT_S:
+        # kernels were compiled meanwhile, if it was not the input
+        took = _check(name, data, file)
+    assert took < LIMIT_S, f"took {took:.1f} s"
+
+
+def _check(name: str, data: bytes, file: Path) -> float:
     began = time.process_time()
     TARGETS[name](data, file)
-    took = time.process_time() - began
-    assert took < LIMIT_S, f"took {took:.1f} s"
+    return time.process_time() - began
 
 
 def read(data: bytes, file: Path, kind: str, dialect: str = "") -> Reading:
