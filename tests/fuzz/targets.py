@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -186,14 +185,16 @@ def _unpacked(data: bytes, packing: str) -> bytes | None:
         if packing == "zstd":
             return pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
         if packing == "raw snappy":
-            length = sum(
-                (byte & 0x7F) << 7 * place
-                for place, byte in enumerate(re.match(rb"[\x80-\xff]*.", data, re.DOTALL)[0])
-            )
-            return pa.decompress(data, min(length, 1 << 24), "snappy", asbytes=True)
+            length = _snappy_length(data)
+            return pa.decompress(data, length, "snappy", asbytes=True) if length < 1 << 24 else None
     except (OSError, pa.ArrowException):
         pass
     return None
+
+
+def _snappy_length(data: bytes) -> int:
+    size = next(place for place, byte in enumerate(data) if byte < 0x80) + 1
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(data[:size]))
 
 
 def _gunzipped(data: bytes) -> bytes | None:
