@@ -164,7 +164,8 @@ def _content(data: bytes, file: Path) -> None:
     document = read_document(file, again)
     assert document is not None
     assert (account.incomplete, account.warnings) == (again.incomplete, again.warnings)
-    assert document.startswith(read_head(file))
+    # of a block that is too large to unpack the head is had all the same
+    assert document.startswith(read_head(file)) or not document
     assert sum(block.lines for block in blocks) + account.rejected.total() == len(twins.lines_of(document))
     for block in blocks:
         # offsets count a byte order mark, which is in no content
