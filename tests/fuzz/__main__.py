@@ -6,8 +6,10 @@ import argparse
 import hashlib
 import os
 import re
+import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python tests/fuzz", description="Fuzz one parser.")
     parser.add_argument("target", help="a name of targets.TARGETS")
-    parser.add_argument("--seconds", type=int, default=60, help="how long; 0 replays the corpus once")
+    parser.add_argument("--seconds", type=int, default=60, help="processor time; 0 replays the corpus once")
     parser.add_argument("--corpus", type=Path, help="inputs found so far, and finds; .fuzz/TARGET without")
     parser.add_argument("--keep", action="store_true", help="reduce them into tests/fuzz/corpus")
     return parser.parse_args()
@@ -61,26 +63,39 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
         words.write_text(_dictionary(known))
         TARGETS[target](b"", file)
         options = {
-            "max_total_time": seconds, "runs": -1 if seconds else 0, "max_len": MOST_BYTES, "timeout": int(LIMIT_S) * 2,
+            "runs": -1 if seconds else 0, "interrupted_exitcode": 0, "max_len": MOST_BYTES, "timeout": int(LIMIT_S) * 2,
             "rss_limit_mb": 3000, "dict": words, "artifact_prefix": f"{work}-", "print_final_stats": 1,
         }  # fmt: skip
         corpora = [work, TESTS / "fuzz" / "corpus" / target, first]
         command = [sys.argv[0], *(f"-{name}={value}" for name, value in options.items())]
         atheris.Setup(
             [*command, *(str(path) for path in corpora if path.is_dir())],
-            lambda data: _hold(target, data, file, work),
+            _Run(target, file, work, seconds),
         )
         atheris.Fuzz()
 
 
-def _hold(target: str, data: bytes, file: Path, work: Path) -> None:
-    from fuzz.targets import check
+class _Run:
+    """What libFuzzer calls with each input; ends the process when its time is over."""
 
-    try:
-        check(target, data, file)
-    except BaseException:
-        work.with_name(f"{target}-find-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
-        raise
+    def __init__(self, target: str, file: Path, work: Path, seconds: int) -> None:
+        self._target, self._file, self._work = target, file, work
+        self._seconds, self._began, self._count = seconds, time.process_time(), 0
+
+    def __call__(self, data: bytes) -> None:
+        from fuzz.targets import check
+
+        took = time.process_time() - self._began
+        if 0 < self._seconds < took:
+            sys.stderr.write(f"{self._target}: {self._count} inputs in {took:.0f} s of processor time\n")
+            os.kill(os.getpid(), signal.SIGINT)
+        self._count += 1
+        try:
+            check(self._target, data, self._file)
+        except BaseException:
+            name = f"{self._target}-find-{hashlib.sha256(data).hexdigest()[:12]}"
+            self._work.with_name(name).write_bytes(data)
+            raise
 
 
 def _dictionary(known: list[bytes]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -53,10 +52,17 @@ class Reading:
 
 def check(name: str, data: bytes, file: Path) -> None:
     """Whether a target holds for an input, which is written to ``file``, and in time."""
+    took = _check(name, data, file)
+    if took > LIMIT_S:
+        # kernels were compiled meanwhile, if it was not the input
+        took = _check(name, data, file)
+    assert took < LIMIT_S, f"took {took:.1f} s"
+
+
+def _check(name: str, data: bytes, file: Path) -> float:
     began = time.process_time()
     TARGETS[name](data, file)
-    took = time.process_time() - began
-    assert took < LIMIT_S, f"took {took:.1f} s"
+    return time.process_time() - began
 
 
 def read(data: bytes, file: Path, kind: str, dialect: str = "") -> Reading:
@@ -158,7 +164,8 @@ def _content(data: bytes, file: Path) -> None:
     document = read_document(file, again)
     assert document is not None
     assert (account.incomplete, account.warnings) == (again.incomplete, again.warnings)
-    assert document.startswith(read_head(file))
+    # of a block that is too large to unpack the head is had all the same
+    assert document.startswith(read_head(file)) or not document
     assert sum(block.lines for block in blocks) + account.rejected.total() == len(twins.lines_of(document))
     for block in blocks:
         # offsets count a byte order mark, which is in no content
@@ -179,14 +186,16 @@ def _unpacked(data: bytes, packing: str) -> bytes | None:
         if packing == "zstd":
             return pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
         if packing == "raw snappy":
-            length = sum(
-                (byte & 0x7F) << 7 * place
-                for place, byte in enumerate(re.match(rb"[\x80-\xff]*.", data, re.DOTALL)[0])
-            )
-            return pa.decompress(data, min(length, 1 << 24), "snappy", asbytes=True)
+            length = _snappy_length(data)
+            return pa.decompress(data, length, "snappy", asbytes=True) if length < 1 << 24 else None
     except (OSError, pa.ArrowException):
         pass
     return None
+
+
+def _snappy_length(data: bytes) -> int:
+    size = next(place for place, byte in enumerate(data) if byte < 0x80) + 1
+    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(data[:size]))
 
 
 def _gunzipped(data: bytes) -> bytes | None:
