@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 from conntrack_formats import settle
+from flowstitch.catalog.load import load_toml
+from flowstitch.errors import SchemaError
+from flowstitch.ingest import conntrack_grammar
 from flowstitch.ingest.conntrack import read_conntrack, text_times
 from flowstitch.ingest.conntrack_times import SECOND
 from flowstitch.ingest.discover import discover
@@ -179,3 +182,16 @@ def test_rejects_keep_place_and_text(tmp_path):
         (20_002, b"noise", b"noise", "foreign line"),
     ]
     assert (account.parsed, account.rows) == (20_000, 20_002)
+
+
+def test_a_word_of_the_dialect_is_no_number(monkeypatch):
+    raw = load_toml("dialects/conntrack")
+    monkeypatch.setattr(
+        conntrack_grammar,
+        "load_toml",
+        lambda name: raw | {"unnamed": "99"} if "conntrack" in name else load_toml(name),
+    )
+    with pytest.raises(
+        SchemaError, match=r"conntrack\.toml: got the word '99', expected words that are no numbers\."
+    ):
+        conntrack_grammar.conntrack_grammar.__wrapped__()

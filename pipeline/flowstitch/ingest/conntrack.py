@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 # Bits of the tokens at the end of a line that every line of a file has or none.
 _TAIL = {cl.HAS_USE: ct.USE, cl.HAS_ID: ct.CONNTRACK_ID}
-# Text that tells how long lines are; rows that there is always room for, and at most.
-_SAMPLE_BYTES = 1 << 12
-_LEAST_ROWS, _MOST_ROWS = 1 << 6, 1 << 16
+# Most rows in one part; of a power of two of them the columns would drive each other out of the cache.
+_MOST_ROWS = 60_000
 _BLANK = re.compile(rb"\s")
 
 
@@ -89,7 +88,8 @@ def parse_block(block: Block, source: Source, pools: Pools) -> list[Rows]:
     known, rest = cl.make_known(), rest_of(source)
     parts = []
     while at < len(block):
-        lines = cl.make_lines(_room(block, at), line)
+        room = min(block.first_line + block.lines - line, _MOST_ROWS)
+        lines = cl.make_lines(room, line)
         at = cl.parse_lines(
             block.text, at, len(block), block.terminated, *conntrack_grammar(), known, rest, lines
         )
@@ -103,14 +103,6 @@ def parse_block(block: Block, source: Source, pools: Pools) -> list[Rows]:
 
 def _work(source: Source, pools: Pools, block: Block, state: None) -> tuple[list[Rows], None]:
     return parse_block(block, source, pools), state
-
-
-def _room(block: Block, at: int) -> int:
-    """How many lines there may be from ``at`` on, if they are about as long as the next ones."""
-    begin = block.begin + at
-    size = min(_SAMPLE_BYTES, block.end - begin)
-    lines = block.buffer.count(b"\n", begin, begin + size) + 1
-    return min((block.end - begin) * lines // size + _LEAST_ROWS, _MOST_ROWS)
 
 
 @dataclass

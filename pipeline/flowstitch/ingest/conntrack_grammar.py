@@ -115,6 +115,10 @@ def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
             kind = ct.ECHO if "echo" in key else kind
             spelt = f"[{word}=" if kind == ct.TIME else f"{word}="
             found[spelt] = (kind, _LIMITS.get(key["form"], 0), *_of(_TARGETS, word, key["to"]))
+    for word in found:
+        # which number a line has must not change what its other words mean
+        if word.isdigit():
+            raise SchemaError(f"{_NAME}.toml: got the word {word!r}, expected words that are no numbers.")
     return found
 
 
