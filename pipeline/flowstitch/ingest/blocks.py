@@ -22,6 +22,8 @@ MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONG_LINE = "long line"
 _COUNTED_BYTES = 1 << 18
+_BATCH_BYTES = 1 << 22  # text that is parsed at once
+_ENOUGH_BYTES = 1 << 21  # and what is enough where more would have to be copied together
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,21 @@ def join_blocks(blocks: list[Block]) -> Block:
     buffer = b"".join([*texts, bytes(PADDING)])
     end = len(buffer) - PADDING
     return replace(first, buffer=buffer, begin=0, end=end, terminated=last.terminated, lines=lines)
+
+
+def batch_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Blocks put together while they follow each other and are small: one for each call of whoever parses them."""
+    batch: list[Block] = []
+    size = 0
+    for block in blocks:
+        enough = _ENOUGH_BYTES if batch and block.buffer is not batch[0].buffer else _BATCH_BYTES
+        if batch and (size >= enough or block.byte_offset != batch[0].byte_offset + size):
+            yield join_blocks(batch)
+            batch, size = [], 0
+        batch.append(block)
+        size += len(block)
+    if batch:
+        yield join_blocks(batch)
 
 
 def _count_newlines(buffer: bytes, begin: int, end: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from flowstitch.ingest.blocks import batch_blocks
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
 from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
@@ -53,7 +54,7 @@ def read_conntrack(
     """
     reader = _TextReader(source, account)
     work = partial(_work, source, pools)
-    for parts in in_order(work, read_blocks(source.path, account), None, workers):
+    for parts in in_order(work, batch_blocks(read_blocks(source.path, account)), None, workers):
         for rows in parts:
             reader.judge(rows)
             yield from reader.take(rows)

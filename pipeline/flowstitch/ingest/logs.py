@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowstitch.ingest.blocks import join_blocks
+from flowstitch.ingest.blocks import batch_blocks
 from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import Delimited
 from flowstitch.ingest.dialects import dialect_of, forms_of
@@ -23,7 +23,7 @@ from flowstitch.ingest.workers import in_order
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Executor
 
     from flowstitch.arrays import Columns, Ints
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from flowstitch.ingest.lines import Line
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
-
-_BATCH_BYTES = 1 << 22  # text that is parsed at once
-_ENOUGH_BYTES = 1 << 21  # and what is enough where more would have to be copied together
 
 
 FORMS: dict[str, type[JsonLines | Delimited | Quoted]] = {
@@ -80,7 +77,7 @@ def read_log(
     lost = 0
     layouts: set[Layout] = set()
     work = partial(_read_block, form, pools, pools.names.code(source.name))
-    for part in in_order(work, _batches(read_blocks(source.path, account)), form.layout, workers):
+    for part in in_order(work, batch_blocks(read_blocks(source.path, account)), form.layout, workers):
         account.add(part.account)
         lost += part.lost
         if part.layout is not None:
@@ -101,21 +98,6 @@ def _form_of(source: Source) -> Form:
     if name not in forms_of(dialect):
         name = next(form for form in forms_of(dialect) if form in FORMS)
     return FORMS[name](dialect, source)
-
-
-def _batches(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Blocks put together while they follow each other and are small."""
-    batch: list[Block] = []
-    size = 0
-    for block in blocks:
-        enough = _ENOUGH_BYTES if batch and block.buffer is not batch[0].buffer else _BATCH_BYTES
-        if batch and (size >= enough or block.byte_offset != batch[0].byte_offset + size):
-            yield join_blocks(batch)
-            batch, size = [], 0
-        batch.append(block)
-        size += len(block)
-    if batch:
-        yield join_blocks(batch)
 
 
 def _read_block(
