@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path, PurePath
 
 import pytest
@@ -102,14 +103,27 @@ def test_identical_content_counts_once(tmp_path):
     ]
 
 
+def test_a_file_that_is_damaged_before_it_shows_what_it_is_says_so(tmp_path):
+    make(tmp_path, {"a": entry(1)})
+    (tmp_path / "b.gz").write_bytes(b"\x1f\x8b\x08 and nothing that could be unpacked")
+    (tmp_path / "c.gz").write_bytes(gzip.compress(entry(2).encode())[:-9])
+    (tmp_path / "d.gz").write_bytes(gzip.compress(b"nothing that is known"))
+    discovery = discover([str(tmp_path)])
+    assert discovery.unreadable == {"b.gz"}
+    assert discovery.notes["b.gz"].startswith("the gzip stream is damaged after 0 bytes of content")
+    assert {source.name: source.kind for source in discovery.sources} == {
+        "a": "conntrack-list", "b.gz": "unknown", "c.gz": "conntrack-list", "d.gz": "unknown",
+    }  # fmt: skip
+
+
 def test_an_unreadable_file_is_listed(tmp_path, monkeypatch):
     make(tmp_path, {"a": entry(1), "b": entry(2)})
     head = module.read_head
 
-    def read_head(path):
+    def read_head(path, **more):
         if path.name == "a":
             raise PermissionError(13, "Permission denied")
-        return head(path)
+        return head(path, **more)
 
     monkeypatch.setattr(module, "read_head", read_head)
     discovery = discover([str(tmp_path)])

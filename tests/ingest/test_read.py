@@ -65,10 +65,10 @@ def test_unknown_files_are_listed_and_have_no_rows(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     head = discovery.read_head
 
-    def read_head(path):
+    def read_head(path, **more):
         if path.name == "d":
             raise PermissionError(13, "Permission denied")
-        return head(path)
+        return head(path, **more)
 
     monkeypatch.setattr(discovery, "read_head", read_head)
     export = read_export([str(tmp_path)], Pools())

@@ -46,7 +46,7 @@ class Discovery:
     sources : in order of their names, which are unique.
     duplicates : (name of a dropped file, name of the file that has the same content).
     notes : by name of a source, what the reader should know of it.
-    unreadable : names of the sources that could not be opened.
+    unreadable : names of the sources that could not be opened, or are damaged before it shows what they are.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -153,10 +153,15 @@ def _look_into(files: Sequence[File]) -> list[tuple[Sniffed, bool]]:
 
 
 def _look(file: File) -> tuple[Sniffed, bool]:
+    damage: list[str] = []
     try:
-        return sniff(read_head(file.place), file.place), True
+        sniffed = sniff(read_head(file.place, warn=damage.append), file.place)
     except OSError as error:
         return Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}."), False
+    if damage and sniffed.kind == "unknown":
+        # readers of known kinds come upon the damage themselves
+        return Sniffed("unknown", "", damage[0]), False
+    return sniffed, True
 
 
 def _source(file: File, sniffed: Sniffed) -> Source:
