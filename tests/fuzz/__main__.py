@@ -14,11 +14,15 @@ from collections import Counter
 from pathlib import Path
 
 os.environ["POLARS_MAX_THREADS"] = "1"
+# a kernel that reads or writes beside an array fails
+os.environ["FLOWSTITCH_BOUNDSCHECK"] = "1"
 TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
 sys.path[:0] = [str(TESTS), str(ROOT / "pipeline")]
 KERNELS = [f"flowstitch.kernels.{path.stem}" for path in (ROOT / "pipeline/flowstitch/kernels").glob("*.py")]
 OURS = ["flowstitch", "naive_access", "naive_logs", "naive_text", "naive_xml"]
+# By the clock, which goes on where the machine is not ours; what takes long by processor time is found by ``check``.
+HANG_S = 900
 # Words that libFuzzer puts into inputs.
 WORDS = 300
 
@@ -50,7 +54,7 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
     # kernels are compiled from their bytecode, which must stay as it is
     with atheris.instrument_imports(include=OURS, exclude=["flowstitch.kernels", *KERNELS]):
         from fuzz.seeds import MOST_BYTES, seeds
-        from fuzz.targets import LIMIT_S, TARGETS
+        from fuzz.targets import TARGETS
     if target not in TARGETS:
         sys.exit(f"there is no target {target!r}; known are: {', '.join(TARGETS)}.")
     work.mkdir(parents=True, exist_ok=True)
@@ -63,7 +67,7 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
         words.write_text(_dictionary(known))
         TARGETS[target](b"", file)
         options = {
-            "runs": -1 if seconds else 0, "interrupted_exitcode": 0, "max_len": MOST_BYTES, "timeout": int(LIMIT_S) * 2,
+            "runs": -1 if seconds else 0, "interrupted_exitcode": 0, "max_len": MOST_BYTES, "timeout": HANG_S,
             "rss_limit_mb": 3000, "dict": words, "artifact_prefix": f"{work}-", "print_final_stats": 1,
         }  # fmt: skip
         corpora = [work, TESTS / "fuzz" / "corpus" / target, first]

@@ -202,6 +202,35 @@ def test_a_flood_of_values_is_not_parsed(tmp_path):
     assert account.warnings == []
 
 
+def test_what_multiplies_is_bounded(tmp_path):
+    many = [f"10.0.{number >> 8}.{number & 255}" for number in range(1500)]
+    ports = [{"port": number + 1} for number in range(1500)]
+    named = {"name": "s", "namespace": "n", "labels": {"kubernetes.io/service-name": "s"}}
+    items = [
+        {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": named, "addressType": "IPv4",
+         "endpoints": [{"addresses": [ip]} for ip in many], "ports": ports},
+        {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": {"externalIPs": many, "ports": ports}},
+        # who has an address that everybody has
+        *({**pod(f"p{number}"), "spec": {"nodeName": f"n{number}"}} for number in range(3000)),
+    ]  # fmt: skip
+    enis = [{"NetworkInterfaceId": f"e{number}", "PrivateIpAddress": "10.0.1.91", "Type": "Primary",
+             "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": "10.0.1.91"}]}} for number in range(3000)]  # fmt: skip
+    files = {
+        "a.json": json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
+        "enis.json": json.dumps({"NetworkInterfaceSets": {"NetworkInterfaceSet": enis}}),
+        "headers.csv": "eni-id,start,end,log-status,srcaddr\n" * 20_000,
+    }
+    export = build(tmp_path / "export", files)
+    began = time.process_time()
+    sources = read(export)
+    assert dict(sources["a.json"]["rejected_by"]) == {
+        "bad value: endpoints[]": 1,
+        "bad value: spec.ports[]": 1,
+    }
+    assert (sources["enis.json"]["parsed"], sources["headers.csv"]["skipped"]) == (3000, 20_000)
+    assert time.process_time() - began < 10
+
+
 NAMED = "[[source]]\nmatch = '*.txt'\nkind = 'conntrack-list'\n"
 
 

@@ -273,6 +273,10 @@ def test_kubernetes(tmp_path):
         }  # fmt: skip
 
     bad = [service(**{key: value}) for key in ("port", "nodePort") for value in NO_PORTS]
+    # a target port can have a name
+    bad += [
+        service(targetPort=value) for value in (-1, 65536, 2**64, 1.5, True, [80], "\x1b[31m", "x" * 2000)
+    ]
     bad += [slice_of("10.0.0.1", port=value) for value in NO_PORTS]
     # an address of all ones is none of a log, yet one of the inventory
     bad += [slice_of(text) for text in NO_ADDRESSES if text and not text.startswith("ffff")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.normalize.address import parse_address
@@ -14,6 +16,21 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 _SERVICE_ADDRESSES = {"cluster_ips": "cluster_ip", "lb_ips": "lb_ip", "external_ips": "external_ip"}
+
+
+@dataclass
+class _Holders:
+    """ENIs by address, and by address and node."""
+
+    of: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    on: defaultdict[tuple[str, str | None], set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def find(self, ip: str, node: str | None) -> str | None:
+        """ENI that holds an address: the only one, else the only one on the node."""
+        names = self.of.get(ip, set())
+        if len(names) > 1:
+            names = set() if node is None else self.on.get((ip, node), set())
+        return next(iter(names)) if len(names) == 1 else None
 
 
 def build_addresses(inventory: Inventory) -> list[Row]:
@@ -30,57 +47,44 @@ def build_addresses(inventory: Inventory) -> list[Row]:
     holds a pod's or node's address; null when several do and none of them is on that node alone. What an owner had without
     a break is one row, however often the owner changed otherwise. Sorted by address as a number, owner kind, owner and start.
     """
-    holders: dict[str, list[Row]] = {}
+    holders = _Holders()
     for eni in inventory.tables["enis"]:
         for ip in eni["ips"]:
-            holders.setdefault(ip, []).append(eni)
+            holders.of[ip].add(eni["eni"])
+            holders.on[ip, eni["node"]].add(eni["eni"])
     rows = [*_pods(inventory, holders), *_nodes(inventory, holders), *_services(inventory)]
     owned = {row["ip"] for row in rows}
     rows += [
         _row(ip, "eni", eni["eni"], eni, node=eni["node"], eni=eni["eni"])
-        for ip, enis in holders.items()
+        for eni in inventory.tables["enis"]
+        for ip in eni["ips"]
         if ip not in owned
-        for eni in enis
     ]
     distinct = {tuple(row.items()): row for row in rows}
     return _joined(sorted(distinct.values(), key=_order))
 
 
-def _pods(inventory: Inventory, holders: dict[str, list[Row]]) -> Iterator[Row]:
+def _pods(inventory: Inventory, holders: _Holders) -> Iterator[Row]:
     for pod in inventory.tables["pods"]:
         for ip in [] if pod["host_network"] else pod["ips"]:
             owner = f"{pod['namespace']}/{pod['name']}"
-            yield _row(ip, "pod", owner, pod, node=pod["node"], eni=_holder(holders.get(ip, []), pod["node"]))
+            yield _row(ip, "pod", owner, pod, node=pod["node"], eni=holders.find(ip, pod["node"]))
 
 
-def _nodes(inventory: Inventory, holders: dict[str, list[Row]]) -> Iterator[Row]:
+def _nodes(inventory: Inventory, holders: _Holders) -> Iterator[Row]:
     for node in inventory.tables["nodes"]:
         for ip in node["internal_ips"]:
-            yield _row(
-                ip,
-                "node",
-                node["name"],
-                node,
-                node=node["name"],
-                eni=_holder(holders.get(ip, []), node["name"]),
-            )
+            name = node["name"]
+            yield _row(ip, "node", name, node, node=name, eni=holders.find(ip, name))
 
 
 def _services(inventory: Inventory) -> Iterator[Row]:
     for service in inventory.tables["services"]:
-        for field, kind in _SERVICE_ADDRESSES.items():
-            for ip in service[field]:
+        for column, kind in _SERVICE_ADDRESSES.items():
+            for ip in service[column]:
                 yield _row(
                     ip, kind, f"{service['namespace']}/{service['name']}", service, node=None, eni=None
                 )
-
-
-def _holder(enis: list[Row], node: str | None) -> str | None:
-    """ENI that holds an address: the only one, else the only one on the node."""
-    if len({eni["eni"] for eni in enis}) > 1:
-        enis = [eni for eni in enis if node is not None and eni["node"] == node]
-    names = {eni["eni"] for eni in enis}
-    return names.pop() if len(names) == 1 else None
 
 
 def _row(ip: str, kind: str, owner: str, of: Row, *, node: str | None, eni: str | None) -> Row:

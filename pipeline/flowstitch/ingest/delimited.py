@@ -63,8 +63,10 @@ class Delimited(Form):
             values = _values(line, layout)
             header = None if values is None else find_header(self._dialect, line.text)
             if header is not None:
-                frames.append(self.plan.frame(layout, rows))
-                layout, rows = header, []
+                if rows and header != layout:
+                    frames.append(self.plan.frame(layout, rows))
+                    rows = []
+                layout = header
                 account.skipped[HEADER] += 1
                 continue
             reason = self._why_no_row(line, values, layout, torn=line.number == torn)

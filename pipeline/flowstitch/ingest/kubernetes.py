@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+# Of an object, ports times addresses: the API allows 1000 endpoints and 100 ports in a slice (discovery.k8s.io/v1).
+MAX_ROWS = 100_000
 _POLICIES = ("Cluster", "Local")
 
 
@@ -128,6 +130,8 @@ def _service(item: Item) -> list[Row]:
         **_validity(item),
     }
     ports = item.items("spec.ports[]")
+    if len(ports) * sum(len(common[name]) for name in ("cluster_ips", "lb_ips", "external_ips")) > MAX_ROWS:
+        raise BadValue("spec.ports[]")
     return [{**common, **_service_port(port)} for port in ports] or [{**common, **_NO_PORT}]
 
 
@@ -146,9 +150,8 @@ def _service_port(port: Item) -> Row:
     number = port.number("port")
     if number is None:
         raise BadValue("spec.ports[].port")
-    target = next(iter(port.values("targetPort")), None)
-    if isinstance(target, bool) or not isinstance(target, str | int | None):
-        raise BadValue("spec.ports[].targetPort")
+    named = any(isinstance(value, str) for value in port.values("targetPort"))
+    target = port.text("targetPort") if named else port.number("targetPort")
     return {
         "protocol": _protocol(port),
         "port_name": port.text("name"),
@@ -174,20 +177,24 @@ def _endpointslice(item: Item) -> list[Row] | None:
         {"protocol": _protocol(port), "port_name": port.text("name"), "port": port.number("port")}
         for port in item.items("ports[]")
     ] or [dict.fromkeys(("protocol", "port_name", "port"))]
-    return [
-        {
-            "service": f"{namespace}/{service}",
-            **port,
-            "endpoint_ip": address,
+    endpoints = [(endpoint, endpoint.addresses("addresses[]")) for endpoint in item.items("endpoints[]")]
+    if len(ports) * sum(len(addresses) for _, addresses in endpoints) > MAX_ROWS:
+        raise BadValue("endpoints[]")
+    validity = _validity(item)
+    rows: list[Row] = []
+    for endpoint, addresses in endpoints:
+        known = {
             "node": endpoint.text("nodeName"),
             "pod": _pod_of(endpoint, namespace),
             "ready": endpoint.flag("conditions.ready") is not False,
-            **_validity(item),
+            **validity,
         }
-        for endpoint in item.items("endpoints[]")
-        for address in endpoint.addresses("addresses[]")
-        for port in ports
-    ]
+        rows += [
+            {"service": f"{namespace}/{service}", **port, "endpoint_ip": address, **known}
+            for address in addresses
+            for port in ports
+        ]
+    return rows
 
 
 def _pod_of(endpoint: Item, namespace: str) -> str | None:
