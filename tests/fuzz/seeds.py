@@ -16,7 +16,7 @@ from inventory_reading import EXPORT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_BYTES = 4096
+MOST_BYTES = 2048
 # Of a file of lines, and most pieces of one file.
 _PIECE_BYTES, _MOST_PIECES = 1600, 12
 _DIALECTS = Path(__file__).parents[1] / "dialects"

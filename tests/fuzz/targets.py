@@ -124,7 +124,8 @@ def _log(data: bytes, file: Path, names: tuple[str, ...]) -> None:
     data = START + data
     # a file is JSON lines when any of its first lines begins so
     is_json = any(line.lstrip().startswith(b"{") for line in data.splitlines())
-    for name in names:
+    known = sniff(data).dialect
+    for name in [known] if known in names else names:
         dialect = naive_logs.load(name)
         reading = read(data, file, dialect["kind"], name)
         for row in reading.rows:

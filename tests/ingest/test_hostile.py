@@ -92,6 +92,10 @@ CASES = {
         {"a.json": json.dumps(pod("<script>alert(1)</script>")), "nodes/<b>n/e.log": event("1700000000.000000", "NEW")},
         {"a.json": (1, 0, {}), "nodes/<b>n/e.log": (1, 0, {})}, WHOLE,
     ),
+    "names that are no UTF-8": (
+        {"nodes/n\udcff/e\udcfe.log": event("1700000000.000000", "NEW"), "f\udcfe.json": flow()},
+        {"nodes/n\\xff/e\\xfe.log": (1, 0, {}), "f\\xfe.json": (1, 0, {})}, WHOLE,
+    ),
     "the first second": (
         {"nodes/a/e.log": event("0.000000", "NEW") + event("0.000001", "DESTROY", ALWAYS.replace("Fri Dec 31 23:59:59 9999", FIRST)),
          "nodes/b/l.txt": ENTRY.replace(" use=", OPEN.replace("Fri Dec 31 23:59:59 9999", FIRST) + " use="),

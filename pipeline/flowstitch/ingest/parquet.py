@@ -66,14 +66,40 @@ def read_groups(path: Place, name: str, columns: Sequence[str] | None = None) ->
                 raise OSError(
                     f"a row group of {group.num_rows} rows and {group.total_byte_size} bytes is too large"
                 )
-            yield file.read_row_group(number, wanted, use_threads=False).select(wanted)
+            data = file.read_row_group(number, wanted, use_threads=False).select(wanted)
+            data.validate(full=True)
+            yield data
 
 
 def read_batches(path: Place, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of a file of whatever table, ``BATCH_ROWS`` rows at a time; ``OSError`` when it cannot be read."""
+    """Some columns of a file of whatever table, ``BATCH_ROWS`` rows at a time; ``OSError`` when it cannot be read.
+
+    Each column once, without what the file says beside its values, as texts, numbers, flags or times in µs; nulls where it
+    is none of those.
+    """
     with _opened(path) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
-            yield pa.Table.from_batches([batch])
+            # what was read is not looked at: texts need be no UTF-8
+            batch.validate(full=True)
+            found = dict(zip(batch.schema.names[::-1], batch.columns[::-1], strict=True))
+            plain = {name: _plain(found[name]) for name in columns if name in found}
+            yield pa.table(plain)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_decode()
+        kind = column.type
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us"), safe=False)
+    if pa.types.is_decimal(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return column.cast(pa.string())
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return column if numbers or texts else pa.nulls(len(column), pa.string())
 
 
 @contextmanager

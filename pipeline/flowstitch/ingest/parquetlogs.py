@@ -66,7 +66,7 @@ def _text(name: str, kind: pl.DataType) -> pl.Expr:
     if kind.is_float():
         # a tool that knows no null among whole numbers has written them as floats
         whole = pl.when(column == column.round()).then(column.cast(pl.Int64, strict=False).cast(pl.String))
-        return whole.otherwise(column.cast(pl.String)).alias(name)
+        return pl.when(~column.is_nan()).then(pl.coalesce(whole, column.cast(pl.String))).alias(name)
     if isinstance(kind, pl.Datetime):
         return column.dt.epoch("s").cast(pl.String)
     return column.cast(pl.String, strict=False)
