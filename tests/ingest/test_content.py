@@ -1,4 +1,5 @@
 import gzip
+import io
 import random
 
 import pytest
@@ -7,9 +8,22 @@ from hypothesis import strategies as st
 
 from flowstitch.ingest import blocks as blocks_of_lines
 from flowstitch.ingest import content
+from flowstitch.ingest.blocks import cut_blocks
 from flowstitch.ingest.content import read_blocks, read_document, read_head
 from flowstitch.ingest.model import MAX_REJECT_BYTES, Account
 from packings import packings
+
+
+class Dribble(io.BytesIO):
+    """Content of which so many bytes come at once."""
+
+    def __init__(self, text, size):
+        super().__init__(text)
+        self.size = size
+
+    def readinto(self, buffer):
+        return super().readinto(buffer[: self.size])
+
 
 LINES = b"".join(b"line %d\n" % number for number in range(1000))
 PACKED = packings(LINES)
@@ -35,7 +49,6 @@ def check_places(blocks, text):
         assert block.first_line == text[: block.byte_offset].count(b"\n") + 1
         assert block.terminated == block.data.endswith(b"\n")
         assert block.terminated or block is blocks[-1]
-        assert len(block.data) <= blocks_of_lines.MAX_LINE_BYTES + 1
     return b"".join(block.data for block in blocks)
 
 
@@ -129,6 +142,7 @@ def test_an_empty_file_has_no_block(tmp_path):
 
 def test_long_lines_are_rejected_at_any_place(tmp_path, monkeypatch):
     monkeypatch.setattr(blocks_of_lines, "MAX_LINE_BYTES", 16)
+    monkeypatch.setattr(blocks_of_lines, "_BLOCK_BYTES", 20)
     text = b"a\n" + b"x" * 16 + b"\n" + b"y" * 17 + b"\nb\n" + b"z" * 100
     blocks, account = read(write(tmp_path, text))
     assert check_places(blocks, text) == b"a\n" + b"x" * 16 + b"\nb\n"
@@ -150,13 +164,22 @@ def test_a_huge_line_is_not_kept(tmp_path):
 
 
 @settings(max_examples=50)
-@given(st.lists(st.integers(0, 12), max_size=30), st.booleans(), st.integers(1, 40))
-def test_blocks_do_not_depend_on_pieces(tmp_path_factory, lengths, newline, size):
+@given(
+    st.lists(st.integers(0, 12), max_size=30),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 40),
+    st.integers(9, 40),
+)
+def test_blocks_do_not_depend_on_pieces(lengths, newline, mark, piece_bytes, block_bytes):
     text = b"\n".join(b"x" * length for length in lengths) + b"\n" * newline
+    before = content.BOM if mark else b""
+    account = Account()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks_of_lines, "MAX_LINE_BYTES", 8)
-        patch.setattr(content, "_PLAIN_BYTES", size)
-        blocks, account = read(write(tmp_path_factory.mktemp("pieces"), text))
+        patch.setattr(blocks_of_lines, "_BLOCK_BYTES", block_bytes)
+        blocks = list(cut_blocks(Dribble(before + text, piece_bytes), account))
+    assert all(len(block) <= block_bytes for block in blocks)
     assert all(len(line) <= 8 for block in blocks for line in block.data.split(b"\n"))
     lines = text.split(b"\n")[: -1 if newline or not text else None]
     assert account.rejected.total() == sum(len(line) > 8 for line in lines)
@@ -164,9 +187,8 @@ def test_blocks_do_not_depend_on_pieces(tmp_path_factory, lengths, newline, size
     assert kept == [
         line for line in (lines if newline or not lines or lines[-1] else lines[:-1]) if len(line) <= 8
     ]
-    for block in blocks:
-        assert text[block.byte_offset :].startswith(block.data)
-        assert block.first_line == text[: block.byte_offset].count(b"\n") + 1
+    check_places(blocks, before + text)
+    assert all(block.lines == len(block.data.removesuffix(b"\n").split(b"\n")) for block in blocks)
 
 
 def test_a_document_has_a_limit(tmp_path):

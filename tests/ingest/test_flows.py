@@ -104,7 +104,7 @@ def test_endless_spellings_do_not_grow_the_plan():
 
 @pytest.mark.parametrize("magic", [b"(\xb5/\xfd", b"\x1f\x8b", b"x^", b"x\x01", b"x\x9c"])
 def test_a_line_that_begins_as_a_packed_file_does_is_not_unpacked(magic, monkeypatch):
-    monkeypatch.setattr("flowstitch.ingest.blocks._BATCH_BYTES", 1)
+    monkeypatch.setattr("flowstitch.ingest.blocks._BLOCK_BYTES", (1 << 20) + 1)
     packed = magic[:2] + zlib.compress(json.dumps(GOOD).encode())[2:]
     for line in (magic, packed.replace(b"\n", b"")):
         # alone among lines that fit, and at the head of a block

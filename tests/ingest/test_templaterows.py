@@ -258,7 +258,7 @@ def test_a_value_that_does_not_fit_is_judged_by_the_slow_way():
 
 
 def test_what_comes_later_is_learnt_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowstitch.ingest.blocks._BATCH_BYTES", 1)
+    monkeypatch.setattr("flowstitch.ingest.blocks._BLOCK_BYTES", (1 << 20) + 1)
     path = tmp_path / "log"
     path.write_bytes(json_lines(GOOD) * 6000 + json_lines(OTHER_ORDER) * 6000)
     watch = check(path, ALIBABA)
@@ -270,7 +270,7 @@ def test_lines_of_endless_forms_are_learnt_from_a_few_times_only(monkeypatch):
     looked_at = []
     look_at = Templates._look_at
     monkeypatch.setattr(Templates, "_look_at", lambda *args: looked_at.append(1) or look_at(*args))
-    monkeypatch.setattr("flowstitch.ingest.blocks._BATCH_BYTES", 1)
+    monkeypatch.setattr("flowstitch.ingest.blocks._BLOCK_BYTES", (1 << 20) + 1)
     lines = [GOOD | {f"x{number % 40}": "x" * 20_000} for number in range(1000)]
     watch = check_lines(json_lines(*lines), ALIBABA)
     assert len(looked_at) == templaterows._MAX_LESSONS
@@ -386,7 +386,7 @@ def test_many_distinct_words(tmp_path, monkeypatch):
 
 
 def test_threads_find_what_one_finds(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowstitch.ingest.blocks._BATCH_BYTES", 1)
+    monkeypatch.setattr("flowstitch.ingest.blocks._BLOCK_BYTES", (1 << 20) + 1)
     path = tmp_path / "log"
     lines = [GOOD | {"srcport": str(n % 65536)} if n % 11 else WITHOUT_TRAFFIC for n in range(30_000)]
     path.write_bytes(json_lines(*lines))

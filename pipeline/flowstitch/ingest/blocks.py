@@ -1,16 +1,16 @@
-"""Pieces of content cut into blocks of whole lines."""
+"""Content cut into blocks of whole lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from flowstitch.arrays import PADDING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
@@ -21,9 +21,19 @@ BOM = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONG_LINE = "long line"
+# Text that is parsed at once; more than a line.
+_BLOCK_BYTES = 1 << 22
+# A comparison's result stays in the cache until it is counted.
 _COUNTED_BYTES = 1 << 18
-_BATCH_BYTES = 1 << 22  # text that is parsed at once
-_ENOUGH_BYTES = 1 << 21  # and what is enough where more would have to be copied together
+_SEARCHED_BYTES = 1 << 12
+
+
+class Content(Protocol):
+    """What is read once, from its start."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Put the next bytes into the buffer, as many as there are and fit; 0 at the end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,15 +42,15 @@ class Block:
 
     Attributes
     ----------
-    buffer : holds the lines with their ends at [begin, end), and at least ``PADDING`` bytes more.
-    begin, end : at most ``MAX_LINE_BYTES`` and one newline apart, where nobody has put blocks together.
+    buffer : uint8, holds the lines with their ends at [begin, end), and at least ``PADDING`` bytes more.
+    begin, end : places in the buffer.
     byte_offset : offset of the lines in the uncompressed source.
     first_line : number of the first line, from 1.
     terminated : the last line ends with a newline; False only for the last block of a source.
     lines : how many there are; the last one need not end.
     """
 
-    buffer: bytes
+    buffer: NDArray[np.uint8]
     begin: int
     end: int
     byte_offset: int
@@ -54,12 +64,14 @@ class Block:
     @property
     def data(self) -> bytes:
         """The lines with their ends."""
-        return self.buffer[self.begin : self.end]
+        return self.buffer[self.begin : self.end].tobytes()
 
     @property
     def text(self) -> NDArray[np.uint8]:
         """The lines with their ends and ``PADDING`` bytes more, shape (len(self) + PADDING,), uint8, read-only."""
-        return np.frombuffer(self.buffer, np.uint8, len(self) + PADDING, self.begin)
+        text = self.buffer[self.begin : self.end + PADDING]
+        text.flags.writeable = False
+        return text
 
     @property
     def torn_line(self) -> int | None:
@@ -79,8 +91,8 @@ class Block:
 
     def head(self, limit: int = HEAD_BYTES) -> Block:
         """The first lines, as many as fit, at least one."""
-        end = self.buffer.rfind(b"\n", self.begin, min(self.begin + limit, self.end)) + 1
-        end = end or self.buffer.find(b"\n", self.begin, self.end) + 1 or self.end
+        end = _last_newline(self.buffer, self.begin, min(self.begin + limit, self.end)) + 1
+        end = end or _first_newline(self.buffer, self.begin, self.end) + 1 or self.end
         terminated = self.terminated or end < self.end
         lines = _count_newlines(self.buffer, self.begin, end) + (not terminated)
         return replace(self, end=end, terminated=terminated, lines=lines)
@@ -93,13 +105,13 @@ class Block:
         lines : which, from 0, ascending, at least one. begins, ends : where each begins in the block and where the next
             one does.
         """
-        text = memoryview(self.buffer)[self.begin : self.end]
+        text = self.buffer[self.begin : self.end]
         pieces = [text[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        buffer = b"".join([*pieces, bytes(PADDING)])
+        buffer = np.concatenate([*pieces, np.zeros(PADDING, np.uint8)])
         terminated = self.terminated or int(ends[-1]) < len(self)
         first = self.first_line + int(lines[0])
         return PickedLines(
-            buffer, 0, len(buffer) - PADDING, self.byte_offset + int(begins[0]), first, terminated, lines.shape[0],
+            buffer, 0, buffer.shape[0] - PADDING, self.byte_offset + int(begins[0]), first, terminated, lines.shape[0],
             self.first_line + lines, self.byte_offset + begins,
         )  # fmt: skip
 
@@ -126,129 +138,136 @@ class PickedLines(Block):
         return zip(self.line_numbers.tolist(), self.line_offsets.tolist(), texts, strict=True)
 
 
-def join_blocks(blocks: list[Block]) -> Block:
-    """One block of blocks that follow each other, without a copy where one buffer holds them."""
-    first, last = blocks[0], blocks[-1]
-    lines = sum(block.lines for block in blocks)
-    if first.buffer is last.buffer:
-        return replace(first, end=last.end, terminated=last.terminated, lines=lines)
-    texts = [memoryview(block.buffer)[block.begin : block.end] for block in blocks]
-    buffer = b"".join([*texts, bytes(PADDING)])
-    end = len(buffer) - PADDING
-    return replace(first, buffer=buffer, begin=0, end=end, terminated=last.terminated, lines=lines)
-
-
-def batch_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Blocks put together while they follow each other and are small: one for each call of whoever parses them."""
-    batch: list[Block] = []
-    size = 0
-    for block in blocks:
-        enough = _ENOUGH_BYTES if batch and block.buffer is not batch[0].buffer else _BATCH_BYTES
-        if batch and (size >= enough or block.byte_offset != batch[0].byte_offset + size):
-            yield join_blocks(batch)
-            batch, size = [], 0
-        batch.append(block)
-        size += len(block)
-    if batch:
-        yield join_blocks(batch)
-
-
-def _count_newlines(buffer: bytes, begin: int, end: int) -> int:
-    """How many there are in ``buffer[begin:end]``, six times as fast as ``bytes.count`` does it."""
-    count = 0
-    # a comparison's result stays in the cache until it is counted
-    for at in range(begin, end, _COUNTED_BYTES):
-        text = np.frombuffer(buffer, np.uint8, min(_COUNTED_BYTES, end - at), at)
-        count += int(np.count_nonzero(text == ord("\n")))
-    return count
-
-
-def cut_blocks(pieces: Iterable[bytes], account: Account) -> Iterator[Block]:
+def cut_blocks(content: Content, account: Account) -> Iterator[Block]:
     """Blocks of whole lines.
 
     Parameters
     ----------
-    pieces : the content in order, cut anywhere.
+    content : is read to its end.
     account : gets a reject for each line of more than ``MAX_LINE_BYTES``, which is in no block.
 
     Returns
     -------
-    Blocks in order; a byte order mark is in none of them. How they are cut depends on the pieces, what lines there
-    are does not.
+    Blocks in order; a byte order mark is in none of them.
     """
     cutter = _Cutter(account)
-    for piece in pieces:
-        yield from cutter.feed(piece)
+    while size := content.readinto(cutter.room()):
+        yield from cutter.take(size)
     yield from cutter.finish()
 
 
 class _Cutter:
-    """Gathers pieces until they hold a block, copied once; what is behind it waits for more."""
+    """Fills a buffer; the whole lines in it are a block when it is full.
+
+    Whole lines are at [begin, whole) of the buffer. Behind them is the beginning of another one, up to ``filled``.
+    """
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._offset = 0
-        self._line = 1
-        self._dropping = False
+        self._buffer = _make_buffer()
+        self._begin = self._whole = self._seen = self._filled = 0
+        self._lines = 0
+        self._offset = 0  # of ``begin`` in the source
+        self._line = 1  # number of the line there
         self._at_start = True
+        self._dropping = False
 
-    def feed(self, piece: bytes) -> Iterator[Block]:
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > MAX_LINE_BYTES:
-            yield from self._cut(self._gather())
+    def room(self) -> memoryview:
+        """Where the next bytes belong, not more than a line may have: of lines that come at once only the first can be too long."""
+        end = min(self._filled + MAX_LINE_BYTES, self._buffer.shape[0] - PADDING)
+        return self._buffer.data[self._filled : end]
+
+    def take(self, size: int) -> Iterator[Block]:
+        """Take in so many bytes more."""
+        self._filled += size
+        if self._at_start and self._filled < len(BOM):
+            return
+        yield from self._scan()
+        if self._filled == self._buffer.shape[0] - PADDING:
+            yield from self._take_block()
+            rest = self._buffer[self._whole : self._filled]
+            self._buffer = _make_buffer()
+            self._buffer[: rest.shape[0]] = rest
+            self._begin = self._whole = 0
+            self._seen = self._filled = rest.shape[0]
 
     def finish(self) -> Iterator[Block]:
-        buffer = self._gather()
-        begin, end = self._skip_mark(buffer), len(buffer) - PADDING
+        """What is left at the end."""
+        yield from self._scan()
+        terminated = self._whole == self._filled
+        self._lines += not terminated
+        self._whole = self._filled
+        yield from self._take_block(terminated=terminated)
+
+    def _scan(self) -> Iterator[Block]:
+        """Find the lines that end in what is new."""
+        if self._at_start:
+            self._skip_mark()
+        first = _first_newline(self._buffer, self._seen, self._filled)
+        stop = self._filled if first < 0 else first
+        if not self._dropping and stop - self._whole > MAX_LINE_BYTES:
+            yield from self._take_block()
+            raw = self._buffer[self._whole :][:HEAD_BYTES].tobytes()
+            self._account.reject(self._line, self._offset, LONG_LINE, raw)
+            self._dropping = True
         if self._dropping:
-            begin = self._drop(buffer, begin, end)
-        if begin < end:
-            yield self._take(buffer, begin, end, terminated=buffer[end - 1] == ord("\n"))
+            self._drop(first)
+        self._lines += _count_newlines(self._buffer, self._seen, self._filled)
+        self._whole = max(self._whole, _last_newline(self._buffer, self._seen, self._filled) + 1)
+        self._seen = self._filled
 
-    def _gather(self) -> bytes:
-        buffer = b"".join([*self._pieces, bytes(PADDING)])
-        self._pieces = []
-        return buffer
-
-    def _cut(self, buffer: bytes) -> Iterator[Block]:
-        begin, end = self._skip_mark(buffer), len(buffer) - PADDING
-        while end - begin > MAX_LINE_BYTES:
-            if self._dropping:
-                begin = self._drop(buffer, begin, end)
-                continue
-            stop = buffer.rfind(b"\n", begin, begin + MAX_LINE_BYTES + 1) + 1
-            if stop:
-                yield self._take(buffer, begin, stop, terminated=True)
-                begin = stop
-            else:
-                self._account.reject(self._line, self._offset, LONG_LINE, buffer[begin : begin + HEAD_BYTES])
-                self._dropping = True
-        stop = 0 if self._dropping else buffer.rfind(b"\n", begin, end) + 1
-        if stop:
-            yield self._take(buffer, begin, stop, terminated=True)
-            begin = stop
-        self._pieces = [buffer[begin:end]]
-        self._size = end - begin
-
-    def _skip_mark(self, buffer: bytes) -> int:
-        begin = len(BOM) if self._at_start and buffer.startswith(BOM) else 0
+    def _skip_mark(self) -> None:
         self._at_start = False
-        self._offset += begin
-        return begin
+        if self._buffer[: self._filled].tobytes().startswith(BOM):
+            self._begin = self._whole = self._seen = self._offset = len(BOM)
 
-    def _take(self, buffer: bytes, begin: int, end: int, *, terminated: bool) -> Block:
-        ended = _count_newlines(buffer, begin, end)
-        block = Block(buffer, begin, end, self._offset, self._line, terminated, ended + (not terminated))
-        self._offset += end - begin
-        self._line += ended
-        return block
+    def _drop(self, newline: int) -> None:
+        """Drop a line that began at ``whole``, as far as it is here: it ends at the newline, -1 if it goes on."""
+        if newline < 0:
+            self._offset += self._filled - self._whole
+            self._filled = self._seen = self._whole
+        else:
+            self._offset += newline + 1 - self._whole
+            self._line += 1
+            self._begin = self._whole = self._seen = newline + 1
+            self._dropping = False
 
-    def _drop(self, buffer: bytes, begin: int, end: int) -> int:
-        stop = buffer.find(b"\n", begin, end) + 1
-        self._dropping = stop == 0
-        self._line += stop > 0
-        self._offset += (stop or end) - begin
-        return stop or end
+    def _take_block(self, *, terminated: bool = True) -> Iterator[Block]:
+        if self._begin < self._whole:
+            yield Block(
+                self._buffer, self._begin, self._whole, self._offset, self._line, terminated, self._lines
+            )
+        self._offset += self._whole - self._begin
+        self._line += self._lines
+        self._begin, self._lines = self._whole, 0
+
+
+def _make_buffer() -> NDArray[np.uint8]:
+    return np.empty(_BLOCK_BYTES + PADDING, np.uint8)
+
+
+def _count_newlines(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
+    """How many there are in ``buffer[begin:end]``, six times as fast as ``bytes.count`` does it."""
+    places = range(begin, end, _COUNTED_BYTES)
+    return sum(
+        int(np.count_nonzero(buffer[at : min(at + _COUNTED_BYTES, end)] == ord("\n"))) for at in places
+    )
+
+
+def _first_newline(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
+    """Place of the first one in ``buffer[begin:end]``, -1 if there is none."""
+    for at in range(begin, end, _SEARCHED_BYTES):
+        found = buffer[at : min(at + _SEARCHED_BYTES, end)].tobytes().find(b"\n")
+        if found >= 0:
+            return at + found
+    return -1
+
+
+def _last_newline(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
+    """Place of the last one in ``buffer[begin:end]``, -1 if there is none."""
+    for stop in range(end, begin, -_SEARCHED_BYTES):
+        at = max(begin, stop - _SEARCHED_BYTES)
+        found = buffer[at:stop].tobytes().rfind(b"\n")
+        if found >= 0:
+            return at + found
+    return -1

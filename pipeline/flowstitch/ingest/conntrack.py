@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from flowstitch.ingest.blocks import batch_blocks
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
 from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
 from flowstitch.ingest.conntrack_times import SECOND, FileTimes
 from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.model import Account
 from flowstitch.ingest.workers import in_order
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.blocks import Block
-    from flowstitch.ingest.model import Account, Source
+    from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
 
 # Bits of the tokens at the end of a line that every line of a file has or none.
@@ -54,10 +54,12 @@ def read_conntrack(
     """
     reader = _TextReader(source, account)
     work = partial(_work, source, pools)
-    for parts in in_order(work, batch_blocks(read_blocks(source.path, account)), None, workers):
+    content = Account(whole_bytes=account.whole_bytes)
+    for parts in in_order(work, read_blocks(source.path, content), None, workers):
         for rows in parts:
             reader.judge(rows)
             yield from reader.take(rows)
+    account.add(content)
     reader.finish()
 
 
@@ -95,7 +97,7 @@ def parse_block(block: Block, source: Source, pools: Pools) -> list[Rows]:
             block.text, at, len(block), block.terminated, *conntrack_grammar(), known, rest, lines
         )
         line = int(lines.tally[cl.NEXT_LINE])
-        parts.append(to_rows(lines, block.buffer, block.begin, block.byte_offset, _BLANK, source, pools))
+        parts.append(to_rows(lines, block.buffer.data, block.begin, block.byte_offset, _BLANK, source, pools))
     if not block.terminated:
         lines.last[[ct.LINE_AT, ct.LINE_STOP]] += block.begin
         parts[-1].last = lines.last

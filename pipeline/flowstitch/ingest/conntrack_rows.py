@@ -66,7 +66,7 @@ class Rows:
     last : the kernel's row of a last line without newline, which ``columns`` have too if it was parsed; else None.
     """
 
-    data: bytes
+    data: memoryview
     byte_offset: int
     columns: Columns
     blank: int
@@ -111,7 +111,7 @@ class RowReader:
         if rows.blank:
             self.account.skipped[self.reasons[ct.BLANK]] += rows.blank
         for number, status, at, stop in rows.odd.tolist():
-            raw = rows.data[at:stop]
+            raw = bytes(rows.data[at:stop])
             if status in self.skipped:
                 self.account.skipped[self.reasons[status]] += 1
             elif status != ct.FOREIGN or not self._is_notice(raw):
@@ -144,7 +144,7 @@ class RowReader:
 
 def to_rows(
     lines: cl.Lines,
-    data: bytes,
+    data: memoryview,
     begin: int,
     byte_offset: int,
     end: re.Pattern[bytes],
@@ -166,7 +166,7 @@ def to_rows(
     extra = ""
     if tally[cl.EXTRAS]:
         at = begin + tally[cl.EXTRA_AT]
-        extra = end.split(data[at : at + _MAX_TOKEN], 1)[0].decode("utf-8", "backslashreplace")
+        extra = end.split(bytes(data[at : at + _MAX_TOKEN]), 1)[0].decode("utf-8", "backslashreplace")
     columns = _to_columns(lines, tally[cl.ROWS], source, pools)
     return Rows(
         data, byte_offset - begin, columns, tally[cl.BLANKS], odd, tally[cl.EXTRAS], extra, tally[cl.ALL_HAVE]

@@ -142,7 +142,7 @@ class _XmlReader(RowReader):
         count = rows.shape[0]
         lines = cl.make_lines(count, self.account.rows + 1, count, 4 * count)
         cl.put_rows(rows, self.high, self.low, rest_of(self.source), lines)
-        found = to_rows(lines, data, 0, byte_offset, _TOKEN_END, self.source, self.pools)
+        found = to_rows(lines, memoryview(data), 0, byte_offset, _TOKEN_END, self.source, self.pools)
         found.columns["offloaded"][:] = -1
         return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 from flowstitch.ingest.blocks import BOM, HEAD_BYTES, cut_blocks
 from flowstitch.ingest.model import DEFAULT_WHOLE_BYTES
@@ -12,12 +13,12 @@ from flowstitch.ingest.snappy import MAX_BLOCK_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from flowstitch.ingest.blocks import Block
+    from flowstitch.ingest.blocks import Block, Content
     from flowstitch.ingest.model import Account
     from flowstitch.ingest.places import Place
 
 LONG_DOCUMENT = "document too large"
-_PLAIN_BYTES = 1 << 22
+_PIECE_BYTES = 1 << 20
 
 
 def read_head(path: Place, limit: int = HEAD_BYTES, warn: Callable[[str], None] | None = None) -> bytes:
@@ -33,14 +34,13 @@ def read_head(path: Place, limit: int = HEAD_BYTES, warn: Callable[[str], None] 
     ------
     OSError : the file cannot be read.
     """
-    head = bytearray()
     # so much is had of a block without unpacking it whole
     whole_bytes = MAX_BLOCK_BYTES if limit <= HEAD_BYTES else DEFAULT_WHOLE_BYTES
-    for piece in _pieces(path, whole_bytes, warn or (lambda _: None), limit):
-        head += piece
-        if len(head) >= limit:
-            break
-    return bytes(head[:limit]).removeprefix(BOM)
+    head, size = bytearray(limit), 0
+    with _open(path, whole_bytes, warn or (lambda _: None)) as content:
+        while size < limit and (read := content.readinto(memoryview(head)[size:])):
+            size += read
+    return bytes(head[:size]).removeprefix(BOM)
 
 
 def read_blocks(path: Place, account: Account) -> Iterator[Block]:
@@ -56,7 +56,11 @@ def read_blocks(path: Place, account: Account) -> Iterator[Block]:
     -------
     Blocks in order; a byte order mark is in none of them.
     """
-    return cut_blocks(_read(path, account), account)
+    try:
+        with _open(path, account.whole_bytes, account.warn_incomplete) as content:
+            yield from cut_blocks(_Readable(content, account), account)
+    except OSError as error:
+        account.warn_incomplete(_unreadable(error))
 
 
 def read_document(path: Place, account: Account) -> bytes | None:
@@ -71,37 +75,65 @@ def read_document(path: Place, account: Account) -> bytes | None:
     -------
     Content without a byte order mark; None, a reject and a warning when it is larger.
     """
-    content = bytearray()
-    for piece in _read(path, account):
-        content += piece
-        if len(content) > account.whole_bytes:
-            account.reject(1, 0, LONG_DOCUMENT, bytes(content[:HEAD_BYTES]))
-            account.warnings.append(
-                f"the document has more than the {account.whole_bytes} bytes that --memory allows; nothing of it was read."
-            )
-            return None
-    return bytes(content).removeprefix(BOM)
-
-
-def _read(path: Place, account: Account) -> Iterator[bytes]:
-    def warn(sentence: str) -> None:
-        account.incomplete = True
-        account.warnings.append(sentence)
-
+    document = bytearray()
+    piece = memoryview(bytearray(_PIECE_BYTES))
     try:
-        yield from _pieces(path, account.whole_bytes, warn)
+        with _open(path, account.whole_bytes, account.warn_incomplete) as content:
+            while size := content.readinto(piece):
+                document += piece[:size]
+                if len(document) > account.whole_bytes:
+                    account.reject(1, 0, LONG_DOCUMENT, bytes(document[:HEAD_BYTES]))
+                    account.warnings.append(
+                        f"the document has more than the {account.whole_bytes} bytes that --memory allows; nothing of it was read."
+                    )
+                    return None
     except OSError as error:
-        warn(f"the file cannot be read: {error.strerror or error}.")
+        account.warn_incomplete(_unreadable(error))
+    return bytes(document).removeprefix(BOM)
 
 
-def _pieces(
-    path: Place, whole_bytes: int, warn: Callable[[str], None], most: int = _PLAIN_BYTES
-) -> Iterator[bytes]:
+class _Readable:
+    """Content that ends where it cannot be read."""
+
+    def __init__(self, content: Content, account: Account) -> None:
+        self._content, self._account = content, account
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        try:
+            return self._content.readinto(buffer)
+        except OSError as error:
+            self._account.warn_incomplete(_unreadable(error))
+            return 0
+
+
+class _Pieces:
+    """Content that comes in pieces."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = memoryview(b"")
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = memoryview(piece)
+        size = min(len(self._left), len(buffer))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+
+@contextmanager
+def _open(path: Place, whole_bytes: int, warn: Callable[[str], None]) -> Iterator[Content]:
     with path.open("rb") as file:
         packing = packing_of(file.read(START_BYTES))
         file.seek(0)
-        if packing is not None:
-            yield from unpack(file, packing, whole_bytes, warn)
-            return
-        while piece := file.read(min(most, _PLAIN_BYTES)):
-            yield piece
+        if packing is None:
+            yield cast("Content", file)
+        else:
+            yield _Pieces(unpack(file, packing, whole_bytes, warn))
+
+
+def _unreadable(error: OSError) -> str:
+    return f"the file cannot be read: {error.strerror or error}."

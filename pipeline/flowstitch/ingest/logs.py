@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowstitch.ingest.blocks import batch_blocks
 from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import Delimited
 from flowstitch.ingest.dialects import dialect_of, forms_of
@@ -77,13 +76,15 @@ def read_log(
     lost = 0
     layouts: set[Layout] = set()
     work = partial(_read_block, form, pools, pools.names.code(source.name))
-    for part in in_order(work, batch_blocks(read_blocks(source.path, account)), form.layout, workers):
+    content = Account(whole_bytes=account.whole_bytes)
+    for part in in_order(work, read_blocks(source.path, content), form.layout, workers):
         account.add(part.account)
         lost += part.lost
         if part.layout is not None:
             layouts.add(part.layout)
         if part.columns["line"].shape[0]:
             yield part.columns
+    account.add(content)
     if lost:
         account.incomplete = True
         account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")

@@ -119,6 +119,11 @@ class Account:
         if len(self.rejects) < MAX_REJECTS_KEPT:
             self.rejects.append(Reject(line, byte_offset, reason, raw[:MAX_REJECT_BYTES]))
 
+    def warn_incomplete(self, sentence: str) -> None:
+        """Say that something is missing of the source."""
+        self.incomplete = True
+        self.warnings.append(sentence)
+
     def accept(self, line: int) -> None:
         """Count a parsed row of an inventory source."""
         self.parsed += 1

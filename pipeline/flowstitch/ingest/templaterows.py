@@ -145,7 +145,7 @@ class Templates:
         )
         for row in chosen.tolist():
             begin, end = block.begin + int(fitting.begins[row]), block.begin + int(fitting.ends[row])
-            template = self._template_of(block.buffer[begin:end].removesuffix(b"\n"), layout)
+            template = self._template_of(block.buffer[begin:end].tobytes().removesuffix(b"\n"), layout)
             if template is not None:
                 found[template] += 1
         return found
@@ -270,7 +270,7 @@ class _Reading:
     def _word(self, begin: int, length: int) -> str | None:
         """A word of the text, None for a null text."""
         begin += self._block.begin
-        word = self._block.buffer[begin : begin + length].decode("ascii")
+        word = self._block.buffer[begin : begin + length].tobytes().decode("ascii")
         return None if word in self._plan.nulls else word
 
     def _addresses(self, begins: Ints, lengths: Ints) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
