@@ -130,7 +130,7 @@ def test_a_byte_order_mark_is_no_content(tmp_path):
     blocks, account = read(path)
     assert check_places(blocks, content.BOM + b"a\r\nb") == b"a\r\nb"
     assert blocks[0].byte_offset == 3
-    assert not blocks[0].terminated
+    assert not blocks[-1].terminated
     assert read_head(path) == read_document(path, account) == b"a\r\nb"
 
 

@@ -93,7 +93,7 @@ class Reader:
         found: list[dict | None] = []
         while state[tt.AT] < len(text):
             begin = int(state[tt.ROW])
-            tt.read_lines(padded, len(text), state, *self.steps, *met, *out)
+            tt.read_lines(padded, len(text), len(text), state, *self.steps, *met, *out)
             assert state[tt.ROW] > begin
             for row in range(begin, int(state[tt.ROW])):
                 codes = out.codes[:, row].tolist()

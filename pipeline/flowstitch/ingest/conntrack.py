@@ -5,25 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowstitch.ingest.conntrack_grammar import conntrack_grammar
 from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
-from flowstitch.ingest.conntrack_times import SECOND, FileTimes
+from flowstitch.ingest.conntrack_times import FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.model import Account
 from flowstitch.ingest.workers import in_order
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
-from flowstitch.normalize.columns import NULL_TIME, take_columns
+from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor
 
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
@@ -69,20 +69,7 @@ def text_times(source: Source) -> FileTimes:
     The offset is the median of the dump's time less the entry's age less ``[start=]`` (events: the stamp of DESTROY
     less ``[stop=]``), rounded to 15 minutes; else it is that of ``source.timezone``; else both columns become null.
     """
-    return FileTimes(source, _offsets, _local, start_is_local=True)
-
-
-def _offsets(columns: Columns) -> Ints:
-    start, stop, seen, age = (
-        cast("Ints", columns[name]) for name in ("start_at", "stop_at", "seen_at", "delta_time_s")
-    )
-    stopped, aged = stop != NULL_TIME, (start != NULL_TIME) & (age >= 0)
-    offsets = np.where(stopped, seen - stop, seen - age * SECOND - start)
-    return offsets[(stopped | aged) & (seen != NULL_TIME)]
-
-
-def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
-    return [(columns[name], columns[name] != NULL_TIME) for name in ("start_at", "stop_at")]
+    return FileTimes(source, start_is_local=True)
 
 
 def parse_block(block: Block, source: Source, pools: Pools) -> list[Rows]:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from flowstitch.catalog.load import field as schema_field
 from flowstitch.ingest.conntrack_grammar import xml_grammar, xml_states
 from flowstitch.ingest.conntrack_rows import RowReader, Rows, rest_of, to_rows
-from flowstitch.ingest.conntrack_times import SECOND, FileTimes
+from flowstitch.ingest.conntrack_times import FileTimes
 from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
-from flowstitch.normalize.columns import NULL_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.ingest.model import Account, Source
     from flowstitch.normalize.columns import Pools
 
@@ -69,22 +67,7 @@ def xml_times(source: Source) -> FileTimes:
     The offset is the median of the kernel's own time of the row, ``<stop>`` or else ``<start>`` plus age, less ``<when>``,
     rounded to 15 minutes; else it is that of ``source.timezone``; else the times become null.
     """
-    return FileTimes(source, _offsets, _local, start_is_local=False)
-
-
-def _offsets(columns: Columns) -> Ints:
-    start, stop, age = (cast("Ints", columns[name]) for name in ("start_at", "stop_at", "delta_time_s"))
-    aged = (start != NULL_TIME) & (age >= 0)
-    known = np.where(stop != NULL_TIME, stop, np.where(aged, start + age * SECOND, NULL_TIME))
-    ((seen, local),) = _local(columns)
-    both = local & (known != NULL_TIME)
-    return known[both] - seen[both]
-
-
-def _local(columns: Columns) -> list[tuple[Ints, Flags]]:
-    seen = cast("Ints", columns["seen_at"])
-    # the time of a list is that of its file
-    return [(seen, (seen != NULL_TIME) & (columns["event"] != schema_field("event").code("list")))]
+    return FileTimes(source, start_is_local=False)
 
 
 @dataclass(kw_only=True)

@@ -15,6 +15,7 @@ from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet, goal_o
 from flowstitch.kernels import template_text as tt
 from flowstitch.kernels.address_text import parse_addresses
 from flowstitch.kernels.intern import WORD_KEY
+from flowstitch.kernels.separated_text import make_separated, read_separated
 from flowstitch.normalize.address import NULL_HALF, parse_address
 from flowstitch.normalize.columns import STORAGE
 
@@ -35,6 +36,8 @@ _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
 _WORDS = 1 << 14  # distinct words of a block that are remembered at once
 _HALF = (1 << 64) - 1
+# Where lines differ in more than their values, so much is read line by line before it is tried again column by column.
+_UNEVEN_BYTES = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -192,22 +195,38 @@ class _Reading:
 
     def fitting(self) -> Fitting:
         """Read all lines."""
-        text, stop = self._block.text, len(self._block)
         unfit = np.zeros(self._block.lines, np.bool_)
-        while self._state[tt.AT] < stop:
+        while self._state[tt.AT] < len(self._block):
             begin = int(self._state[tt.ROW])
-            tt.read_lines(text, stop, self._state, *self.templates.steps, *self._met, *self._rows)
+            self._read_some()
             self._take_words()
             codes = self._rows.codes[:, begin : self._state[tt.ROW]]
             if self._unfit[: self._taken].any():
                 unfit[begin : self._state[tt.ROW]] = self._unfit[codes].any(axis=0)
             tt.translate(codes, self._meant)
-            if self._state[tt.AT] < stop:
+            if self._state[tt.AT] < len(self._block):
                 self._forget()
         columns = self._columns()
         fault, _ = self._plan.judge(columns)
         hard = np.flatnonzero((self._rows.fits == tt.HARD) | unfit | (fault != 0))
         return Fitting(columns, hard, self._rows.begins[hard], self._rows.begins[hard + 1])
+
+    def _read_some(self) -> None:
+        """Read lines to the end, or until there may be no room for the words of the next ones."""
+        text, stop = self._block.text, len(self._block)
+        separator, steps = self.templates.separator, self.templates.steps
+        if separator is None:
+            tt.read_lines(text, stop, stop, self._state, *steps, *self._met, *self._rows)
+            return
+        separated = make_separated(separator, len(self.templates.templates[0].values))
+        while self._state[tt.AT] < stop:
+            read_separated(
+                text, stop, self._state, *separated, steps.steps, steps.nulls, *self._met, *self._rows
+            )
+            limit = min(int(self._state[tt.AT]) + _UNEVEN_BYTES, stop)
+            tt.read_lines(text, stop, limit, self._state, *steps, *self._met, *self._rows)
+            if self._state[tt.AT] < limit:
+                return
 
     def _columns(self) -> Columns:
         """Columns of the table, what each row says."""

@@ -148,6 +148,7 @@ class TemplateSet:
         storage; the first that says something counts.
     pod_rows : for each key of the addresses that tell pods apart the rows of codes that give it.
     depth : how many rows the kernel writes of each, by the field of a step that says which.
+    separator : byte that stands behind each value of the only template there is, but for the last; None without such a one.
     """
 
     def __init__(self, templates: Sequence[Template], plan: Plan) -> None:
@@ -176,12 +177,21 @@ class TemplateSet:
         for template in templates:
             steps += _steps(template, spelt, self.rows, plan, literals)
             begins.append(len(steps))
+        self.separator = _separator_of(self.templates)
         self.steps = tt.Steps(
             np.array(steps, np.int64).reshape(-1, len(tt.Step._fields)),
             np.array(begins, np.int64),
             np.frombuffer(bytes(literals) + bytes(PADDING), np.uint8),
             _packed_nulls(plan),
         )
+
+
+def _separator_of(templates: Sequence[Template]) -> int | None:
+    if len(templates) != 1:
+        return None
+    first, *between, last = templates[0].literals
+    alike = len(set(between)) == 1 and len(between[0]) == 1
+    return between[0][0] if alike and first == b"" and last == b"\n" else None
 
 
 def _steps(

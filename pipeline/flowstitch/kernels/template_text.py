@@ -37,7 +37,7 @@ NOTHING, SKIP, WORD, NUMBER, ABSENT = range(5)
 KIND, LITERAL, LENGTH, HEAD, MASK, IN_WIDE, IN_NARROW, IN_CODES = range(8)
 LEAST, ENDS, TRIMMED, RECURS, GROUP, LIMIT, SCALE, BARE, NULL = range(8, 17)
 # What is remembered of a step: where its value and literal stood last, how long they are together, the word's code.
-_AT, _SPAN, _CODE, MEMO = range(4)
+MEMO_AT, MEMO_SPAN, MEMO_CODE, MEMO = range(4)
 # State from call to call: where the next line begins and its row, codes taken, the template that fitted last.
 AT, ROW, CODES, LAST, STATE = range(5)
 HARD = 255
@@ -146,6 +146,7 @@ class Rows(NamedTuple):
 def read_lines(
     text,
     stop,
+    limit,
     state,
     steps,
     step_begins,
@@ -160,11 +161,12 @@ def read_lines(
     begins,
     fits,
 ):
-    """Read lines until ``stop``, or until there may be no room for the words of another one.
+    """Read lines until one begins at ``limit`` or behind it, or until there may be no room for the words of another one.
 
     Parameters
     ----------
     text : uint8, ``PADDING`` longer than ``stop``; a line without newline before ``stop`` is hard.
+    limit : at most ``stop``.
     state : shape (STATE,), int64, carried from call to call.
     steps, step_begins, literals, nulls : ``Steps``. slots, keys, memo : ``Met``.
     wide, narrow, codes, begins, fits : ``Rows``, a row for each line before ``stop``.
@@ -174,7 +176,7 @@ def read_lines(
     last = state[LAST]
     templates = step_begins.shape[0] - 1
     room = keys.shape[0] - codes.shape[0] * templates
-    while at < stop and state[CODES] <= room:
+    while at < limit and state[CODES] <= room:
         end = -1
         for turn in range(templates):
             template = (last + turn) % templates
@@ -223,13 +225,13 @@ def _fit_line(
         kind = steps[step, KIND]
         if kind == WORD or kind == SKIP:
             # what stood here in the line before mostly stands here again, and comparing is cheaper than reading
-            span = memo[step, _SPAN]
-            if span > 0 and at + span <= stop and same(text, at, text, memo[step, _AT], span):
+            span = memo[step, MEMO_SPAN]
+            if span > 0 and at + span <= stop and same(text, at, text, memo[step, MEMO_AT], span):
                 at += span
             else:
                 at = _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state)
             if kind == WORD:
-                codes[np.uint64(steps[step, IN_CODES]), row] = memo[step, _CODE]
+                codes[np.uint64(steps[step, IN_CODES]), row] = memo[step, MEMO_CODE]
         else:
             if kind == NUMBER or kind == ABSENT:
                 number = steps[step, NULL]
@@ -271,10 +273,10 @@ def _read_word(text, at, stop, step, steps, literals, slots, keys, memo, state):
     if steps[step, KIND] == WORD:
         code = intern_word(text, at, place - at, steps[step, GROUP], slots, keys, state[CODES])
         state[CODES] = max(state[CODES], code + 1)
-        memo[step, _CODE] = code
+        memo[step, MEMO_CODE] = code
     if steps[step, RECURS]:
-        memo[step, _AT] = at
-        memo[step, _SPAN] = end - at
+        memo[step, MEMO_AT] = at
+        memo[step, MEMO_SPAN] = end - at
     return end
 
 

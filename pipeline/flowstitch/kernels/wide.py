@@ -81,9 +81,15 @@ def _trailing_zeros(typing_context, value):
 
 
 @kernel
+def lowest_bit(marks):
+    """Number of the lowest bit of a uint64 that is set, int64; 64 when none is."""
+    return np.int64(_trailing_zeros(marks))
+
+
+@kernel
 def first_byte(marks):
     """Number of the lowest byte that is marked, 0 to 7; 8 when none is. ``marks`` is a uint64 of highest bits."""
-    return np.int64(_trailing_zeros(np.uint64(marks)) >> np.uint64(3))
+    return lowest_bit(np.uint64(marks)) >> 3
 
 
 @kernel
@@ -135,8 +141,22 @@ def decimal8(value, digits):
     """Number that the lowest ``digits`` bytes spell, 0 to 8 decimal digits, the first one lowest, int64."""
     if digits == 0:
         return 0
-    # zeros in front make it eight; then pairs, fours and all eight are put together, each in one multiplication
-    value = (value ^ _ZEROS) << (_BITS - _EIGHT * np.uint64(digits))
+    # zeros in front make it eight
+    return _join8((value ^ _ZEROS) << (_BITS - _EIGHT * np.uint64(digits)))
+
+
+@kernel
+def digits8(value, count):
+    """Number that the lowest ``count`` bytes spell, 1 to 8, the first one lowest, int64; -1 where one of them is no digit."""
+    value = (value ^ _ZEROS) << (_BITS - _EIGHT * np.uint64(count))
+    if (value + _NINE_TO_HIGH | value) & _HIGH != 0:
+        return np.int64(-1)
+    return _join8(value)
+
+
+@kernel
+def _join8(value):
+    """Number of eight digits, each a byte: pairs, fours and all eight are put together, each in one multiplication."""
     value = value * np.uint64(10) + (value >> _EIGHT)
     upper = (value & _PAIRS) * np.uint64(100 + (1_000_000 << 32))
     lower = ((value >> np.uint64(16)) & _PAIRS) * np.uint64(1 + (10_000 << 32))
