@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import ipaddress
+import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import naive_text as naive
 
@@ -17,6 +19,9 @@ EVENTS = {"new": "    [NEW]", "update": " [UPDATE]", "destroy": "[DESTROY]"}
 # Columns that a format cannot say. What the tool shows depends on its options: 'id', 'ktimestamp', 'timestamp'.
 _ICMP = {"icmp_type", "icmp_code", "icmp_id", "reply_icmp_id"}
 _STAMPS = {"start_at", "stop_at"}
+_COUNTERS = {"orig_packets", "orig_bytes", "reply_packets", "reply_bytes"}
+# What the daemon caches has no counters, and it takes the time-out off.
+_CACHED = {"timeout_s", "delta_time_s"} | _COUNTERS | _STAMPS
 CANNOT_SAY = {
     "plain": {"conntrack_id"} | _STAMPS,
     "extended-id-timestamp": _STAMPS,
@@ -24,7 +29,15 @@ CANNOT_SAY = {
     "proc": {"conntrack_id"} | _STAMPS,
     "xml": {"offloaded"} | _ICMP | _STAMPS,
     "xml-ktimestamp": {"offloaded"} | _ICMP,
+    "save": {"conntrack_id", "mark", "delta_time_s", "offloaded", "reply_icmp_id"} | _COUNTERS | _STAMPS,
+    "ip_conntrack": {"conntrack_id", "delta_time_s"} | _STAMPS,
+    "conntrackd": {"conntrack_id"} | _CACHED,
+    "conntrackd-xml": {"offloaded"} | _ICMP | _CACHED,
 }
+# What a format can say of some rows.
+SAYS_SOME = {"save": {"reply_icmp_id"}}
+# It does not show zones.
+NO_ZONES = {"ip_conntrack"}
 # Text has the kernel's stamps in whole seconds.
 WHOLE_SECONDS = {"extended-id-ktimestamp"}
 
@@ -56,9 +69,76 @@ class Entry:
         return ("ipv6", 10) if ":" in self.orig[0] else ("ipv4", 2)
 
 
+def entry_of(line: str) -> Entry:
+    """The entry that a line of ``-o extended,id,ktimestamp`` tells."""
+    said = dict(re.findall(r"(mark|zone|delta-time|id)=(\d+)(?= |$)", line.rsplit(" dst=", 1)[1]))
+    protocol, timeout, state = re.match(r"\S+ +\d+ \S+ +(\d+) (\d+) (?:([A-Z]\w+) )?", line).groups()
+    sides = re.findall(
+        r"src=(\S+) dst=(\S+) (?:sport=(\d+) dport=(\d+)|type=\d+ code=0 id=(\d+)) packets=(\d+) bytes=(\d+)",
+        line,
+    )
+    ends = [(src, dst, int(port or echo), int(other or 0)) for src, dst, port, other, echo, *_ in sides]
+    start = re.search(r"\[start=([^]]+)\]", line)[1]
+    return Entry(
+        int(protocol), *ends, timeout=int(timeout),
+        state=naive.DIALECT["states"][protocol].index(state) if state else None,
+        counters=tuple(int(count) for side in sides for count in side[-2:]),
+        replied="[UNREPLIED]" not in line, assured="[ASSURED]" in line, mark=int(said["mark"]), age=int(said["delta-time"]),
+        start_ns=calendar.timegm(time.strptime(start)) * 10**9, id=int(said["id"]),
+    )  # fmt: skip
+
+
+def line_of(entry: Entry, form: str) -> str:
+    """Line of whatever form, ``form`` as in ``CANNOT_SAY``."""
+    if form == "save":
+        return save_of(entry)
+    return xml_of(entry, form) if "xml" in form else text_of(entry, form)
+
+
+def save_of(entry: Entry) -> str:
+    """Line of ``-o save``."""
+    (src, dst, first, second), (reply_src, reply_dst, *reply_ports) = entry.orig, entry.reply
+    status = ",".join(["SEEN_REPLY"] * entry.replied + ["ASSURED"] * entry.assured) or "UNSET"
+    words = [{"": "-A", "new": "-A", "update": "-U", "destroy": "-D"}[entry.event]]
+    words += [] if entry.timeout is None else [f"-t {entry.timeout}"]
+    words += [f"-u {status}"] + ([f"-w {entry.zone}"] if entry.zone else [])
+    words += [
+        f"--{side}-zone {zone}"
+        for side, zone in zip(("orig", "reply"), entry.sided_zone, strict=True)
+        if zone is not None
+    ]
+    words += [f"-s {src} -d {dst}", f"{'-r' if reply_src == dst else '-g'} {reply_src}"]
+    words += [
+        f"{'-q' if reply_dst == src else '-n'} {reply_dst}",
+        f"-p {NAMES.get(entry.protocol, entry.protocol)}",
+    ]
+    if entry.protocol in PORTS:
+        words += [
+            "--sport {} --dport {} --reply-port-src {} --reply-port-dst {}".format(
+                first, second, *reply_ports
+            )
+        ]
+    elif entry.protocol == 47:
+        words += [
+            "--srckey {} --dstkey {} --reply-key-src {} --reply-key-dst {}".format(
+                first, second, *reply_ports
+            )
+        ]
+    elif entry.protocol in ICMP:
+        name = NAMES[entry.protocol]
+        words += [f"--{name}-type {ICMP[entry.protocol][0]} --{name}-code 0 --{name}-id {first}"]
+    if entry.state is not None:
+        words += [f"--state {naive.DIALECT['states'][str(entry.protocol)][entry.state]}"]
+    return " ".join(words) + "\n"
+
+
 def text_of(entry: Entry, form: str) -> str:
     """Line of text, ``form`` as in ``CANNOT_SAY``."""
-    proc = form == "proc"
+    proc, old, cached = form == "proc", form == "ip_conntrack", form == "conntrackd"
+    if cached:
+        entry = replace(entry, timeout=None, counters=None, age=None)
+    elif old:
+        entry = replace(entry, age=None)
     words = []
     if entry.event:
         words += [f"[{entry.when}.000000]\t" * ("timestamp" in form) + EVENTS[entry.event]]
@@ -67,7 +147,7 @@ def text_of(entry: Entry, form: str) -> str:
     words += [f"{NAMES.get(entry.protocol, 'unknown'):<8} {entry.protocol}"]
     words += [] if entry.timeout is None else [str(entry.timeout)]
     words += [naive.DIALECT["states"][str(entry.protocol)][entry.state]] if entry.state is not None else []
-    words += ["timeout=30, stream_timeout=180"] if proc and entry.protocol == 47 else []
+    words += ["timeout=30, stream_timeout=180"] if (proc or old) and entry.protocol == 47 else []
     words += _text_tuple(entry, 0, expanded=proc)
     words += [] if entry.replied else ["[UNREPLIED]"]
     words += _text_tuple(entry, 1, expanded=proc)
@@ -81,7 +161,10 @@ def text_of(entry: Entry, form: str) -> str:
         words += [
             f"[{name}={time.asctime(time.gmtime(ns // 10**9))}]" for name, ns in stamps if ns is not None
         ]
-    words += [] if entry.event else [f"use={1 + proc}"]
+    words += ["secmark=0"] if old else []
+    words += (
+        [f"[active since {entry.id}s]"] if cached else [] if entry.event else [f"use={1 + (proc or old)}"]
+    )
     words += [f"id={entry.id}"] if "id" in form else []
     return " ".join(words) + "\n"
 
@@ -106,6 +189,8 @@ def _text_tuple(entry: Entry, side: int, *, expanded: bool) -> list[str]:
 
 def xml_of(entry: Entry, form: str) -> str:
     """Line of XML, ``form`` as in ``CANNOT_SAY``."""
+    if form == "conntrackd-xml":
+        entry = replace(entry, timeout=None, counters=None, age=None)
     inner = ""
     if entry.state is not None:
         inner += f"<state>{TCP_STATES[entry.state]}</state>"

@@ -98,6 +98,7 @@ PER_TUPLE = {
 }  # fmt: skip
 FLAG_BITS = {"unreplied": ct.UNREPLIED, "assured": ct.ASSURED, "offloaded": ct.OFFLOADED, "note": ct.NOTE}
 NAMES = {*PROTOCOLS, DIALECT["unnamed"]}
+NOTE = re.compile(rf"\[(?:{'|'.join(DIALECT['notes'])})[ \t]")
 TOKEN = re.compile(rb"\[[^\]]*(?:\]|\Z)|[^ \t\[][^ \t]*")
 
 
@@ -185,7 +186,7 @@ class ConntrackLine:
             self.read_value(known, value.encode("latin-1"))
         elif token[1:-1] in DIALECT["flags"] and token.startswith("["):
             self.row[ct.FLAGS] |= FLAG_BITS[DIALECT["flags"][token[1:-1]]]
-        elif DIALECT["keys"].get(token, {}).get("form") != "text":
+        elif DIALECT["keys"].get(token, {}).get("form") != "text" and not NOTE.match(token):
             self.read_bare(token)
 
     def read_bare(self, token):

@@ -157,6 +157,41 @@ def test_silence_and_rejects_are_told(call: Call, tmp_path: Path) -> None:
     assert "nothing from 2026-11-23T00:50:03Z to" in call("inspect", tmp_path).stdout
 
 
+def test_every_form_of_conntrack_is_found_and_the_rest_is_named(call: Call, tmp_path: Path) -> None:
+    dialects = Path(__file__).parents[1] / "dialects"
+    wanted = {
+        "ip_conntrack": ("conntrack-proc-old/in.txt", "conntrack-list", "conntrack", 7),
+        "save.txt": ("conntrack-save/in.1795394843.txt", "conntrack-list", "conntrack-save", 17),
+        "save.log": ("conntrack-save-events/in.log", "conntrack-events", "conntrack-save", 6),
+        "conntrackd-i.xml": ("conntrack-xml-conntrackd/in.xml", "conntrack-list", "conntrack-xml", 2),
+        "conntrackd-e": ("conntrack-conntrackd-external/in.txt", "conntrack-list", "conntrack", 2),
+    }
+    folder = tmp_path / "nodes" / "n1"
+    folder.mkdir(parents=True)
+    for name, (golden, *_) in wanted.items():
+        shutil.copy(dialects / golden, folder / name)
+    (folder / "expect").write_text("300 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739\n")
+    found = inspected(call, tmp_path, code=1)
+    for name, (_, *told) in wanted.items():
+        row = found[f"nodes/n1/{name}"]
+        assert [row["kind"], row["dialect"], row["rows"]] == told
+        assert row["node"] == (None if name == "conntrackd-e" else "n1")
+    assert found["nodes/n1/conntrackd-e"]["warnings"] == [
+        "an external cache of conntrackd: its entries are those of the peers of its node; name theirs in export.toml."
+    ]
+    assert found["nodes/n1/expect"]["kind"] == "unknown"
+    assert "expectations" in str(found["nodes/n1/expect"]["warnings"])
+    # a run knows them as what they are too, and says so
+    assert call("run", tmp_path, "--out", tmp_path / "out").exit_code == 1
+    (*rows,) = json.loads(call("sql", tmp_path / "out", "from sources", "--format", "json").stdout)
+    for row in rows:
+        told = found[row["source"]]
+        assert [row["kind"], row["dialect"], row["node"], row["rows"] or None] == [
+            told[key] for key in ("kind", "dialect", "node", "rows")
+        ]
+        assert set(row["warnings"]) == set(told["warnings"])
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -22,8 +22,9 @@ _PIECE_BYTES, _MOST_PIECES = 1600, 12
 _DIALECTS = Path(__file__).parents[1] / "dialects"
 # By target its golden folders and captured files.
 _PATTERNS = {
-    "conntrack-text": ["conntrack-*/in.*[tg]", "nodes/*/conntrack-*"],
+    "conntrack-text": ["conntrack-[!s]*/in.*[tg]", "nodes/*/conntrack-*"],
     "conntrack-xml": ["conntrack-*/in.*xml"],
+    "conntrack-save": ["conntrack-save*/in.*"],
     "flow-json": ["*vpc-flow*/in.jsonl", "vpc-flow/*"],
     "flow-delimited": ["*vpc-flow*/in.csv", "*vpc-flow*/in.txt", "*vpc-flow*/in.log"],
     "access-log": ["alibaba-*-access*/in.*", "slb/*"],

@@ -216,6 +216,7 @@ def _gunzipped(data: bytes) -> bytes | None:
 TARGETS: dict[str, Check] = {
     "conntrack-text": partial(_conntrack, dialect="conntrack", twin=twins.of_text),
     "conntrack-xml": partial(_conntrack, dialect="conntrack-xml", twin=twins.of_xml),
+    "conntrack-save": partial(_conntrack, dialect="conntrack-save", twin=twins.of_save),
     "flow-json": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
     "flow-delimited": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
     "access-log": partial(_log, names=("alibaba-clb-access", "alibaba-alb-access")),

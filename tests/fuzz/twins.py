@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import naive_access
 import naive_logs
+import naive_save
 import naive_text
 import naive_xml
 from flowstitch.kernels import conntrack_text as ct
@@ -18,7 +19,10 @@ from flowstitch.kernels import conntrack_text as ct
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOTICES = tuple(item["starts"].encode() for item in naive_text.DIALECT["notices"])
+NOTICES = [
+    re.compile((item.get("line") or re.escape(item["starts"])).encode())
+    for item in naive_text.DIALECT["notices"]
+]
 NUMBER = re.compile(rb"(?<![\w.-])[0-9]+(?![\w.-])")
 SOME = "some reason"
 UPSTREAM = ("upstream_addrs", "upstream_response_times", "upstream_statuses")
@@ -107,8 +111,24 @@ def of_xml(data: bytes) -> Expected:
     return expected
 
 
+def of_save(data: bytes) -> Expected:
+    """Conntrack entries as options."""
+    lines = lines_of(data)
+    expected, offset = Expected(total=len(lines)), 0
+    for number, line in enumerate(lines, 1):
+        twin = naive_save.SavedLine(line, number < len(lines) or data.endswith(b"\n"))
+        if twin.status == "blank" or (twin.status == "foreign line" and is_notice(line)):
+            expected.skipped += 1
+        elif twin.status == "parsed":
+            expected.put(number, offset, conntrack_row(twin.row, twin.ips) | {"offloaded": None})
+        else:
+            expected.put(number, offset, twin.status)
+        offset += len(line) + 1
+    return expected
+
+
 def is_notice(line: bytes) -> bool:
-    return line.lstrip().startswith(NOTICES)
+    return any(notice.match(line.lstrip()) for notice in NOTICES)
 
 
 def conntrack_row(row: dict[int, int], ips: dict[int, int]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 
 from conntrack_formats import settle
 from flowstitch.ingest.conntrack import read_conntrack, text_times
+from flowstitch.ingest.conntrack_save import read_conntrack_save
 from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import taken_at_of
@@ -16,7 +17,12 @@ from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
 
 CASES = sorted((Path(__file__).parents[1] / "dialects").glob("conntrack-*"))
 
-READERS = {"conntrack": (read_conntrack, text_times), "conntrack-xml": (read_conntrack_xml, xml_times)}
+READERS = {
+    "conntrack": (read_conntrack, text_times),
+    "conntrack-xml": (read_conntrack_xml, xml_times),
+    # has no times of its own
+    "conntrack-save": (read_conntrack_save, text_times),
+}
 
 
 def read_case(folder):
@@ -54,4 +60,4 @@ def test_golden(folder):
 
 
 def test_every_folder_has_a_case():
-    assert len(CASES) == 11
+    assert len(CASES) == 19

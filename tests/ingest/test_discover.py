@@ -8,6 +8,7 @@ from flowstitch.ingest import discover as module
 from flowstitch.ingest.discover import discover, node_of, taken_at_of
 
 ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
+CACHED = "udp      17 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 src=10.0.3.58 dst=10.0.1.91 sport=2 dport=1 [active since 5s]\n"
 RULES = "-A -t 192.168.0.10:53 -s rr\n"
 
 
@@ -219,6 +220,36 @@ def test_export_toml(tmp_path):
         ("a/one.txt", "conntrack-events", "conntrack", "n1", 1795394843000000, "Asia/Hong_Kong"),
         ("b", "conntrack-list", "conntrack", "", 1795394843500000, ""),
     ]
+
+
+def test_conntrack_of_old_kernels_and_of_daemons_by_their_usual_names(tmp_path):
+    old = "unknown  2 580 src=192.168.1.64 dst=224.0.0.22 [UNREPLIED] src=224.0.0.22 dst=192.168.1.64 mark=0 secmark=0 use=2\n"
+    make(tmp_path, {
+        "nodes/n1/ip_conntrack": old,
+        "nodes/n1/ip_conntrack.1795394843.txt": old + entry(1),
+        "nodes/n1/conntrackd-i.txt": CACHED.format(1),
+        "nodes/n1/conntrackd_-i": CACHED.format(2),
+        "nodes/n1/conntrackd-enp1s0-internal.txt": CACHED.format(3),
+        # whose entries these are is said by nobody
+        "nodes/n1/conntrackd_-e": CACHED.format(4),
+        "nodes/n1/conntrackd-e.1795394843.txt": CACHED.format(5),
+        "nodes/n1/conntrackd-External-cache.txt": CACHED.format(6),
+        "nodes/n1/dump": CACHED.format(7) + CACHED.format(8).replace(" [active", " [expires in 12s] [active"),
+        "nodes/n1/conntrackd-e.peer": CACHED.format(9),
+        # a log of events is nobody's cache
+        "nodes/n1/conntrackd-e.log": "    [NEW] " + entry(2),
+        "export.toml": "[[source]]\nmatch = '*/conntrackd-e.peer'\nnode = 'n2'\n",
+    })  # fmt: skip
+    found = {source.name.removeprefix("nodes/n1/"): source for source in discover([str(tmp_path)]).sources}
+    assert {source.kind for name, source in found.items() if name != "conntrackd-e.log"} == {"conntrack-list"}
+    assert found["ip_conntrack.1795394843.txt"].taken_at == 1795394843000000
+    assert {name for name, source in found.items() if source.node == "n1"} == {
+        "ip_conntrack", "ip_conntrack.1795394843.txt", "conntrackd-i.txt", "conntrackd_-i", "conntrackd-enp1s0-internal.txt", "conntrackd-e.log",
+    }  # fmt: skip
+    assert found["conntrackd-e.peer"].node == "n2"
+    assert {name for name, source in found.items() if source.external} == {
+        "conntrackd_-e", "conntrackd-e.1795394843.txt", "conntrackd-External-cache.txt", "dump", "conntrackd-e.peer",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

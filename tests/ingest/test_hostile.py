@@ -32,6 +32,11 @@ XML_FLOW = (
     'protoname="tcp"><sport>1</sport><dport>2</dport></layer4></meta><meta direction="reply"><layer3 protonum="2" protoname="ipv4"><src>10.0.0.2'
     '</src><dst>10.0.0.1</dst></layer3><layer4 protonum="6" protoname="tcp"><sport>2</sport><dport>1</dport></layer4></meta></flow>\n'
 )
+SAVED = (
+    "-A -t 29 -u SEEN_REPLY -s 10.0.1.91 -d 10.0.3.58 -r 10.0.3.58 -q 10.0.1.91 -p udp --sport {} --dport 2 --reply-port-src 2 "
+    "--reply-port-dst 1\n"
+)
+EXPECTED = "300 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739 mask-src=255.255.255.255 class=0 helper=ftp\n"
 
 # By name: the files of an export; of some of them (parsed, skipped, rejected by reason); the exit code of a run.
 CASES = {
@@ -66,6 +71,23 @@ CASES = {
     "two XML lists in one file": (
         {"a.xml": ('<?xml version="1.0"?>\n<conntrack>\n' + XML_FLOW.format("10.0.0.1") + "</conntrack>\n") * 2},
         {"a.xml": (2, 6, {})}, WHOLE,
+    ),
+    "a list of options among noise": (
+        {"a.txt": SAVED.format(1) + "\0\n-A -t 1\n-A " + "-s " * 50_000 + "\n" + "-D " + "x" * 100_000 + "\n" + SAVED.format(2)},
+        {"a.txt": (2, 0, {"foreign line": 1, "incomplete tuple": 2, "bad address": 1})}, DAMAGED,
+    ),
+    "a list of options that is torn": ({"a.txt": SAVED.format(1) * 3 + SAVED.format(2)[:-1]}, {"a.txt": (3, 0, {"torn line": 1})}, DAMAGED),
+    "lists of two forms in one file": (
+        {"a.txt": ENTRY + SAVED.format(1), "b.txt": SAVED.format(1) + ENTRY},
+        {"a.txt": (1, 0, {"foreign line": 1}), "b.txt": (1, 0, {"foreign line": 1})}, DAMAGED,
+    ),
+    "other tables of conntrack": (
+        {"a.txt": "cpu=0\tfound=1 \n" + ENTRY + EXPECTED, "b.txt": EXPECTED, "c.txt": "841\n"},
+        {"a.txt": (1, 2, {}), "b.txt": (0, 0, {}), "c.txt": (0, 0, {})}, WHOLE,
+    ),
+    "a cache of a daemon": (
+        {"nodes/n/conntrackd-i.txt": ENTRY.replace(" 29 ", " ").replace("use=1", "[active since 99999999999999999999s]")},
+        {"nodes/n/conntrackd-i.txt": (1, 0, {})}, WHOLE,
     ),
     "two documents in one file": ({"a.json": json.dumps(pod("a")) + json.dumps(pod("b"))}, {"a.json": (2, 0, {})}, WHOLE),
     "noise before the rows": ({"a.txt": NOISE * 16 + b"\n" + ENTRY.encode(), "b.txt": ENTRY}, {"a.txt": (0, 0, {})}, WHOLE),
@@ -164,6 +186,7 @@ LONG_LINES = {
     "list.txt": (ENTRY.encode() + LONG + b"\n" + ENTRY.encode(), (2, 0, {"long line": 1})),
     "list.xml": (b"<conntrack>\n<flow><meta>" + LONG + b"\n" + XML_FLOW.format("10.0.0.1").encode() + b"</conntrack>\n",
                  (1, 2, {"long line": 1})),
+    "save.txt": (SAVED.format(1).encode() + b"-A " + LONG + b"\n" + SAVED.format(2).encode(), (2, 0, {"long line": 1})),
     "flow.json": (flow().encode() + b'{"eni-id":"' + LONG + b'"}\n' + flow().encode(), (2, 0, {"long line": 1})),
     "flow.csv": (b"eni-id,start,end,log-status,srcaddr\neni-1,1,2,NODATA,-\n" + LONG.replace(b"x", b",") + b"\n", (1, 1, {"long line": 1})),
     "sysctl.txt": (b"net.x = 1\nnet.y = " + LONG + b"\nnet.z = 1\n", (2, 0, {"long line": 1})),

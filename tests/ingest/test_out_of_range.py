@@ -35,6 +35,14 @@ XML = {
     "sport": "u16", "dport": "u16", "zone": "u16", "packets": "u63", "bytes": "u63", "timeout": "u32", "mark": "u32", "id": "u32",
     "start": "u63", "stop": "u63", "deltatime": "u32",
 }  # fmt: skip
+SAVED_LINE = (
+    "-A -t 1 -u SEEN_REPLY -w 1 --orig-zone 1 --reply-zone 1 -s 10.0.0.1 -d 10.0.0.2 -r 10.0.0.2 -q 10.0.0.1 -p tcp --sport 1 --dport 2 "
+    "--reply-port-src 2 --reply-port-dst 1 --state ESTABLISHED -m 1 --icmp-type 1 --icmp-code 1 --icmp-id 1\n"
+)
+SAVED = {
+    "-t": "u32", "-w": "u16", "--orig-zone": "u16", "--reply-zone": "u16", "-p": "u8", "--sport": "u16", "--dport": "u16", "-m": "u32",
+    "--reply-port-src": "u16", "--reply-port-dst": "u16", "--icmp-type": "u8", "--icmp-code": "u8", "--icmp-id": "u16",
+}  # fmt: skip
 FLOWS = {
     "srcport": "u16",
     "dstport": "u16",
@@ -120,6 +128,17 @@ def test_conntrack_stamps(stamp, tmp_path):
 )  # fmt: skip
 def test_conntrack_dates(stamp, tmp_path):
     check_lines(tmp_path, "a.txt", TEXT_LINE, replaced(TEXT_LINE, r"\[start=([^\]]+)", [stamp]))
+
+
+@pytest.mark.parametrize(("option", "form"), SAVED.items())
+def test_conntrack_save(option, form, tmp_path):
+    check_lines(tmp_path, "a.txt", SAVED_LINE, replaced(SAVED_LINE, rf" {option} (\S+)", beyond(MOST[form])))
+
+
+@pytest.mark.parametrize("option", ["-s", "-d", "-r", "-q"])
+def test_conntrack_save_addresses(option, tmp_path):
+    bad = [*NO_ADDRESSES, "fe80::1%eth0"]
+    check_lines(tmp_path, "a.txt", SAVED_LINE, replaced(SAVED_LINE, rf" {option} (\S+)", bad))
 
 
 @pytest.mark.parametrize(("key", "form"), XML.items())

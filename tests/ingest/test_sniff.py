@@ -11,6 +11,10 @@ from log_reading import DIALECTS
 
 EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"
 ENTRY = b"udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport=1 dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport=1 use=1\n"
+SAVED = (
+    b"-A -t 15 -u SEEN_REPLY -s 10.88.1.18 -d 10.96.0.10 -g 10.88.2.2 -q 10.88.1.18 -p udp --sport 1 --dport 53 --reply-port-src 5353 "
+    b"--reply-port-dst 1\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,18 @@ def test_shipped_capture(glob, kind):
         (b"-A -t 192.168.0.10:53 -s rr\n", "ipvs-rules"),
         (b"-A -u [fd00::a]:53 -s rr -p 10800\n", "ipvs-rules"),
         (b"-A -f 7 -s rr\n", "ipvs-rules"),
-        (b"-A -t 15 -u SEEN_REPLY -s 10.88.1.18 -d 10.96.0.10 -g 10.88.2.2\n", "unknown"),
+        (b"-A -t 15 -u SEEN_REPLY -s 10.88.1.18 -d 10.96.0.10 -g 10.88.2.2\n", "conntrack-list"),
+        (b"conntrack v1.4.7 (conntrack-tools): 1 flow entries\n" + SAVED, "conntrack-list"),
+        (SAVED.replace(b"-A", b"-U"), "conntrack-events"),
+        (SAVED * 9 + b" \n" + SAVED.replace(b"-A", b"-D").replace(b" -t 15", b""), "conntrack-events"),
+        (b"-A -u UNSET --orig-zone 1 --reply-zone 2 -s ::1 -d ::2 -r ::2 -q ::1 -p 9\n", "conntrack-list"),
+        (b"-A -t 15 -u SEEN_REPLY -s rr\n", "unknown"),
+        (
+            b"unknown  2 580 src=10.0.1.91 dst=224.0.0.22 [UNREPLIED] src=224.0.0.22 dst=10.0.1.91 use=2\n",
+            "conntrack-list",
+        ),
+        (b"udp      17 src=10.0.1.91 dst=10.0.3.58 sport=1 dport=2 [active since 5s]\n", "conntrack-list"),
+        (b'<flow type="new"><layer3 protonum="2" protoname="ipv4"><expected><src>', "unknown"),
         (b"-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -j ACCEPT\n", "unknown"),
         (b"net.netfilter.nf_conntrack_acct = 1\n", "sysctl"),
         (b"net.ipv4.conf.eth0/100.rp_filter=0\n", "sysctl"),
@@ -96,6 +111,34 @@ CONNECTION = (
     b"2024-10-04T17:05:15.514108Z 192.0.2.39 36280 443 TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256 4.036 "
     b'"CN=example.com,O=a b" NotBefore=2023-09-21T22:43:21Z;NotAfter=2026-06-17T22:43:21Z FEF257372D5C14D4 Success\n'
 )
+
+EXPECTED = (
+    b"300 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739 mask-src=255.255.255.255 mask-dst=255.255.255.255 sport=0 dport=65535 "
+    b"master-src=10.0.1.91 master-dst=10.0.3.58 sport=36390 dport=21 class=0 helper=ftp\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (EXPECTED, "list of conntrack expectations"),
+        (b"    [NEW] " + EXPECTED, "list of conntrack expectations"),
+        (b"297 l3proto = 2 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739 ftp\n", "list of conntrack expectations"),
+        (EXPECTED[4:-1] + b" [active since 5s]\n", "list of conntrack expectations"),
+        (b'<?xml version="1.0" encoding="utf-8"?>\n<expect>\n<flow type="new"><layer3>', "list of conntrack expectations"),
+        (b"cpu=0   \tfound=2 invalid=17 insert=0 insert_failed=0 drop=0 \n", "statistics of conntrack,"),
+        (b"entries  clashres found new invalid ignore delete chainlength\n00000349  00000000 00000002\n", "statistics of conntrack,"),
+        (b"cache internal:\ncurrent active connections:\t           3\n", "statistics of conntrackd"),
+        (b"cache:external\tactive objects:\t\t           3\n", "statistics of conntrackd"),
+        (b"841\n", "a single number"),
+        (b"841\n842\n", ""),
+    ],
+)  # fmt: skip
+def test_what_else_conntrack_prints_is_noted(head, words):
+    found = sniff(head)
+    assert found.kind == "unknown"
+    assert found.note.startswith(("a list", "statistics", "a single")) == bool(words)
+    assert words in found.note
 
 
 @pytest.mark.parametrize(("line", "word"), [(NLB, "NLB"), (CONNECTION, "connection log")])
@@ -133,6 +176,14 @@ def test_hostile_heads_take_linear_time():
         b"net" + b".a" * 32000,
         b"[1." + b"1" * 65000,
         b"tcp 6 " + b" " * 65000,
+        b"-A " + b"-t 1 " * 13000,
+        b"-A -u " + b"A," * 32000,
+        b"-A -s " + b"1" * 65000,
+        b"-A" + b" " * 65000,
+        b"cpu=" + b"1" * 65000,
+        b"cpu=1 " + b"a=1" * 20000,
+        b"[" + b"1" * 65000,
+        b"proto=6 src=" + b"a" * 65000,
     ):
         assert sniff(head).kind == "unknown"
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import flowstitch
+from conntrack_formats import Entry, line_of
 from flowstitch.ingest.holdings import Holdings, NodeHoldings
 from flowstitch.ingest.model import Inventory, IpvsService
 from flowstitch.runner.coverage import find_missing
@@ -332,3 +333,13 @@ def test_default_settings_are_told(tmp_path: Path, capture: Path) -> None:
     warnings = flowstitch.run(tmp_path / "export", out=tmp_path / "result").warnings
     assert sum("node a: conntrack accounting is off" in sentence for sentence in warnings) == 1
     assert sum("node a: conntrack time stamps are off" in sentence for sentence in warnings) == 1
+
+
+@pytest.mark.parametrize("form", ["save", "conntrackd", "conntrackd-xml"])
+def test_a_form_without_counters_says_nothing_of_settings(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "export" / "nodes" / "a"
+    folder.mkdir(parents=True)
+    ends = ("10.0.0.1", "10.0.0.2", 1025, 80), ("10.0.0.2", "10.0.0.1", 80, 1025)
+    (folder / "list.1795394843.0.txt").write_text(line_of(Entry(6, *ends, state=3), form))
+    warnings = flowstitch.run(tmp_path / "export", out=tmp_path / "result").warnings
+    assert [sentence for sentence in warnings if "is off" in sentence or "are off" in sentence] == []

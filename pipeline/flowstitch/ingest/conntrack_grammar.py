@@ -1,7 +1,8 @@
-"""``schemas/dialects/conntrack.toml`` and ``conntrack-xml.toml`` as the arrays that the kernels read."""
+"""``schemas/dialects/conntrack.toml``, ``conntrack-xml.toml`` and ``conntrack-save.toml`` as the arrays that the kernels read."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from flowstitch.catalog.load import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.errors import SchemaError
+from flowstitch.kernels import conntrack_save as cs
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
 from flowstitch.kernels.token_text import make_words
@@ -69,14 +71,26 @@ _XML_TARGETS = _TARGETS | {
     "minute": (cx.MINUTE, cx.MINUTE),
     "second": (cx.SECOND, cx.SECOND),
 }
-_NAME, _XML_NAME = "dialects/conntrack", "dialects/conntrack-xml"
+_SAVE_FORMS = {
+    "address": cs.ADDRESS,
+    "text": cs.TEXT,
+    "state": cs.STATE,
+    "status": cs.STATUS_WORDS,
+    "protocol": cs.PROTOCOL,
+} | dict.fromkeys(_LIMITS, cs.DECIMAL)
+_STATUS = {"replied": cs.REPLIED, "assured": ct.ASSURED, "note": ct.NOTE}
+_SAVE_TARGETS = _TARGETS | {
+    "timeout_s": (ct.TIMEOUT, ct.TIMEOUT),
+    "icmp_id": (ct.ICMP_ID, ct.REPLY_ICMP_ID),
+}
+_NAME, _XML_NAME, _SAVE_NAME = "dialects/conntrack", "dialects/conntrack-xml", "dialects/conntrack-save"
 _T = TypeVar("_T")
 
 
 class Notice(NamedTuple):
-    """A line of the tool's own: how it starts, why it is skipped, whether it says that events were lost."""
+    """A line that is no entry: what it matches, why it is skipped, whether it says that events were lost."""
 
-    starts: bytes
+    line: re.Pattern[bytes]
     reason: str
     lost: bool
 
@@ -85,7 +99,7 @@ class Notice(NamedTuple):
 def conntrack_grammar() -> ct.Grammar:
     """Keywords and protocols; ``SchemaError`` with the place when the file is not what its head says."""
     raw = load_toml(_NAME)
-    bits = _port_bits() | np.where(protocols_with("echo"), ct.HAS_ECHO, 0)
+    bits = _port_bits() | _echo_bits()
     for number, rules in raw["timeouts"].items():
         if not rules.keys() <= {"any", "assured"}:
             bits[int(number)] |= ct.HAS_STATES
@@ -94,6 +108,10 @@ def conntrack_grammar() -> ct.Grammar:
 
 def _port_bits() -> NDArray[np.int64]:
     return np.where(protocols_with("ports"), ct.HAS_PORTS, 0).astype(np.int64)
+
+
+def _echo_bits() -> NDArray[np.int64]:
+    return np.where(protocols_with("echo"), ct.HAS_ECHO, 0).astype(np.int64)
 
 
 def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -106,6 +124,7 @@ def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     }
     found |= {word: (ct.STATE_NAME, code, 0, 0) for code, word in enumerate(field("state").values, 1)}
     found |= {f"[{word}]": (ct.FLAG, _of(_FLAGS, word, value), 0, 0) for word, value in raw["flags"].items()}
+    found |= {f"[{word}": (ct.TEXT, 0, 0, 0) for word in raw["notes"]}
     for word, key in raw["keys"].items():
         kind = _of(_FORMS, word, key["form"])
         if kind == ct.TEXT:
@@ -191,12 +210,47 @@ def xml_states() -> NDArray[np.uint8]:
 
 
 @cache
+def save_grammar() -> cs.SaveGrammar:
+    """Options and their words; ``SchemaError`` as for ``conntrack_grammar``."""
+    return cs.SaveGrammar(make_words(_save_keywords(load_toml(_SAVE_NAME))), _port_bits() | _echo_bits())
+
+
+def _save_keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    text = load_toml(_NAME)
+    found: dict[str, tuple[int, ...]] = {
+        word: (cs.EVENT, field("event").code(value), 0) for word, value in raw["events"].items()
+    }
+    found |= {
+        word: (cs.STATUS_WORD, _of(_STATUS, word, value, _SAVE_NAME), 0)
+        for word, value in raw["status"].items()
+    }
+    found |= {word: (cs.PROTOCOL_NAME, item["number"], 0) for word, item in load_toml("protocols").items()}
+    found |= {word: (cs.STATE_NAME, code, 0) for code, word in enumerate(field("state").values, 1)}
+    for word, option in raw["options"].items():
+        reply = option.get("reply", False)
+        target = _of(_SAVE_TARGETS, word, option["to"], _SAVE_NAME)[reply] if "to" in option else 0
+        kind = _of(_SAVE_FORMS, word, option["form"], _SAVE_NAME)
+        if kind == cs.ADDRESS:
+            target += 2 * reply
+        found[word] = (kind, _LIMITS.get(option["form"], 0), target)
+    # what the tool puts behind an event that a process has caused is the same as in text
+    found |= {f"[{word}]": (cs.NOTE, 0, 0) for word, value in text["flags"].items() if value == "note"}
+    found |= {f"{word}=": (cs.NOTE, 0, 0) for word, key in text["keys"].items() if key["form"] == "text"}
+    return found
+
+
+@cache
 def conntrack_notices() -> tuple[Notice, ...]:
-    """Lines of stderr that merged files hold."""
+    """Lines that files hold among their entries."""
     return tuple(
-        Notice(item["starts"].encode(), item["reason"], item.get("lost", False))
+        Notice(_pattern_of(item), item["reason"], item.get("lost", False))
         for item in load_toml(_NAME)["notices"]
     )
+
+
+def _pattern_of(notice: Mapping[str, str]) -> re.Pattern[bytes]:
+    text = notice["line"] if "line" in notice else re.escape(notice["starts"])
+    return re.compile(text.encode())
 
 
 def _of(known: Mapping[str, _T], name: str, value: str, file: str = _NAME) -> _T:

@@ -102,7 +102,9 @@ class RowReader:
     def __post_init__(self) -> None:
         if not self.source.node:
             self.account.warnings.append(
-                "whose dump it is is not known; put it below nodes/<node>/ or name the node in export.toml."
+                "an external cache of conntrackd: its entries are those of the peers of its node; name theirs in export.toml."
+                if self.source.external
+                else "whose dump it is is not known; put it below nodes/<node>/ or name the node in export.toml."
             )
 
     def take(self, rows: Rows) -> Iterator[Columns]:
@@ -135,7 +137,7 @@ class RowReader:
 
     def _is_notice(self, raw: bytes) -> bool:
         for notice in conntrack_notices():
-            if raw.lstrip().startswith(notice.starts):
+            if notice.line.match(raw.lstrip()):
                 self.account.skipped[notice.reason] += 1
                 self.lost += notice.lost
                 return True

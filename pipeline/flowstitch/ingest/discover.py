@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from flowstitch.catalog.load import load_toml
 from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.layouts import DELIMITED, dialect_of_names
@@ -65,8 +66,8 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
 
     Returns
     -------
-    Discovery. The node of a file is the last ``nodes/<node>/`` or ``node=<node>`` of its path, its time the only
-    epoch or ISO stamp of its name; ``export.toml`` overrides both, and kind and dialect. Of files of the same
+    Discovery. The node of a file is the last ``nodes/<node>/`` or ``node=<node>`` of its path, but of an external cache of
+    conntrackd(8), its time the only epoch or ISO stamp of its name; ``export.toml`` overrides both, and kind and dialect. Of files of the same
     content one counts, first of all one that names its node.
 
     Raises
@@ -77,12 +78,12 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     files = find_files(exports, exclude=exclude)
     discovery = Discovery()
     sources = []
-    for file, (sniffed, readable) in zip(files, _look_into(files), strict=True):
-        if sniffed.note:
-            discovery.notes[file.name] = sniffed.note
-        if not readable:
+    for file, seen in zip(files, _look_into(files), strict=True):
+        if seen.sniffed.note:
+            discovery.notes[file.name] = seen.sniffed.note
+        if not seen.readable:
             discovery.unreadable.add(file.name)
-        sources.append(_source(file, sniffed))
+        sources.append(_source(file, seen))
     sources.sort(key=lambda source: source.name)
     _drop_duplicates(sources, discovery)
     if all(source.kind == "unknown" for source in discovery.sources) and not discovery.unreadable:
@@ -144,28 +145,44 @@ def _iso_micros(match: re.Match[str], zone: str) -> int | None:
     return micros if 0 <= micros <= LAST_TIME else None
 
 
-def _look_into(files: Sequence[File]) -> list[tuple[Sniffed, bool]]:
-    """What each file is, and whether it could be read."""
+class _Seen(NamedTuple):
+    """What a file is by its head, whether it could be read, and whether it has the entries of other nodes."""
+
+    sniffed: Sniffed
+    readable: bool = True
+    external: bool = False
+
+
+def _look_into(files: Sequence[File]) -> list[_Seen]:
     if all(isinstance(file.place, Path) for file in files):
         return [_look(file) for file in files]
     with ThreadPoolExecutor(_OBJECTS_AT_ONCE) as pool:
         return list(pool.map(_look, files))
 
 
-def _look(file: File) -> tuple[Sniffed, bool]:
+def _look(file: File) -> _Seen:
     damage: list[str] = []
     try:
-        sniffed = sniff(read_head(file.place, warn=damage.append), file.place)
+        head = read_head(file.place, warn=damage.append)
+        sniffed = sniff(head, file.place)
     except OSError as error:
-        return Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}."), False
+        return _Seen(
+            Sniffed("unknown", "", f"the file cannot be read: {error.strerror or error}."), readable=False
+        )
     if damage and sniffed.kind == "unknown":
         # readers of known kinds come upon the damage themselves
-        return Sniffed("unknown", "", damage[0]), False
-    return sniffed, True
+        return _Seen(Sniffed("unknown", "", damage[0]), readable=False)
+    return _Seen(sniffed, external=sniffed.kind == "conntrack-list" and _is_external(file, head))
 
 
-def _source(file: File, sniffed: Sniffed) -> Source:
-    override = file.override
+def _is_external(file: File, head: bytes) -> bool:
+    """Whether a conntrack list is that of an external cache of conntrackd(8), by its name or what stands in it."""
+    known = load_toml("dialects/conntrack")["external"]
+    return bool(re.search(known["name"], file.given.name) or re.search(known["part"].encode(), head))
+
+
+def _source(file: File, seen: _Seen) -> Source:
+    override, sniffed = file.override, seen.sniffed
     if sniffed.kind == CANONICAL_TABLE:
         # it says itself what it is
         override = replace(override, kind=None, dialect=None)
@@ -184,14 +201,20 @@ def _source(file: File, sniffed: Sniffed) -> Source:
         size_bytes=file.size_bytes,
         kind=kind,
         dialect=dialect if override.dialect is None else override.dialect,
-        node=node_of(PurePath(file.name)) or node_of(file.given) if override.node is None else override.node,
+        node=_node(file, external=seen.external) if override.node is None else override.node,
         taken_at=taken_at_of(file.given.name, override.timezone)
         if override.taken_at is None
         else override.taken_at,
         timezone=override.timezone,
         columns=override.columns,
         delimiter=override.delimiter,
+        external=seen.external,
     )
+
+
+def _node(file: File, *, external: bool) -> str:
+    # the entries of an external cache are those of nodes that nothing names
+    return "" if external else node_of(PurePath(file.name)) or node_of(file.given)
 
 
 def _drop_duplicates(sources: Sequence[Source], discovery: Discovery) -> None:

@@ -29,8 +29,7 @@ class NodeHoldings:
     ----------
     lists, events : there are such files.
     first, last : time of the first and last event, µs; without events the first is later than the last.
-    counted, stamped : whether any row had counters, or the kernel's time stamps; None where no row could have had any:
-        NEW and UPDATE events never do.
+    counted, stamped : whether any row had counters, or the kernel's time stamps; None where no row could have had any.
     """
 
     lists: bool = False
@@ -82,7 +81,7 @@ class Holdings:
         node, kind, at = rows["node"], rows["event"], rows["seen_at"]
         self._stretch(at[at != NULL_TIME])
         events = column("event")
-        told = np.isin(kind, [events.code("list"), events.code("destroy")])
+        told = _telling(rows)
         counted = rows["orig_packets"] >= 0
         stamped = (rows["delta_time_s"] >= 0) | (rows["start_at"] != NULL_TIME)
         first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
@@ -115,3 +114,17 @@ class Holdings:
     def _stretch(self, times: Ints) -> None:
         if times.shape[0]:
             self.first, self.last = min(self.first, int(times.min())), max(self.last, int(times.max()))
+
+
+def _telling(rows: Columns) -> Flags:
+    """Rows that have counters and ages where the kernel keeps them: those of lists and DESTROY, but for forms without any.
+
+    Rows of ``-o save`` are the only ones that have neither an id nor whether the entry is offloaded, and those of a cache of
+    conntrackd the only ones of lists without a timeout of entries that are not offloaded.
+    """
+    event, kinds = rows["event"], column("event")
+    listed = event == kinds.code("list")
+    saved = (rows["offloaded"] < 0) & (rows["conntrack_id"] == 0)
+    cached = listed & (rows["timeout_s"] < 0) & (rows["offloaded"] != 1)
+    telling: Flags = (listed | (event == kinds.code("destroy"))) & ~saved & ~cached
+    return telling

@@ -51,6 +51,7 @@ class Source:
     timezone : IANA zone of the dumping host from ``export.toml``, empty when not given.
     columns, delimiter : names of the columns of a log without header, and what stands between them, from
         ``export.toml``; empty when not given.
+    external : a cache of conntrackd(8) with the entries of other nodes than the one it is from, so that its path names no node.
     """
 
     path: Place
@@ -63,6 +64,7 @@ class Source:
     timezone: str = ""
     columns: tuple[str, ...] = ()
     delimiter: str = ""
+    external: bool = False
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,10 @@ def _read_rows(
         from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times  # noqa: PLC0415
 
         rows, times = read_conntrack_xml(source, pools, account), xml_times(source)
+    elif source.dialect == "conntrack-save":
+        from flowstitch.ingest.conntrack_save import read_conntrack_save  # noqa: PLC0415
+
+        rows = read_conntrack_save(source, pools, account)
     else:
         from flowstitch.ingest.conntrack import read_conntrack, text_times  # noqa: PLC0415
 

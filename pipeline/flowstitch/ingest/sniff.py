@@ -21,6 +21,7 @@ KINDS = (
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
 CANONICAL_TABLE = "canonical-table"
 _PARQUET = b"PAR1"
+_SAVE = "conntrack-save"
 _MAX_LINES = 2000
 
 
@@ -56,7 +57,7 @@ def sniff(head: bytes, path: Place | None = None) -> Sniffed:
     for line in lines:
         for kind, name, pattern in _patterns():
             if pattern.match(line):
-                return Sniffed(kind, name)
+                return Sniffed(_kind_of_save(lines) if name == _SAVE else kind, name)
         for name, dialect in dialects(DELIMITED).items():
             if find_header(dialect, line):
                 return Sniffed(dialect["kind"], name)
@@ -83,11 +84,19 @@ def _sniff_control(lines: list[bytes]) -> tuple[str, str] | None:
     return None
 
 
+def _kind_of_save(lines: list[bytes]) -> str:
+    """Whether lines of ``conntrack -o save`` are a list, which has the command of NEW alone, or a stream of events."""
+    changed = _patterns_by_name()["conntrack-events", _SAVE]
+    return "conntrack-events" if any(changed.match(line) for line in lines) else "conntrack-list"
+
+
 def _why_unread(lines: list[bytes]) -> str:
-    """Note on a log that is known and not read."""
-    for known in load_toml("unread").values():
+    """Note on a file that is known and not read."""
+    alone = sum(bool(line.strip()) for line in lines) == 1
+    notices = (notice for notice in load_toml("dialects/conntrack")["notices"] if "note" in notice)
+    for known in (*load_toml("unread").values(), *notices):
         pattern = re.compile(known["line"].encode())
-        if any(pattern.match(line) for line in lines):
+        if (alone or not known.get("alone")) and any(pattern.match(line.lstrip()) for line in lines):
             return str(known["note"])
     return ""
 
@@ -104,12 +113,21 @@ def _sniff_parquet(path: Place) -> Sniffed:
 
 @cache
 def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
+    return tuple((*key, pattern) for key, pattern in _patterns_by_name().items())
+
+
+@cache
+def _patterns_by_name() -> dict[tuple[str, str], re.Pattern[bytes]]:
+    """How a line of each kind and dialect begins."""
     conntrack = load_toml("dialects/conntrack")
     families = "|".join(conntrack["families"])
     protocols = "|".join([*load_toml("protocols"), conntrack["unnamed"]])
     events = "|".join(conntrack["events"])
     entry = rf"(?:(?:{families})\s+\d+\s+)?(?:{protocols})\s+\d+\s(?:.*\s)?src=\S+\s+dst=\S"
     changes = "|".join(load_toml("dialects/conntrack-xml")["events"])
+    commands = load_toml(f"dialects/{_SAVE}")["events"]
+    changing = "|".join(word for word, event in commands.items() if event != "new")
+    options = r"(?:\s+-(?:[tcwm]|-(?:orig|reply)-zone)\s+\d+|\s+-u\s+[A-Z_,]+)*\s+-s\s+[0-9A-Fa-f.:]+\s+-d\s+[0-9A-Fa-f.:]+\s"
     opening = r"\s*(?:<\?xml[^>]*>\s*)?(?:<conntrack>\s*)?"
     patterns = {
         (
@@ -117,8 +135,11 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
             "conntrack",
         ): rf"\s*(?:\[\d+\.\d+ *\]\s+(?:\[(?:{events})\]\s+)?|\[(?:{events})\]\s+){entry}",
         ("conntrack-list", "conntrack"): rf"\s*{entry}",
-        ("conntrack-events", "conntrack-xml"): rf"{opening}<flow\s+type=\"(?:{changes})\"",
+        # expectations have no <meta> around their tuples
+        ("conntrack-events", "conntrack-xml"): rf"{opening}<flow\s+type=\"(?:{changes})\"(?!>\s*<layer3)",
         ("conntrack-list", "conntrack-xml"): rf"{opening}<flow>\s*(?:<meta\s|$)",
+        ("conntrack-events", _SAVE): rf"\s*(?:{changing}){options}",
+        ("conntrack-list", _SAVE): rf"\s*(?:{'|'.join(commands)}){options}",
         # the lines of `conntrack -o save` begin alike, with a timeout in the place of the service
         (
             "ipvs-rules",
@@ -137,4 +158,4 @@ def _patterns() -> tuple[tuple[str, str, re.Pattern[bytes]], ...]:
         if "default_line" in dialect
     }
     patterns |= {(dialect["kind"], name): dialect["line"] for name, dialect in dialects(QUOTED).items()}
-    return tuple((*key, re.compile(text.encode())) for key, text in patterns.items())
+    return {key: re.compile(text.encode()) for key, text in patterns.items()}
