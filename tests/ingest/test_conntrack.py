@@ -9,9 +9,9 @@ from flowstitch.catalog.load import load_toml
 from flowstitch.errors import SchemaError
 from flowstitch.ingest import conntrack_grammar
 from flowstitch.ingest.conntrack import read_conntrack, text_times
-from flowstitch.kernels.clock_votes import SECOND
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.model import Account, Source
+from flowstitch.kernels.clock_votes import SECOND
 from flowstitch.normalize.columns import NULL_TIME, Pools, concat_columns
 
 EXPORT = Path(__file__).parents[2] / "data" / "ipvs" / "export"

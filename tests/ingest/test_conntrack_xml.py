@@ -5,10 +5,10 @@ from conntrack_formats import Entry, settle, xml_of
 from flowstitch.catalog import field
 from flowstitch.ingest import blocks
 from flowstitch.ingest.conntrack_grammar import xml_states
-from flowstitch.kernels.clock_votes import SECOND
 from flowstitch.ingest.conntrack_xml import read_conntrack_xml, xml_times
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.model import Account, Source
+from flowstitch.kernels.clock_votes import SECOND
 from flowstitch.normalize.columns import NULL_TIME, Pools, concat_columns
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n'
