@@ -3,9 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from flowstitch.errors import UsageError
 from flowstitch.ingest.content import read_head
-from flowstitch.ingest.discover import discover
 from flowstitch.ingest.sniff import KINDS, sniff
 from log_reading import DIALECTS
 
@@ -69,6 +67,7 @@ def test_shipped_capture(glob, kind):
         (b"net.ipv4.conf.eth0/100.rp_filter=0\n", "sysctl"),
         (b"log.level = info\n", "unknown"),
         (b"Enable AccessLog for ELB: app/a/b at 2025-05-30T16:47:00.781Z", "lb-access-log"),
+        (b"Enable ConnectionLog for ELB: app/a/b at 2025-05-30T16:47:00.781Z", "lb-connection-log"),
         (b"Enabled AccessLog for ELB\n", "unknown"),
         (b"https 2018-11-30T22:23:00.186641Z a site that I visited\n", "unknown"),
         (b"2024-10-04T17:05:15.514108Z stdout F 10.0.0.1:80 answered\n", "unknown"),
@@ -98,17 +97,12 @@ CONNECTION = (
 )
 
 
-@pytest.mark.parametrize(("line", "word"), [(NLB, "NLB"), (CONNECTION, "connection log")])
+@pytest.mark.parametrize(("line", "dialect"), [(NLB, "aws-nlb-access"), (CONNECTION, "aws-alb-connection")])
 @pytest.mark.parametrize(
     "before", [b"", b"Enable AccessLog for ELB: net/shop/1 at 2025-05-30T16:47:00.781Z\n"]
 )
-def test_logs_that_are_known_and_not_read_are_noted(line, word, before, tmp_path):
-    sniffed = sniff(before + line)
-    assert sniffed.kind == "unknown"
-    assert word in sniffed.note
-    (tmp_path / "log").write_bytes(line)
-    with pytest.raises(UsageError, match=rf"\(log: an? .*{word}.*, which is not read"):
-        discover([str(tmp_path)])
+def test_connections_to_load_balancers(line, dialect, before):
+    assert sniff(before + line) == ("lb-connection-log", dialect, "")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
 
 KINDS = (
-    "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "kubernetes",
-    "enis", "terway-mapping", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
+    "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "lb-connection-log", "ipvs-rules", "ipvs-connections",
+    "kubernetes", "enis", "terway-mapping", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
 CANONICAL_TABLE = "canonical-table"
@@ -63,9 +63,8 @@ def sniff(head: bytes, path: Place | None = None) -> Sniffed:
     if b"<conntrack>" in head:
         # not one flow in it is whole
         return Sniffed("conntrack-list", "conntrack-xml")
-    note = _why_unread(lines)
-    found = sniff_json(head) or (None if note else _sniff_control(lines))
-    return Sniffed(*found) if found else Sniffed("unknown", "", note)
+    found = sniff_json(head) or _sniff_control(lines)
+    return Sniffed(*found) if found else Sniffed("unknown")
 
 
 def is_parquet(path: Place) -> bool:
@@ -81,15 +80,6 @@ def _sniff_control(lines: list[bytes]) -> tuple[str, str] | None:
         if any(control.match(line) for line in lines):
             return dialect["kind"], name
     return None
-
-
-def _why_unread(lines: list[bytes]) -> str:
-    """Note on a log that is known and not read."""
-    for known in load_toml("unread").values():
-        pattern = re.compile(known["line"].encode())
-        if any(pattern.match(line) for line in lines):
-            return str(known["note"])
-    return ""
 
 
 def _sniff_parquet(path: Place) -> Sniffed:
