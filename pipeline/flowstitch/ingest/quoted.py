@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from flowstitch.ingest.blocks import BOM
 from flowstitch.ingest.forms import Form
@@ -143,14 +144,19 @@ def _texts_of(block: Block) -> tuple[pl.Series, list[int]]:
 
     What is none of their bytes is replaced.
     """
-    data = block.data.removesuffix(b"\n")
+    data, damaged = block.data, []
     try:
-        texts, damaged = data.decode("utf-8").split("\n"), []
+        data.decode("utf-8")
     except UnicodeDecodeError:
         lines = data.split(b"\n")
         texts = [line.decode("utf-8", "replace") for line in lines]
         damaged = [place for place, line in enumerate(lines) if texts[place].encode() != line]
-    series = pl.Series(texts, dtype=pl.String)
+        data = "\n".join(texts).encode()
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n")) + 1
+    offsets = np.concatenate([[0], ends, [] if block.terminated else [len(data)]]).astype(np.int64)
+    # as they stand, without an object for each
+    every = pa.LargeStringArray.from_buffers(block.lines, pa.py_buffer(offsets), pa.py_buffer(data))
+    series = pl.Series(every)
     if BOM in data:
         series = series.str.strip_prefix(BOM.decode("utf-8"))
-    return series.str.strip_chars(" \t\r"), damaged
+    return series.str.strip_chars(" \t\r\n"), damaged
