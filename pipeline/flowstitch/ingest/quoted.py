@@ -142,7 +142,7 @@ def _unquoted(column: pl.Series) -> pl.Series:
 def _texts_of(block: Block) -> tuple[pl.Series, list[int]]:
     """Every line of a block as a text without white space around it, and the places of those that are not UTF-8.
 
-    What is none of their bytes is replaced.
+    Bytes that are none are replaced (U+FFFD).
     """
     data, damaged = block.data, []
     try:
