@@ -1,8 +1,9 @@
-"""Access logs of AWS read by hand: one character after the other, one value after the other."""
+"""Access logs and connection logs of AWS read by hand: one character after the other, one value after the other."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,8 +37,21 @@ ALB = [
     "error",
     "targets",
     "target_statuses",
+    "classification",
+    "classification_reason",
+    "trace_of_connection",
 ]
 CLB = ALB[1:16]
+NLB = [
+    "type", "version", "time", "elb", "listener", "client", "destination", "took", "handshake", "received", "sent", "alert", "certificate",
+    "serial", "cipher", "protocol", "exchange", "domain", "front", "back", "preferences", "created",
+]  # fmt: skip
+CONNECTION = [
+    "time", "client", "client_port", "port", "protocol", "cipher", "handshake", "subject", "validity", "serial", "status", "trace", "exchange",
+    "elb", "address",
+]  # fmt: skip
+NOTHING = {"", "-", None}
+VERSIONS = {"tlsv10": "TLSv1", "tlsv11": "TLSv1.1", "tlsv12": "TLSv1.2", "tlsv13": "TLSv1.3"}
 
 
 def values_of(line: str) -> list[str] | None:
@@ -99,8 +113,12 @@ def endpoint_of(text: str | None) -> tuple[str | None, int | None]:
         return None, None
     # an address alone is taken for one without a port
     address, _, port = text.rpartition(":") if ":" in text else (text, "", None)
-    address = ipaddress.ip_address(address.removeprefix("[").removesuffix("]"))
-    return str(getattr(address, "ipv4_mapped", None) or address), number_of(port, 0xFFFF)
+    return address_of(address.removeprefix("[").removesuffix("]")), number_of(port, 0xFFFF)
+
+
+def address_of(text: str) -> str:
+    address = ipaddress.ip_address(text)
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def targets_of(text: str | None) -> str | None:
@@ -170,5 +188,96 @@ def _row(known: dict[str, str], alb: bool) -> dict[str, Any] | None:
         **dict(zip(("request_length_bytes", "response_length_bytes") if alb else ("body_bytes_received", "body_bytes_sent"), sizes, strict=True)),
         "upstream_addrs": targets_of(known["target"] if targets in MISSING else targets),
         "upstream_response_times": None if known["target_processing"] in MISSING else known["target_processing"],
+        "conn_trace_id": (None if known.get("trace_of_connection") in MISSING else known["trace_of_connection"]),
         "upstream_statuses": None if listed in MISSING else ", ".join(listed.split()) if alb else listed,
     }  # fmt: skip
+
+
+def split_line(line: str, names: list[str]) -> list[str] | None:
+    """Values of a line with columns of these names; None when it is not values throughout."""
+    return re.split("[ \t]+", line) if names is NLB else values_of(line)
+
+
+def connection_of(line: str, names: list[str]) -> dict[str, Any] | None:
+    """The row of a line with columns of these names, ``NLB`` or ``CONNECTION``; None when it has a value that does not fit."""
+    values = split_line(line, names)
+    if values is None or len(values) < (18 if names is NLB else 11):
+        return None
+    known = {name: None if value in NOTHING else value for name, value in zip(names, values, strict=False)}
+    try:
+        return _nlb_row(known) if names is NLB else _connection_row(known)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _nlb_row(known: dict[str, str | None]) -> dict[str, Any]:
+    closed, opened = moment_of(known["time"], UTC), moment_of(known.get("created"), UTC)
+    if closed is None or known["elb"] is None:
+        raise ValueError(known)
+    took = thousandths_of(known["took"], 1000)
+    if (
+        opened is None
+        and took is not None
+        and timedelta(microseconds=took) <= closed - moment_of("1970-01-01T00:00:00", UTC)
+    ):
+        opened = closed - timedelta(microseconds=took)
+    if opened is not None and opened > closed:
+        raise ValueError(opened)
+    (address, port), (client, client_port) = (
+        (None, None) if known[end] is None else endpoint_of(known[end].replace("-1", "x"))
+        for end in ("destination", "client")
+    )
+    protocol = name_of(known["protocol"])
+    return {
+        "opened_at": opened, "closed_at": closed, "lb_id": name_of(known["elb"]), "lb_ip": address, "lb_port": port, "client_ip": client,
+        "client_port": client_port, "received_bytes": whole_of(known["received"], 2**63 - 1),
+        "sent_bytes": whole_of(known["sent"], 2**63 - 1), "connection_time_us": took,
+        "tls_handshake_time_us": thousandths_of(known["handshake"], 1000), "tls_protocol": VERSIONS.get(protocol or "", protocol),
+        "tls_cipher": name_of(known["cipher"]), "tls_server_name": known["domain"] and known["domain"][:1024],
+        "tls_alert": whole_of(known["alert"], 0xFFFF), "tls_verify_status": None, "conn_trace_id": None,
+    }  # fmt: skip
+
+
+def _connection_row(known: dict[str, str | None]) -> dict[str, Any]:
+    opened = moment_of(known["time"], None)
+    if opened is None:
+        raise ValueError(known)
+    client, address = (text and address_of(text) for text in (known["client"], known.get("address")))
+    trace = known.get("trace")
+    if trace is not None and len(trace) > 1024:
+        raise ValueError(trace)
+    return {
+        "opened_at": opened, "closed_at": None, "lb_id": name_of(known.get("elb")), "lb_ip": address,
+        "lb_port": whole_of(known["port"], 0xFFFF), "client_ip": client, "client_port": whole_of(known["client_port"], 0xFFFF),
+        "received_bytes": None, "sent_bytes": None, "connection_time_us": None,
+        "tls_handshake_time_us": thousandths_of(known["handshake"], 1_000_000), "tls_protocol": name_of(known["protocol"]),
+        "tls_cipher": name_of(known["cipher"]), "tls_server_name": None, "tls_alert": None,
+        "tls_verify_status": name_of(known["status"]), "conn_trace_id": trace,
+    }  # fmt: skip
+
+
+def moment_of(text: str | None, zone: Any) -> datetime | None:
+    """Time in UTC of an ISO text, of that zone where it has no offset."""
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None and zone:
+        moment = moment.replace(tzinfo=zone)
+    return time_of(moment.isoformat())
+
+
+def whole_of(text: str | None, most: int) -> int | None:
+    return None if text is None else number_of(text if text != "-1" else "x", most)
+
+
+def thousandths_of(text: str | None, scale: int) -> int | None:
+    if text is None:
+        return None
+    micros_of(text if text != "-1" else "x")
+    return round(float(text) * scale)
+
+
+def name_of(text: str | None) -> str | None:
+    if text is not None and not (text.isprintable() and len(text) <= 1024):
+        raise ValueError(text)
+    return text

@@ -18,6 +18,11 @@ REQUEST = {
     "slbid": "lb-1", "vip_addr": "10.0.0.9", "status": "200", "request_time": "0.5", "upstream_addr": f"10.0.3.58:80{HOSTILE}",
     "time": "2023-11-14T22:13:21+00:00", "request_uri": HOSTILE, "host": HOSTILE, "request_method": HOSTILE, "client_ip": "10.0.1.91",
 }  # fmt: skip
+# what a name cannot have is no row, what a client says can have anything but blanks
+CONNECTION = (
+    "tls 2.0 2023-11-14T22:13:22 net/x l 10.0.1.91:1 10.0.0.9:443 1 1 1 1 - - - c tlsv12 - {0}\n"
+    "tls 2.0 2023-11-14T22:13:22 net/{0} l 10.0.1.91:1 10.0.0.9:443 1 1 1 1 - - - c tlsv12 - -\n"
+).format(HOSTILE.replace("\r\n", ""))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "pods.json": json.dumps({"items": [pod(HOSTILE), pod("p", phase=HOSTILE), pod("q")], "apiVersion": "v1", "kind": "List"}),
             "services.json": json.dumps(service),
             "requests.json": json.dumps(REQUEST) + "\n",
+            "connections.log": CONNECTION,
             f"unknown{NAME}": HOSTILE,
         },
     )  # fmt: skip
@@ -72,6 +78,7 @@ def test_tables(result: Path) -> None:
         "sources",
         "rejects",
         "lb_requests",
+        "lb_connections",
         "ip_rules",
         "sysctls",
         "services",

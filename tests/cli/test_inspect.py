@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowstitch.ingest.inspect import READ_BYTES, find_gaps
+from log_reading import DIALECTS
 
 if TYPE_CHECKING:
     from cli.conftest import Call
@@ -94,6 +95,20 @@ def test_what_the_export_lacks_is_told_on_stderr(call: Call, capture: Path, tmp_
         "warning nodes cn-hongkong.10.0.1.82 and cn-hongkong.10.0.3.49: no conntrack in the export;"
         in sentence
     )
+
+
+def test_what_connections_to_load_balancers_are_good_for(call: Call, tmp_path: Path) -> None:
+    for folder in ("aws-nlb-access", "aws-alb-connection"):
+        (tmp_path / folder).write_bytes((DIALECTS / folder / "in.log").read_bytes())
+    found = inspected(call, tmp_path)
+    assert {name: (row["kind"], row["dialect"], row["rows"]) for name, row in found.items()} == {
+        "aws-nlb-access": ("lb-connection-log", "aws-nlb-access", 28),
+        "aws-alb-connection": ("lb-connection-log", "aws-alb-connection", 25),
+    }
+    assert found["aws-nlb-access"]["first_seen"] == "2020-04-01T08:51:19.960000Z"
+    assert found["aws-alb-connection"]["last_seen"] == "2024-11-29T13:45:24.599544Z"
+    (told,) = [line for line in call("inspect", tmp_path).stderr.splitlines() if "lb_connections" in line]
+    assert "who dialled a load balancer, when and how much" in told
 
 
 def test_what_was_not_read_is_not_missing(call: Call, capture: Path, tmp_path: Path) -> None:

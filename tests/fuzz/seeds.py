@@ -28,7 +28,7 @@ _PATTERNS = {
     "flow-json": ["*vpc-flow*/in.jsonl", "vpc-flow/*"],
     "flow-delimited": ["*vpc-flow*/in.csv", "*vpc-flow*/in.txt", "*vpc-flow*/in.log"],
     "access-log": ["alibaba-*-access*/in.*", "slb/*"],
-    "access-quoted": ["aws-*-access*/in.*"],
+    "access-quoted": ["aws-*lb-*/in.*"],
     "kubernetes": ["kubernetes*/in.*", "inventory/[enps]*s.json"],
     "enis": ["*-eni*/in.*", "inventory/describe_network_interfaces.json"],
     "ip-json": ["ip-*/in.*", "nodes/*/ip-*.json"],

@@ -37,7 +37,7 @@ LIMIT_S = 5.0
 # Every format passes over a blank line. With it nothing is taken for compressed, Parquet or marked.
 START = b" \n"
 # Kinds of which every line counts.
-_LINES = {"conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "sysctl", "terway-mapping"}  # fmt: skip
+_LINES = {"conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "lb-connection-log", "ipvs-rules", "ipvs-connections", "sysctl", "terway-mapping"}  # fmt: skip
 BOM = b"\xef\xbb\xbf"
 
 
@@ -220,7 +220,7 @@ TARGETS: dict[str, Check] = {
     "flow-json": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
     "flow-delimited": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
     "access-log": partial(_log, names=("alibaba-clb-access", "alibaba-alb-access")),
-    "access-quoted": partial(_log, names=("aws-alb-access", "aws-clb-access")),
+    "access-quoted": partial(_log, names=("aws-alb-access", "aws-clb-access", "aws-nlb-access", "aws-alb-connection")),
     "kubernetes": partial(_read_all, kinds=(("kubernetes", ""),)),
     "enis": partial(_read_all, kinds=(("enis", "alibaba-eni"), ("enis", "aws-eni"))),
     "ip-json": partial(_read_all, kinds=[(kind, "") for kind in ("ip-addr", "ip-link", "ip-rule", "ip-route")]),

@@ -25,7 +25,22 @@ NOTICES = [
 ]
 NUMBER = re.compile(rb"(?<![\w.-])[0-9]+(?![\w.-])")
 SOME = "some reason"
-UPSTREAM = ("upstream_addrs", "upstream_response_times", "upstream_statuses")
+UNCUT = ("upstream_addrs", "upstream_response_times", "upstream_statuses", "conn_trace_id")
+# What says something and is not what a client said: of a line that is not UTF-8 it must be whole.
+REQUESTS = frozenset({
+    "time", "elb", "client", "target", "request_processing", "target_processing", "response_processing", "status", "upstream_status",
+    "received", "sent", "created", "targets", "target_statuses", "trace_of_connection",
+})  # fmt: skip
+CONNECTIONS = frozenset({
+    "time", "elb", "client", "client_port", "port", "destination", "took", "handshake", "received", "sent", "alert", "cipher", "protocol",
+    "status", "trace", "address", "created",
+})  # fmt: skip
+QUOTED = {
+    "AWS ALB access log": (naive_access.row_of, naive_access.ALB, REQUESTS),
+    "AWS Classic Load Balancer access log": (naive_access.row_of, naive_access.CLB, REQUESTS),
+    "AWS NLB access log": (naive_access.connection_of, naive_access.NLB, CONNECTIONS),
+    "AWS ALB connection log": (naive_access.connection_of, naive_access.CONNECTION, CONNECTIONS),
+}
 TAIL = {ct.USE, ct.CONNTRACK_ID}
 ENDS = ("orig_src_ip", "orig_dst_ip", "reply_src_ip", "reply_dst_ip")
 NAMES = {
@@ -188,7 +203,7 @@ def of_delimited(data: bytes, dialect: dict[str, Any]) -> Expected:
 
 def of_quoted(data: bytes, dialect: dict[str, Any]) -> Expected:
     """A log of values in quotes, of a dialect of AWS."""
-    names = naive_access.ALB if "target:port" in dialect["names"] else naive_access.CLB
+    read, names, exact = QUOTED[dialect["doc"]]
     expected = Expected()
     for number, offset, line, torn in log_lines(data, expected):
         if re.match(dialect["control"].encode(), line):
@@ -198,14 +213,17 @@ def of_quoted(data: bytes, dialect: dict[str, Any]) -> Expected:
             # have a sign, is nobody's rule
             expected.unsure.add(number)
         else:
-            text = _decoded(line)
-            row = None if text is None else naive_access.row_of(text, names)
-            # a text that is no part of the request's is never cut
-            if row and any(len(row[name] or "") > 1024 for name in UPSTREAM):
+            text = line.decode("utf-8", "replace")
+            row = read(text, names)
+            values = zip(names, naive_access.split_line(text, names) or (), strict=False)
+            if _decoded(line) is None and any("\ufffd" in value for name, value in values if name in exact):
                 row = None
-            if row and not re.fullmatch(r"[\d.]+:\d+(, [\d.]+:\d+)*", row["upstream_addrs"] or ""):
+            # a text that is no part of the request's is never cut
+            if row and any(len(row.get(name) or "") > 1024 for name in UNCUT):
+                row = None
+            if row and not re.fullmatch(r"[\d.]+:\d+(, [\d.]+:\d+)*", row.get("upstream_addrs") or ""):
                 # a list is kept as it stands; how it stands where it is none of addresses is not worth a rule
-                del row["upstream_addrs"]
+                row.pop("upstream_addrs", None)
             moments = {
                 name: naive_logs.micros(value)
                 for name, value in (row or {}).items()

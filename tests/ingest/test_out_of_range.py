@@ -66,6 +66,19 @@ REQUESTS = {
 }
 DURATIONS = ["request_time", "read_request_time", "write_response_time", "tcpinfo_rtt"]
 QUOTED = 'http 2026-11-23T00:47:23Z app/lb/1 10.0.0.1:1 10.0.0.2:80 0.001 0.001 0.001 200 200 34 366 "GET http://a/ HTTP/1.1" "c" - -\n'
+NLB = "tls 2.0 2026-11-23T00:47:23 net/lb/1 l 10.0.0.1:1 10.0.0.9:443 5 2 98 246 48 - - c tlsv12 - a.example h2 h2 - 2026-11-23T00:47:23\n"
+CONNECTION = (
+    '2026-11-23T00:47:23.5Z 10.0.0.1 1 443 TLSv1.3 c 0.004 "CN=a" - - Success TID_1 - app/lb/1 10.0.0.9\n'
+)
+NO_TIMES = [
+    "1969-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-00:01",
+    "10000-01-01T00:00:00Z",
+    "2026-11-23T24:47:23Z",
+    "2026-02-30T00:00:00Z",
+    "1700000000",
+    "now",
+]
 
 
 def beyond(limit: int) -> list[str]:
@@ -243,6 +256,48 @@ def test_access_logs_with_quotes(tmp_path):
     ]
     bad += replaced(QUOTED, r"lb/1 (\S+):1 ", [text for text in NO_ADDRESSES if text and text != "localhost"])
     check_lines(tmp_path, "a.log", QUOTED, bad)
+
+
+def test_connection_logs_of_an_nlb(tmp_path):
+    columns = {
+        r"l 10.0.0.1:(\d+) ": 65535,
+        r" 10.0.0.9:(\d+) ": 65535,
+        r":443 (\d+) ": 999_999_999,
+        r":443 5 (\d+) ": 999_999_999,
+        r" 5 2 (\d+) ": MOST["u63"],
+        r" 5 2 98 (\d+) ": MOST["u63"],
+        r" 246 (\d+) ": 65535,
+    }
+    bad = [
+        line
+        for pattern, limit in columns.items()
+        for line in replaced(
+            NLB, pattern, [text for text in beyond(limit) if text and (text != "1.5" or limit != 999_999_999)]
+        )
+    ]
+    bad += replaced(NLB, r"l (\S+):1 ", [text for text in NO_ADDRESSES if text and text != "localhost"])
+    bad += replaced(NLB, r" (10.0.0.9):443 ", [text for text in NO_ADDRESSES if text])
+    bad += replaced(NLB, r"tls 2.0 (\S+) ", [*NO_TIMES, "2026-11-23T00:47:22"])
+    bad += replaced(NLB, r"h2 - (\S+)$", [*NO_TIMES, "2026-11-23T00:47:24"])
+    check_lines(tmp_path, "a.log", NLB, bad)
+
+
+def test_connection_logs_of_an_alb(tmp_path):
+    columns = {r" 10.0.0.1 (\d+) ": 65535, r" 1 (\d+) TLS": 65535}
+    bad = [
+        line
+        for pattern, limit in columns.items()
+        for line in replaced(CONNECTION, pattern, [text for text in beyond(limit) if text])
+    ]
+    bad += replaced(
+        CONNECTION,
+        r" c (\S+) ",
+        ["-1", "1e3", "0x1", "1.", ".5", "1_0", "9" * 10, "inf", "nan", "1.0000000000"],
+    )
+    bad += replaced(CONNECTION, r"Z (\S+) 1 ", [text for text in NO_ADDRESSES if text])
+    bad += replaced(CONNECTION, r"lb/1 (\S+)$", [text for text in NO_ADDRESSES if text])
+    bad += replaced(CONNECTION, r"^(\S+) ", [*NO_TIMES, "2026-11-23T00:47:23"])
+    check_lines(tmp_path, "a.log", CONNECTION, bad)
 
 
 def test_ipvs_rules(tmp_path):

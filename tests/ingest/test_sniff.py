@@ -84,6 +84,7 @@ def test_shipped_capture(glob, kind):
         (b"net.ipv4.conf.eth0/100.rp_filter=0\n", "sysctl"),
         (b"log.level = info\n", "unknown"),
         (b"Enable AccessLog for ELB: app/a/b at 2025-05-30T16:47:00.781Z", "lb-access-log"),
+        (b"Enable ConnectionLog for ELB: app/a/b at 2025-05-30T16:47:00.781Z", "lb-connection-log"),
         (b"Enabled AccessLog for ELB\n", "unknown"),
         (b"https 2018-11-30T22:23:00.186641Z a site that I visited\n", "unknown"),
         (b"2024-10-04T17:05:15.514108Z stdout F 10.0.0.1:80 answered\n", "unknown"),
@@ -141,17 +142,18 @@ def test_what_else_conntrack_prints_is_noted(head, words):
     assert words in found.note
 
 
-@pytest.mark.parametrize(("line", "word"), [(NLB, "NLB"), (CONNECTION, "connection log")])
+def test_a_file_that_is_known_and_not_read_is_refused_with_what_it_is(tmp_path):
+    (tmp_path / "log").write_bytes(EXPECTED)
+    with pytest.raises(UsageError, match=r"\(log: a list of conntrack expectations, which is not read"):
+        discover([str(tmp_path)])
+
+
+@pytest.mark.parametrize(("line", "dialect"), [(NLB, "aws-nlb-access"), (CONNECTION, "aws-alb-connection")])
 @pytest.mark.parametrize(
     "before", [b"", b"Enable AccessLog for ELB: net/shop/1 at 2025-05-30T16:47:00.781Z\n"]
 )
-def test_logs_that_are_known_and_not_read_are_noted(line, word, before, tmp_path):
-    sniffed = sniff(before + line)
-    assert sniffed.kind == "unknown"
-    assert word in sniffed.note
-    (tmp_path / "log").write_bytes(line)
-    with pytest.raises(UsageError, match=rf"\(log: an? .*{word}.*, which is not read"):
-        discover([str(tmp_path)])
+def test_connections_to_load_balancers(line, dialect, before):
+    assert sniff(before + line) == ("lb-connection-log", dialect, "")
 
 
 @pytest.mark.parametrize(

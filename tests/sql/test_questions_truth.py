@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
@@ -144,6 +146,18 @@ def test_lb_ip_instead_of_cluster_ip(ask: Ask, truth: list[Known], logs: Logs) -
         ("default/nginx", "192.168.2.115"),
         ("default/nginx1", "192.168.2.253"),
     }
+
+
+def test_lb_clients(ask: Ask, capture: Path) -> None:
+    lines = gzip.decompress((capture / "slb" / "access.jsonl.gz").read_bytes()).splitlines()
+    requests = [json.loads(line) for line in lines]
+    rows = ask("lb-clients")
+    key = ("lb_id", "lb_port", "client_ip")
+    assert totals(rows, key, "requests") == Counter(
+        (row["slbid"], int(row["slb_vport"]), row["client_ip"]) for row in requests
+    )
+    assert sum(row["failed_requests"] for row in rows) == sum(int(row["status"]) >= 500 for row in requests)
+    assert {(row["connections"], row["sent_bytes"], row["client_name"]) for row in rows} == {(0, None, None)}
 
 
 def test_unanswered(ask: Ask, truth: list[Known], logs: Logs) -> None:

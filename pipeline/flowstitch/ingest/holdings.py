@@ -47,7 +47,7 @@ class Holdings:
     Attributes
     ----------
     nodes : by name, of each that has conntrack files.
-    flow_logs : there are some. logged : ENIs that have rows in them.
+    flow_logs, lb_connections : there are some. logged : ENIs that have rows in them.
     first, last : span of all rows, µs; without any the first is later than the last.
     inventory : the cluster.
     unread : (kind, node) of files that were not read to their end; what is not found there is not missing.
@@ -55,6 +55,7 @@ class Holdings:
 
     nodes: dict[str, NodeHoldings] = field(default_factory=dict)
     flow_logs: bool = False
+    lb_connections: bool = False
     logged: set[str] = field(default_factory=set)
     first: int = MAX_TIME
     last: int = NULL_TIME
@@ -65,6 +66,8 @@ class Holdings:
         """Take note of a file."""
         if source.kind == "vpc-flow-log":
             self.flow_logs = True
+        elif source.kind == "lb-connection-log":
+            self.lb_connections = True
         elif source.kind == "conntrack-list":
             self._of_node(source.node).lists = True
         elif source.kind == "conntrack-events":

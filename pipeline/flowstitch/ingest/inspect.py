@@ -15,7 +15,7 @@ from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account
 from flowstitch.ingest.read import read_source
 from flowstitch.ingest.sniff import CANONICAL_TABLE, is_parquet
 from flowstitch.ingest.watched import AtHand
-from flowstitch.normalize.columns import NULL_TIME, Pools
+from flowstitch.normalize.columns import NULL_TIME, Pools, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +37,7 @@ _LINES = (
     "conntrack-events",
     "vpc-flow-log",
     "lb-access-log",
+    "lb-connection-log",
     "ipvs-rules",
     "sysctl",
     "terway-mapping",
@@ -200,7 +201,7 @@ def _read(source: Source, found: Inspection, account: Account, held: Holdings, s
 
 def _times(parts: Sequence[Columns]) -> tuple[Ints, Ints]:
     """Begin and end of every row that has both."""
-    spans = [(part[begin], part[end]) for part in parts for begin, end in _SPANS if begin in part]
+    spans = [span_of(part, begin, end) for part in parts for begin, end in _SPANS if begin in part]
     if not spans:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     begin, end = (np.concatenate(side) for side in zip(*spans, strict=True))

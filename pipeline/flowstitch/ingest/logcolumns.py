@@ -14,7 +14,7 @@ from flowstitch.catalog.load import table
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.ingest.dialects import normal_key
 from flowstitch.ingest.model import MAX_TEXT
-from flowstitch.ingest.requesttimes import complete_times
+from flowstitch.ingest.requesttimes import complete_connections, complete_requests
 from flowstitch.ingest.textparts import PARTS
 from flowstitch.normalize.columns import LAST_TIME, NULL_TIME, STORAGE, null_columns
 from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
@@ -38,10 +38,14 @@ _MOST = {
     "time": LAST_TIME // 1_000_000,  # what is more is another unit
 }
 _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
-ISO = "iso"
+# Units of a time that is a text: with its offset, and with or without one.
+_ISO, _ISO_UTC = "iso", "iso-utc"
 INTERFACE_ADDRESSES = "interface_addresses"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _MAX_SPELLINGS = 8
+# What follows from a column, and finds the rows in which it cannot be.
+_COMPLETIONS = {"received_at": complete_requests, "opened_at": complete_connections}
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,9 @@ class Column:
     keys : its key in the dialect's own spelling; where there are several, the first that a row has counts.
     part : the part of the text that it is, a word of ``PARTS``; '' for all of it.
     needed : ``row``, ``flow``, ``ports`` or ``never``, see ``schemas/README.md``.
-    unit : unit of a time or duration; ``ISO`` is the text of a time with its offset.
+    unit : unit of a time or duration; ``iso`` is the text of a time with its offset, ``iso-utc`` of one that is UTC without.
     cut : a text of more than ``MAX_TEXT`` characters is cut; it does not fit without.
-    words : the dialect's words for the values of an enum.
+    words : the dialect's words for the values of an enum, or for names.
     default : text that an absent value stands for, '' for none.
     """
 
@@ -77,7 +81,7 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether its texts are numbers, and not looked at each distinct one once."""
-        return self.target.type in _MOST and self.unit != ISO
+        return self.target.type in _MOST and self.unit not in {_ISO, _ISO_UTC}
 
     @property
     def is_duration(self) -> bool:
@@ -258,9 +262,10 @@ class Plan:
             columns[INTERFACE_ADDRESSES][:] = frame[INTERFACE_ADDRESSES].to_numpy()
         fault, missing = self.judge(columns, lambda name: self._given(frame[name]))
         targets = [column.target.name for column in self.columns]
-        if "received_at" in targets:
-            unknown = complete_times(columns, LAST_TIME)
-            fault[(fault == 0) & unknown] = targets.index("received_at") + 1
+        for target, complete in _COMPLETIONS.items():
+            if target in targets:
+                wrong = complete(columns)
+                fault[(fault == 0) & wrong] = targets.index(target) + 1
         return columns, fault, missing
 
     def judge(self, columns: Columns, given: Callable[[str], Flags] | None = None) -> tuple[Ints, Flags]:
@@ -360,25 +365,29 @@ class Plan:
         if column.target.type == "enum":
             return np.array([column.enum_code(word) for word in words], np.uint8)
         if column.target.type == "time":
-            return np.array([_iso_time(word) for word in words], np.int64)
+            return np.array([_iso_time(word, utc=column.unit == _ISO_UTC) for word in words], np.int64)
         if column.target.type == "text":
             return pools.texts.codes(_bounded(word, cut=column.cut) for word in words)
-        return pools.names.codes(word if _is_name(word) else None for word in words)
+        return pools.names.codes(
+            column.words.get(word or "", word) if _is_name(word) else None for word in words
+        )
 
 
 def _column(target: Field, key: str | list[str], **raw: Any) -> Column:
     return Column(target, (key,) if isinstance(key, str) else tuple(key), **raw)
 
 
-def _iso_time(text: str | None) -> int:
-    """µs since the epoch of an ISO 8601 text with an offset; null where it has none, or is not of 1970 to 9999."""
+def _iso_time(text: str | None, *, utc: bool) -> int:
+    """µs since the epoch of an ISO 8601 text; null where it has no offset and is not ``utc`` then, or is not of 1970 to 9999."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return NULL_TIME
     if moment.tzinfo is None:
-        return NULL_TIME
-    since = (moment - _EPOCH) // timedelta(microseconds=1)
+        if not utc:
+            return NULL_TIME
+        moment = moment.replace(tzinfo=UTC)
+    since = (moment - _EPOCH) // _MICROSECOND
     return since if 0 <= since <= LAST_TIME else NULL_TIME
 
 

@@ -22,13 +22,15 @@ ROW_KINDS = {
     "conntrack-events": "conntrack",
     "vpc-flow-log": "flows",
     "lb-access-log": "requests",
+    "lb-connection-log": "lb_connections",
     "ipvs-connections": "ipvs_connections",
 }
-# Canonical tables, with the columns that say from when to when a row is.
+# Canonical tables, with the columns that say from when to when a row is; where one is null the other says both.
 ROW_TABLES = {
     "conntrack": ("seen_at", "seen_at"),
     "flows": ("window_start", "window_end"),
     "requests": ("request_at", "request_at"),
+    "lb_connections": ("opened_at", "closed_at"),
     "ipvs_connections": ("seen_at", "seen_at"),
 }
 
@@ -42,8 +44,8 @@ class Source:
     path : where its bytes are.
     name : relative to the EXPORT it was found in, with ``/``; the name used in every table.
     size_bytes : size as stored.
-    kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``lb-access-log``, ``ipvs-rules``, ``kubernetes``,
-        ``enis``, ``terway-mapping``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or
+    kind : ``conntrack-list``, ``conntrack-events``, ``vpc-flow-log``, ``lb-access-log``, ``lb-connection-log``, ``ipvs-rules``,
+        ``kubernetes``, ``enis``, ``terway-mapping``, ``ip-addr``, ``ip-rule``, ``ip-route``, ``ip-link``, ``sysctl``, ``canonical-table`` or
         ``unknown``.
     dialect : name of the file in ``schemas/dialects``, of a canonical table its name, empty when the kind has none.
     node : node of the file, empty when it has none.

@@ -178,7 +178,7 @@ def _read_rows(
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
     times: FileTimes | None = None
     rows: Iterator[Columns]
-    if ROW_KINDS[source.kind] in {"flows", "requests"}:
+    if ROW_KINDS[source.kind] in {"flows", "requests", "lb_connections"}:
         from flowstitch.ingest.logs import read_log  # noqa: PLC0415
 
         rows = read_log(source, pools, account, workers)

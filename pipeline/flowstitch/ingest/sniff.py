@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
 
 KINDS = (
-    "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "ipvs-rules", "ipvs-connections", "kubernetes",
-    "enis", "terway-mapping", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
+    "conntrack-list", "conntrack-events", "vpc-flow-log", "lb-access-log", "lb-connection-log", "ipvs-rules", "ipvs-connections",
+    "kubernetes", "enis", "terway-mapping", "ip-addr", "ip-rule", "ip-route", "ip-link", "sysctl", "unknown",
 )  # fmt: skip
 # A Parquet file of ours. It says itself what it is: not for export.toml to name.
 CANONICAL_TABLE = "canonical-table"

@@ -10,7 +10,7 @@ from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocol_names
 from flowstitch.join.legs import LEGS
 from flowstitch.join.windows import REASONS
-from flowstitch.normalize.columns import concat_columns, null_columns, take_columns
+from flowstitch.normalize.columns import concat_columns, null_columns, span_of, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 INVENTORY = "inventory"
 NO_CONNECTION = "no connection with its source and server"
+NO_BACKEND = "a connection to a load balancer, whose backend is not logged"
 
 
 def paths_per_row(windows: Windows, chains: Chains) -> Ints:
@@ -133,6 +134,23 @@ def ipvs_observations(
     out["reason"] = np.where(found, 0, pools.names.code(NO_CONNECTION)).astype(np.uint32)
     out["first_seen"] = out["last_seen"] = rows["seen_at"]
     out["shared_by"] = found.astype(np.int64)
+    return out
+
+
+def connection_observations(rows: Columns, kinds: Ints, pools: Pools) -> Columns:
+    """Rows of ``observations`` for connections to load balancers; no path has them as evidence.
+
+    Parameters
+    ----------
+    rows : columns of the table ``lb_connections``.
+    kinds : by name code of a source, the name code of its kind.
+    """
+    out = null_columns("observations", rows["line"].shape[0])
+    out |= {name: rows[name] for name in ("source", "line")}
+    out["kind"] = kinds[rows["source"]].astype(np.uint32)
+    out["reason"][:] = pools.names.code(NO_BACKEND)
+    out["first_seen"], out["last_seen"] = span_of(rows, "opened_at", "closed_at")
+    out["shared_by"][:] = 0
     return out
 
 

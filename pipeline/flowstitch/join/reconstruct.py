@@ -16,6 +16,7 @@ from flowstitch.join.entries import build_entries
 from flowstitch.join.ipvs import match_ipvs
 from flowstitch.join.legs import observe_legs
 from flowstitch.join.observations import (
+    connection_observations,
     conntrack_observations,
     flow_observations,
     inventory_observations,
@@ -115,6 +116,7 @@ def reconstruct(
             flow_observations(stitched, shared, paths.legs, ids, kinds, cluster),
             ipvs_observations(ipvs, stitched, paths.ends, ids, kinds, pools),
             request_observations(requests, ids, kinds, pools),
+            connection_observations(rows["lb_connections"], kinds, pools),
             inventory_observations(sources, accounts, pools),
         ],
     )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns
+    from flowstitch.arrays import Columns, Ints
     from flowstitch.catalog.model import Field
 
 
@@ -82,6 +82,12 @@ def concat_columns(name: str, parts: Sequence[Columns]) -> Columns:
 def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     """Chosen rows of all columns, by index, mask or slice."""
     return {name: values[rows] for name, values in columns.items()}
+
+
+def span_of(columns: Columns, begin: str, end: str) -> tuple[Ints, Ints]:
+    """From when to when each row is, by its two columns of times; where one is null the other says both."""
+    first, last = columns[begin], columns[end]
+    return np.where(first == NULL_TIME, last, first), np.where(last == NULL_TIME, first, last)
 
 
 def to_arrow(name: str, columns: Mapping[str, object], pools: Pools) -> pa.Table:

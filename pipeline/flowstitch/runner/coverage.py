@@ -73,6 +73,7 @@ def find_missing(held: Holdings) -> list[str]:
         *_missing_settings(held),
         *_switched_off(held),
         *_uneven(held),
+        *_without_backend(held),
     ]
 
 
@@ -213,6 +214,14 @@ def _uneven(held: Holdings) -> Iterator[str]:
         yield from _of_nodes(
             _timed(early),
             "conntrack events end earlier than those of other nodes; what came after is missing there.",
+        )
+
+
+def _without_backend(held: Holdings) -> Iterator[str]:
+    if held.lb_connections:
+        yield (
+            "connections to load balancers in the export have no backend: table lb_connections says who dialled a load balancer, "
+            "when and how much, and no path comes of them."
         )
 
 

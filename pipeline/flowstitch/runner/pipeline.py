@@ -16,7 +16,7 @@ from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import reconstruct
-from flowstitch.normalize.columns import NULL_TIME, Pools, take_columns
+from flowstitch.normalize.columns import NULL_TIME, Pools, span_of, take_columns
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
@@ -123,8 +123,8 @@ def run(
         dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = {
             "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
-            "unmatched": found.unmatched, "lb_requests": found.lb_requests, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
-            "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
+            "unmatched": found.unmatched, "lb_requests": found.lb_requests, "lb_connections": export.rows["lb_connections"],
+            "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
         for name, data in tables.items():
@@ -155,7 +155,7 @@ def _within(
     export: Export, columns: Columns, span: tuple[str, str], options: Options, pools: Pools
 ) -> Columns:
     """Rows that lie in the asked time; the others move from parsed to skipped."""
-    begin, end = columns[span[0]], columns[span[1]]
+    begin, end = span_of(columns, *span)
     keep = np.ones(begin.shape[0], np.bool_)
     if options.since is not None:
         keep &= (end == NULL_TIME) | (end >= options.since)

@@ -13,7 +13,7 @@ from flowstitch.ingest.facts import inventory_rows
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.ingest.read import read_export
-from flowstitch.normalize.columns import NULL_TIME
+from flowstitch.normalize.columns import NULL_TIME, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +156,8 @@ def _spans(export: Export, pools: Pools) -> tuple[Ints, Ints]:
     last = np.full(len(pools.names), NULL_TIME, np.int64)
     for name, (begin, end) in ROW_TABLES.items():
         for columns in export.parts_of(name):
-            known = columns[begin] != NULL_TIME
-            np.minimum.at(first, columns["source"][known], columns[begin][known])
-            np.maximum.at(last, columns["source"], columns[end])
+            since, until = span_of(columns, begin, end)
+            known = since != NULL_TIME
+            np.minimum.at(first, columns["source"][known], since[known])
+            np.maximum.at(last, columns["source"], until)
     return first, last
