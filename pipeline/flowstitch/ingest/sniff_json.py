@@ -44,10 +44,26 @@ def sniff_json(head: bytes) -> tuple[str, str] | None:
     The head need not be whole JSON: the first object is looked at as far as it goes. A first line that
     starts in the middle of an object is passed over.
     """
+    start = _start_of(head)
+    return None if start is None else _classify(start)
+
+
+def key_paths(head: bytes) -> set[tuple[str, ...]]:
+    """Chains of keys of the first object of JSON content, ``[]`` where they pass a list; none where there is no JSON.
+
+    Parameters
+    ----------
+    head : as for ``sniff_json``; chains are of at most four steps.
+    """
+    start = _start_of(head)
+    return set() if start is None else start.paths
+
+
+def _start_of(head: bytes) -> _Start | None:
     text = head.removeprefix(BOM).lstrip()
     if not text.startswith((b"{", b"[")):
         text = text.partition(b"\n")[2].lstrip()
-    return _classify(_first_object(text)) if text.startswith((b"{", b"[")) else None
+    return _first_object(text) if text.startswith((b"{", b"[")) else None
 
 
 def _classify(start: _Start) -> tuple[str, str] | None:
