@@ -26,7 +26,7 @@ _PATTERNS = {
     "conntrack-xml": ["conntrack-*/in.*xml"],
     "flow-json": ["*vpc-flow*/in.jsonl", "vpc-flow/*"],
     "flow-delimited": ["*vpc-flow*/in.csv", "*vpc-flow*/in.txt", "*vpc-flow*/in.log"],
-    "flow-wrapped": ["cloudwatch-*/in.*", "logs-insights-*/in.*", "gcp-*/in.*", "azure-*/in.*"],
+    "flow-wrapped": ["*-cloudwatch-*/in.*", "*-insights-*/in.*", "gcp-*/in.*", "azure-*/in.*"],
     "access-log": ["alibaba-*-access*/in.*", "slb/*"],
     "access-quoted": ["aws-*-access*/in.*"],
     "kubernetes": ["kubernetes*/in.*", "inventory/[enps]*s.json"],

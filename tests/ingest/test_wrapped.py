@@ -23,7 +23,7 @@ from flowstitch.ingest.sniff import sniff
 from flowstitch.normalize.columns import Pools
 from fuzz.targets import Reading, check_account, check_expected
 from inventory_reading import source_of
-from log_reading import DIALECTS, Log, outcome
+from log_reading import Log
 
 AWS = Log("vpc-flow-log", "aws-vpc-flow")
 LINE = "2 123456789012 eni-1 10.26.1.153 3.239.232.29 60220 443 6 48 21869 1669842701 1669842702 ACCEPT OK"
@@ -42,25 +42,12 @@ VNET = [
 ]
 NSG = ["1542110402,192.0.2.190,10.5.16.4,28746,443,U,I,D,B,,,,", "1542110379,10.5.16.4,203.0.113.117,59932,443,T,O,A,E,1,66,0,0",
        "1487282421,192.0.2.95,10.1.0.4,51529,5358,T,I,D"]  # fmt: skip
-GOLDENS = sorted(
-    path.name
-    for pattern in ("cloudwatch-*", "logs-insights-*", "gcp-*", "azure-*")
-    for path in DIALECTS.glob(pattern)
-)
+CLOUDS = [Log("vpc-flow-log", name) for name in ("gcp-vpc-flow", "azure-vnet-flow", "azure-nsg-flow")]
 
 
-@pytest.mark.parametrize("folder", GOLDENS)
-def test_golden(folder: str) -> None:
-    (path,) = (DIALECTS / folder).glob("in.*")
-    (source,) = discover([str(path)]).sources
-    assert source.kind == "vpc-flow-log"
-    rows, account = Log(source.kind, source.dialect).read_source(source)
-    found = [
-        *outcome(rows, account),
-        *({"skipped": reason, "rows": rows} for reason, rows in sorted(account.skipped.items())),
-    ]
-    expected = (DIALECTS / folder / "expected.jsonl").read_text().splitlines()
-    assert found == [json.loads(line) for line in expected]
+@pytest.mark.parametrize(("log", "folder"), [(log, folder) for log in CLOUDS for folder in log.goldens()])
+def test_golden(log: Log, folder: str) -> None:
+    log.check_golden(folder)
 
 
 # --- against the twin ---------------------------------------------------------------------------

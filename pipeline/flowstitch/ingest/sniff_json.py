@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flowstitch.ingest.blocks import BOM
 from flowstitch.ingest.dialects import dialects, normal_key
@@ -48,7 +49,8 @@ def sniff_json(head: bytes) -> tuple[str, str] | None:
     return None if start is None else _classify(start)
 
 
-def key_paths(head: bytes) -> set[tuple[str, ...]]:
+@lru_cache(maxsize=4)
+def key_paths(head: bytes) -> frozenset[tuple[str, ...]]:
     """Chains of keys of the first object of JSON content, ``[]`` where they pass a list; none where there is no JSON.
 
     Parameters
@@ -56,7 +58,7 @@ def key_paths(head: bytes) -> set[tuple[str, ...]]:
     head : as for ``sniff_json``; chains are of at most four steps.
     """
     start = _start_of(head)
-    return set() if start is None else start.paths
+    return frozenset() if start is None else frozenset(start.paths)
 
 
 def _start_of(head: bytes) -> _Start | None:
