@@ -25,6 +25,8 @@ DIALECTS = dict.fromkeys(PATHS, "aws-vpc-flow") | {
     "vnet": "azure-vnet-flow",
     "nsg": "azure-nsg-flow",
 }
+Around = dict[str, str]
+Before = list[tuple[Any, int]]
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -142,6 +144,7 @@ def of_text(data: bytes) -> list[tuple[int, Any]]:
 
 
 def records(value: Any, service: str) -> Iterator[tuple[Any, ...]]:
+    before: list[tuple[Any, int]] = []
     for item in value if isinstance(value, list) else [value]:
         if (
             service == "subscription"
@@ -151,7 +154,7 @@ def records(value: Any, service: str) -> Iterator[tuple[Any, ...]]:
             yield ("skip",)
         else:
             for what in walk(item, PATHS[service], ""):
-                yield from [what] if what[0] == "bad" else READERS.get(service, message)(*what[1:])
+                yield from [what] if what[0] == "bad" else READERS.get(service, message)(*what[1:], before)
 
 
 def walk(value: Any, steps: list[str], at: str, **around: str) -> Iterator[tuple[Any, ...]]:
@@ -180,28 +183,28 @@ MACS = {
 }
 
 
-def message(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    del around
+def message(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    del around, before
     if not isinstance(value, str):
         return [("bad", "no message")]
     text = value.rstrip("\r\n").encode("utf-8", "surrogatepass")
     return [("bad", "several lines in a message") if b"\n" in text else ("line", text)]
 
 
-def pairs(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    del around
+def pairs(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    del around, before
     if not isinstance(value, list) or any(not isinstance(pair, dict) for pair in value):
         return [("bad", "not an object")]
     return [("texts", {text_of(pair.get("field")): text_of(pair.get("value")) for pair in value})]
 
 
-def pair_messages(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    (found,) = pairs(value, around)
-    return [found] if found[0] == "bad" else message(found[1].get("@message"), around)
+def pair_messages(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    (found,) = pairs(value, around, before)
+    return [found] if found[0] == "bad" else message(found[1].get("@message"), around, before)
 
 
-def gcp(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    del around
+def gcp(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    del around, before
     if not isinstance(value, dict):
         return [("bad", "not an object")]
     payload = within(value, "jsonPayload")
@@ -225,7 +228,7 @@ def within(value: Any, key: str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def azure(value: Any, around: dict[str, str], *, since: int, nsg: bool) -> list[tuple[Any, ...]]:
+def azure(value: Any, around: Around, before: Before, *, since: int, nsg: bool) -> list[tuple[Any, ...]]:
     parts = value.split(",") if isinstance(value, str) else []
     if len(parts) != 13 and not (nsg and len(parts) == 8):
         return [("bad", "wrong number of columns")]
@@ -234,10 +237,15 @@ def azure(value: Any, around: dict[str, str], *, since: int, nsg: bool) -> list[
     protocol = {"T": "6", "U": "17"}.get(protocol, protocol) if nsg else protocol
     row = around | {"time": time, "src": src, "dst": dst, "srcport": srcport, "dstport": dstport, "protocol": protocol,
                     "direction": way, "decision" if nsg else "state": verdict}  # fmt: skip
-    if state not in {"C", "E"}:
-        return [("texts", row)]
     if re.fullmatch("[0-9]{1,18}", time):
+        flow = row.get("mac"), src, dst, srcport, dstport, protocol, way
         row["start"] = str(max(0, int(time) - since))
+        last = next((then for other, then in reversed(before) if other == flow), None)
+        if last is not None and last <= int(time):
+            row["start"] = str(last)
+        before.append((flow, int(time)))
+    if state not in {"C", "E"}:
+        return [("texts", {name: text for name, text in row.items() if name != "start"})]
     other = {"I": "O", "O": "I"}.get(way, way)
     there = row | {"packets": counts[0], "bytes": counts[1]}
     back = row | {
@@ -252,12 +260,12 @@ def azure(value: Any, around: dict[str, str], *, since: int, nsg: bool) -> list[
     return [("skip",) if one["packets"] in {"", "0"} else ("texts", one) for one in (there, back)]
 
 
-def vnet(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    return azure(value, around, since=300_000, nsg=False)
+def vnet(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    return azure(value, around, before, since=300_000, nsg=False)
 
 
-def nsg(value: Any, around: dict[str, str]) -> list[tuple[Any, ...]]:
-    return azure(value, around, since=300, nsg=True)
+def nsg(value: Any, around: Around, before: Before) -> list[tuple[Any, ...]]:
+    return azure(value, around, before, since=300, nsg=True)
 
 
 READERS = {"pairs": pairs, "pair messages": pair_messages, "gcp": gcp, "vnet": vnet, "nsg": nsg}

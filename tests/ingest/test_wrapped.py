@@ -39,6 +39,7 @@ PAYLOAD = {
 VNET = [
     "1663146003599,10.0.0.6,192.0.2.180,23956,443,6,O,B,NX,0,0,0,0",
     "1663146003606,10.0.0.6,192.0.2.180,23956,443,6,O,E,NX,3,767,2,1580",
+    "1663146303606,10.0.0.6,192.0.2.180,23956,443,6,O,C,NX,3,767,2,1580",
 ]
 NSG = ["1542110402,192.0.2.190,10.5.16.4,28746,443,U,I,D,B,,,,", "1542110379,10.5.16.4,203.0.113.117,59932,443,T,O,A,E,1,66,0,0",
        "1487282421,192.0.2.95,10.1.0.4,51529,5358,T,I,D"]  # fmt: skip
@@ -248,7 +249,7 @@ def test_a_log_without_a_stamp_is_no_export(tmp_path: Path) -> None:
 def test_a_document_larger_than_memory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text(json.dumps(wrapping.vnet(VNET * 20_000)))
-    for whole_bytes, parsed in ((1 << 20, 0), (1 << 24, 60_000)):
+    for whole_bytes, parsed in ((1 << 20, 0), (1 << 25, 100_000)):
         account = Account(whole_bytes=whole_bytes)
         rows = list(read_log(source_of(path, "vpc-flow-log", dialect="azure-vnet-flow"), Pools(), account))
         assert sum(part["line"].shape[0] for part in rows) == account.parsed == parsed
@@ -274,7 +275,7 @@ def test_inspect_says_what_it_did_not_look_into(tmp_path: Path) -> None:
     assert (large.rows, large.whole) == (None, False)
     assert "a document of more than 4 MiB" in large.warnings[0]
     assert lines.rows > 30_000
-    assert (small.rows, small.enis, small.window_s) == (3, ["00224871C205"], 300)
+    assert (small.rows, small.enis, small.window_s) == (5, ["00224871C205"], 300)
 
 
 def test_raw_records_are_found_by_their_number(tmp_path: Path) -> None:
@@ -291,6 +292,19 @@ def test_sampled_counters_are_said_to_be_estimates(tmp_path: Path) -> None:
     _, account = read(tmp_path / "log", json.dumps(wrapping.entry(CONNECTION, **PAYLOAD)).encode() + b"\n")
     assert len(account.warnings) == 1
     assert "estimates" in account.warnings[0]
+
+
+def test_counters_are_of_the_time_since_the_row_before(tmp_path: Path) -> None:
+    begin, end = VNET[:2]
+    cases = {
+        "its beginning": ([begin, end], "1663146003"),
+        "another's beginning": ([begin.replace("23956", "23957"), end], "1663145703"),
+        "what comes later": ([end.replace("1663146003", "1663146009"), end], "1663145703"),
+        "more than five minutes ago": ([end.replace("1663146003", "1663145003"), end], "1663145003"),
+    }
+    for tuples, start in cases.values():
+        rows, _ = read(tmp_path / "log", json.dumps(wrapping.vnet(tuples)).encode())
+        assert [naive_logs.micros(row["window_start"]) // 1_000_000 for row in rows[-2:]] == [int(start)] * 2
 
 
 def test_what_comes_behind_damage_is_read(tmp_path: Path) -> None:

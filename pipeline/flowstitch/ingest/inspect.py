@@ -200,6 +200,7 @@ def _read(source: Source, found: Inspection, account: Account, held: Holdings, s
         account.warnings.append(f"rejected rows: {counts}.")
     found.enis = sorted(
         {pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])}
+        - {""}
     )
     begin, end = _times(parts)
     if begin.shape[0]:

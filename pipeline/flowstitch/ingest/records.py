@@ -44,6 +44,7 @@ class _Found(NamedTuple):
 
 def records_of(value: object, wrapper: Wrapper) -> Iterator[bytes | Skipped | Bad]:
     """Records of a JSON value, numbers in it as texts: the lines that they become, or why there is none."""
+    last_rows: dict[tuple[str, ...], int] = {}
     for item in value if isinstance(value, list) else [value]:
         skipped = _why_skipped(item, wrapper)
         if skipped:
@@ -59,7 +60,7 @@ def records_of(value: object, wrapper: Wrapper) -> Iterator[bytes | Skipped | Ba
             elif wrapper.records == PAIRS:
                 yield _pairs(found.value, wrapper)
             else:
-                yield from _tuple(found, wrapper)
+                yield from _tuple(found, wrapper, last_rows)
 
 
 def _why_skipped(item: object, wrapper: Wrapper) -> str:
@@ -130,8 +131,13 @@ def _pairs(value: object, wrapper: Wrapper) -> bytes | Bad:
     return _message(texts.get(wrapper.raw["text"])) if "text" in wrapper.raw else _line(texts)
 
 
-def _tuple(found: _Found, wrapper: Wrapper) -> Iterator[bytes | Skipped | Bad]:
-    """Rows of a text with commas: one for each way that packets went, one alone where they were not counted."""
+def _tuple(
+    found: _Found, wrapper: Wrapper, last_rows: dict[tuple[str, ...], int]
+) -> Iterator[bytes | Skipped | Bad]:
+    """Rows of a text with commas: one for each way that packets went, one alone where they were not counted.
+
+    ``last_rows`` has the time of the row before of each flow, if the document has one: its packets were counted up to then.
+    """
     values = found.value.split(",") if isinstance(found.value, str) else []
     if len(values) not in wrapper.raw["widths"]:
         yield _bad(WRONG_COUNT, found.value)
@@ -141,8 +147,12 @@ def _tuple(found: _Found, wrapper: Wrapper) -> Iterator[bytes | Skipped | Bad]:
         texts[name] = words.get(texts[name], texts[name])
     counted, back = wrapper.raw["counted"], wrapper.raw["back"]
     behind = counted["spans"].get(texts.get(counted["by"]))
-    if behind is not None and _is_time(texts["time"]):
-        texts["start"] = str(max(0, int(texts["time"]) - behind))
+    if _is_time(texts["time"]):
+        flow, time = tuple(texts.get(name, "") for name in counted["flow"]), int(texts["time"])
+        since = last_rows.get(flow, time + 1)
+        last_rows[flow] = time
+        if behind is not None:
+            texts["start"] = str(since if since <= time else max(0, time - behind))
     of_back = {back[name] for name in counted["counters"]}
     if behind is None:
         left_out = {*of_back, *counted["counters"]}
