@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -305,6 +306,32 @@ def test_counters_are_of_the_time_since_the_row_before(tmp_path: Path) -> None:
     for tuples, start in cases.values():
         rows, _ = read(tmp_path / "log", json.dumps(wrapping.vnet(tuples)).encode())
         assert [naive_logs.micros(row["window_start"]) // 1_000_000 for row in rows[-2:]] == [int(start)] * 2
+
+
+def test_what_is_too_long_does_not_multiply(tmp_path: Path) -> None:
+    long = "x" * (3 << 20)
+    rows, account = read(tmp_path / "log", json.dumps(wrapping.events([LINE, long, LINE])).encode())
+    assert [row["line"] for row in rows] == [1, 3]
+    assert dict(account.rejected) == {"long line": 1}
+    rows, account = read(tmp_path / "log", json.dumps(wrapping.vnet(VNET * 2000, "x" * 5000)).encode())
+    assert dict(account.rejected) == {"bad value: mac": 10_000}
+    assert max(len(reject.raw) for reject in account.rejects) < 300
+
+
+def test_rejects_that_are_kept_do_not_depend_on_threads(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    long = LINE + " " * 400
+    path.write_text(
+        f"{json.dumps({'message': long})}\n{{}}\n{json.dumps({'message': long + '.'})}\n" * 20_000
+    )
+    accounts = [Account(), Account()]
+    with ThreadPoolExecutor(3) as pool:
+        for account, workers in zip(accounts, (None, pool), strict=True):
+            source = source_of(path, "vpc-flow-log", dialect="aws-vpc-flow")
+            rows = list(read_log(source, Pools(), account, workers))
+            assert sum(part["line"].shape[0] for part in rows) == 20_000
+    assert accounts[0] == accounts[1]
+    assert accounts[0].rejected == {"no message": 20_000, "wrong number of columns": 20_000}
 
 
 def test_what_comes_behind_damage_is_read(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def read_lines(path: Place, numbers: Iterable[int]) -> dict[int, bytes]:
     wrapper = wrapper_of_any(read_head(path))
     blocks = read_blocks(path, Account()) if wrapper is None else read_records(path, wrapper, Account())
     for block in blocks:
-        if wanted.isdisjoint(block.numbers().tolist()):
+        numbered = block.numbers()
+        if wanted.isdisjoint(range(int(numbered[0]), int(numbered[-1]) + 1)):
             continue
         for line in split_lines(block):
             if line.number in wanted:

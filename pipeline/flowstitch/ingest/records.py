@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.ingest.wrappers import MESSAGE, OBJECT, PAIRS
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def _at(
         yield _bad(f"bad value: {at[:-1] or steps[0][0]}", value)
         return
     wanted = wrapper.raw.get("carried", {})
-    here = {name: _text(value.get(path[len(at) :])) for name, path in wanted.items() if _holds(path, at)}
+    # every tuple gets them
+    here = {
+        name: _short(_text(value.get(path[len(at) :]))) for name, path in wanted.items() if _holds(path, at)
+    }
     key, listed = steps[0]
     inner = value.get(key)
     at = f"{at}{key}{'[]' * listed}."
@@ -182,6 +186,11 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else _NO_TEXT
+
+
+def _short(text: str) -> str:
+    """A text that no log has is none, and takes no memory."""
+    return text if len(text) <= MAX_TEXT else _NO_TEXT
 
 
 def _bad(reason: str, value: object) -> Bad:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.arrays import PADDING
-from flowstitch.ingest.blocks import MAX_LINE_BYTES, Block, PickedLines
+from flowstitch.ingest.blocks import LONG_LINE, MAX_LINE_BYTES, Block, PickedLines
 from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import HEADER
 from flowstitch.ingest.documents import TORN, TORN_DOCUMENT, json_values, read_json
@@ -165,6 +165,8 @@ class _Gathered:
                 self.skip(record.reason)
             elif isinstance(record, Bad):
                 self.reject(offset, record.reason, record.raw)
+            elif len(record) > MAX_LINE_BYTES:
+                self.reject(offset, LONG_LINE, record)
             else:
                 self._number += 1
                 self._size += len(record) + 1
@@ -184,12 +186,11 @@ class _Gathered:
 
     def renumber(self, told: Account) -> None:
         """Take over what the reader of lines has told, its rejects under numbers of records."""
-        for reject in told.rejects:
+        part = told.hand_over()
+        for reject in part.rejects:
             self.reject(reject.byte_offset, reject.reason, reject.raw)
-        self._account.incomplete |= told.incomplete
-        self._account.warnings += told.warnings
-        told.rejects.clear()
-        told.warnings.clear()
+        self._account.incomplete |= part.incomplete
+        self._account.warnings += part.warnings
 
     def finish(self) -> Iterator[Block]:
         """What has been gathered."""
