@@ -70,7 +70,7 @@ def read_log(
     Returns
     -------
     Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
-    logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
+    logs have a null tuple. ``window_end`` is a whole second, which belongs to the window.
     """
     if is_parquet(source.path):
         yield from read_parquet_log(source, pools, account)

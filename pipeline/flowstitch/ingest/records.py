@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flowstitch.ingest.delimited import WRONG_COUNT
+from flowstitch.ingest.jsonlines import NOT_AN_OBJECT
 from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.ingest.wrappers import MESSAGE, OBJECT, PAIRS
 
@@ -14,9 +16,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.wrappers import Wrapper
 
 SEVERAL_LINES = "several lines in a message"
-WRONG_COUNT = "wrong number of columns"
 NOTHING_THAT_WAY = "no packets that way"
-NO_MESSAGE, NO_OBJECT, NO_FLOW = "no message", "not an object", "nothing of a flow"
+NO_MESSAGE, NO_FLOW = "no message", "nothing of a flow"
 # Stands for what is no text: no number, address or word of a log is like it, and it is no name.
 _NO_TEXT = "\0"
 # Digits of a time from which another is taken away.
@@ -112,7 +113,7 @@ def _message(value: object) -> bytes | Bad:
 def _object(item: object, wrapper: Wrapper) -> bytes | Bad:
     """Texts of an object by the dialect's keys, which are paths in it."""
     if not isinstance(item, dict):
-        return _bad(NO_OBJECT, item)
+        return _bad(NOT_AN_OBJECT, item)
     paths = dict(wrapper.keys)
     for name, choice in wrapper.raw.get("chosen", {}).items():
         paths[name] = choice["paths"].get(_text(_inner(item, choice["by"])), "")
@@ -130,7 +131,7 @@ def _inner(value: Any, path: str) -> Any:
 def _pairs(value: object, wrapper: Wrapper) -> bytes | Bad:
     name, text = wrapper.raw["name"], wrapper.raw["value"]
     if not isinstance(value, list) or not all(isinstance(pair, dict) for pair in value):
-        return _bad(NO_OBJECT, value)
+        return _bad(NOT_AN_OBJECT, value)
     texts = {_text(pair.get(name)): _text(pair.get(text)) for pair in value}
     return _message(texts.get(wrapper.raw["text"])) if "text" in wrapper.raw else _line(texts)
 
