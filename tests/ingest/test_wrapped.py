@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import naive_logs
 import naive_wrapped
 import wrapping
+from flowstitch.errors import UsageError
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.inspect import inspect_export
 from flowstitch.ingest.logs import read_log
@@ -239,6 +240,18 @@ OTHERS = [
 def test_other_logs_are_not_taken_for_flow_logs(document: object) -> None:
     for indent in (None, 1):
         assert sniff(json.dumps(document, indent=indent).encode()).kind == "unknown"
+
+
+def test_messages_of_another_format_ask_for_their_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(
+        json.dumps(wrapping.subscription(["10.0.0.1 10.0.0.2 eni-0a1b2c3d 1669842701 1669842702 OK"]))
+    )
+    with pytest.raises(
+        UsageError,
+        match=r"an AWS VPC flow log whose format is not the default one; name its columns in export\.toml",
+    ):
+        discover([str(path)])
 
 
 def test_a_log_without_a_stamp_is_no_export(tmp_path: Path) -> None:

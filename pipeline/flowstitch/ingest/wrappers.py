@@ -77,6 +77,13 @@ class Wrapper:
             return True
         return any(_is_record(self.dialect, text) for text in self._texts(head))
 
+    def resembles(self, head: bytes) -> bool:
+        """Whether what such a file has in it may be of the dialect in an order of columns that nobody has told."""
+        likely = self.dialect.get("likely_line")
+        if likely is None or self.form == JSON_LINES:
+            return False
+        return any(_compiled(likely).search(text) for text in self._texts(head))
+
     @cached_property
     def keys(self) -> dict[str, str]:
         """The dialect's keys, which are paths in an object of a record; each by its own name."""
@@ -126,6 +133,15 @@ def sniff_wrapped(head: bytes) -> tuple[str, str] | None:
     """Kind and dialect of a log whose records are in a wrapper; None when there is none that is known."""
     wrapper, name = _known(head) or (None, "")
     return None if wrapper is None else (wrapper.dialect["kind"], name)
+
+
+def why_unknown(head: bytes) -> str:
+    """Note on a file whose records are wrapped and not known; '' where there is nothing to say."""
+    for dialect in wrapped_dialects().values():
+        wrapper = wrapper_of(dialect, head)
+        if wrapper is not None and wrapper.resembles(head):
+            return f"its records look like those of an {dialect['doc']} whose format is not the default one; name its columns in export.toml"
+    return ""
 
 
 def wrapper_of_any(head: bytes) -> Wrapper | None:
