@@ -235,7 +235,8 @@ def azure(value: Any, around: Around, before: Before, *, since: int, nsg: bool) 
     time, src, dst, srcport, dstport, protocol, way, verdict, *rest = parts
     state, counts = (rest[0] if rest else "", rest[1:]) if nsg else (verdict, rest[1:])
     protocol = {"T": "6", "U": "17"}.get(protocol, protocol) if nsg else protocol
-    row = around | {"time": time, "src": src, "dst": dst, "srcport": srcport, "dstport": dstport, "protocol": protocol,
+    # a byte that is no UTF-8 costs the whole tuple, whatever it stands in
+    row = around | {"tuple": value, "time": time, "src": src, "dst": dst, "srcport": srcport, "dstport": dstport, "protocol": protocol,
                     "direction": way, "decision" if nsg else "state": verdict}  # fmt: skip
     if re.fullmatch("[0-9]{1,18}", time):
         flow = row.get("mac"), src, dst, srcport, dstport, protocol, way
