@@ -56,6 +56,8 @@ def judge(dialect, texts):
             values[name] = None
         elif values[name] is None and (given[name] or column["needed"] != "never"):
             return f"bad value: {key}"
+        if name in {"window_start", "window_end"} and values[name] is not None:
+            values[name] -= values[name] % 1_000_000
         if name == "window_end" and values[name] < values["window_start"]:
             return f"bad value: {key}"
     return values
@@ -70,7 +72,8 @@ def parse(field, column, text):
         fits = re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text)
         return round(float(text) * UNITS[unit]) if fits else None
     if kind in MOST:
-        fits = re.fullmatch(r"\+?[0-9]+|-0+", text) and len(text) < 300 and int(text) <= MOST[kind]
+        most = (MOST[kind] * 1_000_000 + 999_999) // UNITS[unit] if kind == "time" else MOST[kind]
+        fits = re.fullmatch(r"\+?[0-9]+|-0+", text) and len(text) < 300 and int(text) <= most
         return int(text) * UNITS[unit] if fits else None
     if kind == "address":
         return address(text)

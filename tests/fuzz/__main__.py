@@ -20,7 +20,7 @@ TESTS = Path(__file__).parents[1]
 ROOT = TESTS.parent
 sys.path[:0] = [str(TESTS), str(ROOT / "pipeline")]
 KERNELS = [f"flowstitch.kernels.{path.stem}" for path in (ROOT / "pipeline/flowstitch/kernels").glob("*.py")]
-OURS = ["flowstitch", "naive_access", "naive_logs", "naive_save", "naive_text", "naive_xml"]
+OURS = ["flowstitch", "naive_access", "naive_logs", "naive_save", "naive_text", "naive_wrapped", "naive_xml"]
 # By the clock, which goes on where the machine is not ours; what takes long by processor time is found by ``check``.
 HANG_S = 900
 # Words that libFuzzer puts into inputs.

@@ -27,6 +27,7 @@ _PATTERNS = {
     "conntrack-save": ["conntrack-save*/in.*"],
     "flow-json": ["*vpc-flow*/in.jsonl", "vpc-flow/*"],
     "flow-delimited": ["*vpc-flow*/in.csv", "*vpc-flow*/in.txt", "*vpc-flow*/in.log"],
+    "flow-wrapped": ["*-cloudwatch-*/in.*", "*-insights-*/in.*", "gcp-*/in.*", "azure-*/in.*"],
     "access-log": ["alibaba-*-access*/in.*", "slb/*"],
     "access-quoted": ["aws-*lb-*/in.*"],
     "kubernetes": ["kubernetes*/in.*", "inventory/[enps]*s.json"],

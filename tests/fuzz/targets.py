@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 import naive_logs
+import naive_wrapped
 from flowstitch.errors import UsageError
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.content import read_blocks, read_document, read_head
@@ -22,6 +23,7 @@ from flowstitch.ingest.model import ROW_KINDS, Account, Inventory
 from flowstitch.ingest.packing import START_BYTES, packing_of
 from flowstitch.ingest.read import read_source
 from flowstitch.ingest.sniff import KINDS, sniff
+from flowstitch.ingest.wrappers import wrapped_dialects, wrapper_of
 from flowstitch.normalize.columns import Pools, concat_columns
 from flowstitch.runner.write import arrow_table
 from fuzz import twins
@@ -30,6 +32,8 @@ from inventory_reading import source_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from flowstitch.ingest.wrappers import Wrapper
 
     Check = Callable[[bytes, Path], None]
 
@@ -80,9 +84,16 @@ def read(data: bytes, file: Path, kind: str, dialect: str = "") -> Reading:
         for table, rows in tables.items():
             arrow_table(table, rows, pools).to_pylist()
     check_account(reading)
-    if kind in _LINES and dialect != "conntrack-xml" and packing_of(data[:START_BYTES]) is None:
+    wrapper = wrapper_in(file, dialect) if kind == "vpc-flow-log" else None
+    lined = kind in _LINES and dialect != "conntrack-xml" and not (wrapper and wrapper.is_json)
+    if lined and packing_of(data[:START_BYTES]) is None:
         assert reading.account.rows == len(twins.lines_of(data.removeprefix(BOM)))
     return reading
+
+
+def wrapper_in(file: Path, dialect: str) -> Wrapper | None:
+    """What the records of a flow log are wrapped in."""
+    return wrapper_of(naive_logs.load(dialect), read_head(file)) if dialect else None
 
 
 def check_account(reading: Reading) -> None:
@@ -128,15 +139,39 @@ def _log(data: bytes, file: Path, names: tuple[str, ...]) -> None:
     for name in [known] if known in names else names:
         dialect = naive_logs.load(name)
         reading = read(data, file, dialect["kind"], name)
-        for row in reading.rows:
-            row |= {
-                key: naive_logs.micros(value) for key, value in row.items() if isinstance(value, datetime)
-            }
+        if wrapper_in(file, name) is not None:
+            continue
+        _in_micros(reading)
         if dialect["form"] == "quoted":
             twin = twins.of_quoted
         else:
             twin = twins.of_json_lines if is_json else twins.of_delimited
         check_expected(reading, twin(data, dialect))
+
+
+def _in_micros(reading: Reading) -> None:
+    for row in reading.rows:
+        row |= {key: naive_logs.micros(value) for key, value in row.items() if isinstance(value, datetime)}
+
+
+def _wrapped(data: bytes, file: Path) -> None:
+    data = START + data
+    for name in wrapped_dialects():
+        reading = read(data, file, "vpc-flow-log", name)
+        wrapper = wrapper_in(file, name)
+        if wrapper is not None:
+            _in_micros(reading)
+            check_expected(reading, naive_wrapped.of_wrapped(data, _service(name, wrapper)))
+
+
+def _service(dialect: str, wrapper: Wrapper) -> str:
+    """Name that the twin has for a wrapper."""
+    if wrapper.records == "message":
+        return {"logEvents": "subscription"}.get(wrapper.path[0][0], wrapper.path[0][0])
+    if wrapper.records == "pairs":
+        return "pair messages" if "text" in wrapper.raw else "pairs"
+    known = {"gcp-vpc-flow": "gcp", "azure-vnet-flow": "vnet", "azure-nsg-flow": "nsg"}
+    return known.get(dialect, wrapper.records)
 
 
 def _read_all(data: bytes, file: Path, kinds: Iterable[tuple[str, str]]) -> None:
@@ -219,6 +254,7 @@ TARGETS: dict[str, Check] = {
     "conntrack-save": partial(_conntrack, dialect="conntrack-save", twin=twins.of_save),
     "flow-json": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
     "flow-delimited": partial(_log, names=("alibaba-vpc-flow", "aws-vpc-flow")),
+    "flow-wrapped": _wrapped,
     "access-log": partial(_log, names=("alibaba-clb-access", "alibaba-alb-access")),
     "access-quoted": partial(_log, names=("aws-alb-access", "aws-clb-access", "aws-nlb-access", "aws-alb-connection")),
     "kubernetes": partial(_read_all, kinds=(("kubernetes", ""),)),

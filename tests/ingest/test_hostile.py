@@ -13,6 +13,7 @@ from contextlib import suppress
 import pytest
 
 import flowstitch
+import wrapping
 from flowstitch.errors import UsageError
 from flowstitch.ingest.inventory import read_inventory
 from flowstitch.ingest.model import Account, Inventory
@@ -38,6 +39,17 @@ SAVED = (
 )
 EXPECTED = "300 proto=6 src=10.0.1.91 dst=10.0.3.58 sport=0 dport=41739 mask-src=255.255.255.255 class=0 helper=ftp\n"
 
+MESSAGE = (
+    json.dumps({"message": "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 60 1700000000 1700000001 ACCEPT OK"}) + "\n"
+)
+AZURE = json.dumps(
+    wrapping.vnet(
+        [
+            "1700000000000,10.0.0.1,10.0.0.2,1,2,6,O,B,NX,0,0,0,0",
+            "1700000000000,10.0.0.1,10.0.0.2,1,2,6,O,D,NX,0,0,0,0",
+        ]
+    )
+)
 # By name: the files of an export; of some of them (parsed, skipped, rejected by reason); the exit code of a run.
 CASES = {
     "random bytes among others": ({"a": NOISE, "b.txt": ENTRY}, {"a": (0, 0, {}), "b.txt": (1, 0, {})}, WHOLE),
@@ -94,6 +106,29 @@ CASES = {
     "deep JSON in a log": (
         {"a.json": f"{flow()}{'[' * 10_000}{']' * 10_000}\n" + '{"a":' * 10_000 + "1" + "}" * 10_000 + f"\n{flow()}"},
         {"a.json": (2, 0, {"not JSON": 2})}, DAMAGED,
+    ),
+    "deep JSON in a wrapped log": (
+        {"a.json": f'{MESSAGE}{"[" * 10_000}{"]" * 10_000}\n' + '{"message":' * 10_000 + "1" + "}" * 10_000 + f"\n{MESSAGE}"},
+        {"a.json": (2, 0, {"not JSON": 2})}, DAMAGED,
+    ),
+    "zeros in a wrapped log": ({"a.json": f"{MESSAGE}\0\n{MESSAGE}"}, {"a.json": (2, 0, {"not JSON": 1})}, DAMAGED),
+    "no UTF-8 in a wrapped log": (
+        {"a.json": MESSAGE.encode() + b'{"message":"\xff"}\n\xff\n'}, {"a.json": (1, 0, {"not UTF-8": 1, "not JSON": 1})}, DAMAGED,
+    ),
+    "half a character in a wrapped log": (
+        {"a.json": MESSAGE + '{"message":"\\ud800"}\n{"message":"\\u0000"}\n{"message":"\\n\\n"}\n'},
+        {"a.json": (1, 1, {"not UTF-8": 1, "wrong number of columns": 1})}, DAMAGED,
+    ),
+    "no UTF-8 in a document of records": (
+        {"a.json": AZURE.encode() + b"\n" + AZURE.encode().replace(b",O,", b",\xff,")},
+        {"a.json": (2, 0, {"not JSON": 2})}, DAMAGED,
+    ),
+    "a document of records that is cut": ({"a.json": AZURE[:-9]}, {"a.json": (0, 0, {"torn document": 1})}, DAMAGED),
+    "documents of records of which one is cut": (
+        {"a.json": f"{AZURE[:-9]}\n{AZURE}\n{AZURE}"}, {"a.json": (4, 0, {"torn document": 1})}, DAMAGED,
+    ),
+    "a deep document of records": (
+        {"a.json": AZURE[:-1] + ',"x":' + "[" * 10_000 + "]" * 10_000 + "}"}, {"a.json": (0, 0, {"torn document": 1})}, DAMAGED,
     ),
     "deep JSON in a document": (
         {"a.json": '{"apiVersion":"v1","kind":"Pod","a":' + '{"a":' * 10_000 + "1" + "}" * 10_001},
@@ -189,6 +224,7 @@ LONG_LINES = {
     "save.txt": (SAVED.format(1).encode() + b"-A " + LONG + b"\n" + SAVED.format(2).encode(), (2, 0, {"long line": 1})),
     "flow.json": (flow().encode() + b'{"eni-id":"' + LONG + b'"}\n' + flow().encode(), (2, 0, {"long line": 1})),
     "flow.csv": (b"eni-id,start,end,log-status,srcaddr\neni-1,1,2,NODATA,-\n" + LONG.replace(b"x", b",") + b"\n", (1, 1, {"long line": 1})),
+    "wrapped.json": (MESSAGE.encode() + b'{"message":"' + LONG + b'"}\n' + MESSAGE.encode(), (2, 0, {"long line": 1})),
     "sysctl.txt": (b"net.x = 1\nnet.y = " + LONG + b"\nnet.z = 1\n", (2, 0, {"long line": 1})),
     "ipvs.txt": (b"-A -t 10.0.0.1:80 -s rr\n-a -t " + LONG + b"\n", (1, 0, {"long line": 1})),
 }  # fmt: skip

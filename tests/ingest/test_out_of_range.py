@@ -8,6 +8,7 @@ import re
 import polars as pl
 import pytest
 
+import wrapping
 from hostile import ENTRY, FLOW, build, flow, read
 
 # Of every range what is just beyond, and what no number of a log is.
@@ -198,6 +199,78 @@ def test_flow_logs_with_separators(tmp_path):
     head = ",".join(FLOW) + "\n"
     good, *bad = (",".join((FLOW | row).values()) + "\n" for row in [{}, *bad_flows()])
     check_lines(tmp_path, "a.csv", good, bad, head)
+
+
+AWS_LINE = "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 60 1700000000 1700000001 ACCEPT OK"
+AWS_PLACES = {5: "u16", 6: "u16", 7: "u8", 8: "u63", 9: "u63"}
+CONNECTION = {"src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2", "dest_port": 2, "protocol": 6}
+PAYLOAD = {
+    "start_time": "2026-11-23T00:47:23Z",
+    "end_time": "2026-11-23T00:47:28Z",
+    "packets_sent": "1",
+    "bytes_sent": "60",
+}
+DATES = [
+    "1969-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-00:01",
+    "2026-11-23T00:47:23",
+    "2026-02-30T00:00:00Z",
+    "now",
+    "",
+]
+TUPLE = "1700000000000,10.0.0.1,10.0.0.2,1,2,6,O,E,NX,1,60,0,0"
+TUPLE_PLACES = {3: "u16", 4: "u16", 5: "u8", 9: "u63", 10: "u63"}
+
+
+def with_values(text: str, separator: str, places: dict[int, list[str]]) -> list[str]:
+    """The text with each of the values in its place."""
+    values = text.split(separator)
+    return [
+        separator.join([*values[:place], value, *values[place + 1 :]])
+        for place, bad in places.items()
+        for value in bad
+    ]
+
+
+def test_flow_logs_in_messages(tmp_path):
+    places = {place: beyond(MOST[form]) for place, form in AWS_PLACES.items()}
+    places |= {3: NO_ADDRESSES, 10: beyond(253402300799), 11: beyond(253402300799)}
+    bad = with_values(AWS_LINE, " ", places)
+    good = json.dumps({"message": AWS_LINE}) + "\n"
+    check_lines(tmp_path, "a.json", good, [json.dumps({"message": line}) + "\n" for line in bad])
+
+
+def test_flow_logs_of_google_cloud(tmp_path):
+    ranges = {"src_port": "u16", "dest_port": "u16", "protocol": "u8"}
+    numbers = [True, [1], {"a": 1}, 1.5, -1]
+    connections = [
+        CONNECTION | {key: value} for key, form in ranges.items() for value in [*beyond(MOST[form]), *numbers]
+    ]
+    connections += [
+        CONNECTION | {key: value} for key in ("src_ip", "dest_ip") for value in [*NO_ADDRESSES, 1, None, {}]
+    ]
+    payloads = [
+        {key: value}
+        for key in ("packets_sent", "bytes_sent")
+        for value in [*beyond(MOST["u63"]), *numbers]
+        if value
+    ]
+    payloads += [{key: value} for key in ("start_time", "end_time") for value in [*DATES, 1700000000, None]]
+    entries = [wrapping.entry(connection, **PAYLOAD) for connection in connections]
+    entries += [wrapping.entry(CONNECTION, **(PAYLOAD | payload)) for payload in payloads]
+    good = json.dumps(wrapping.entry(CONNECTION, **PAYLOAD)) + "\n"
+    check_lines(tmp_path, "a.json", good, [json.dumps(entry) + "\n" for entry in entries])
+
+
+def test_flow_logs_of_azure(tmp_path):
+    places = {place: [text for text in beyond(MOST[form]) if text] for place, form in TUPLE_PLACES.items()}
+    places |= {1: NO_ADDRESSES, 2: NO_ADDRESSES, 0: beyond(253402300799999), 6: ["", "X"]}
+    bad = with_values(TUPLE, ",", places)
+    document = wrapping.vnet([TUPLE, *(text for line in bad for text in (line, TUPLE))])
+    (source,) = read(build(tmp_path / "export", {"PT1H.json": json.dumps(document)})).values()
+    # nothing came back, which is said of the bad too
+    assert (source["parsed"], source["rejected"]) == (len(bad) + 1, len(bad)), source["rejected_by"]
+    assert source["skipped"] == 2 * len(bad) + 1
 
 
 def test_flow_logs_of_parquet(tmp_path):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 import flowstitch
+import wrapping
 from inventory_reading import EXPORT
 
 WAYS = {"in": "ingress", "out": "egress"}
@@ -84,6 +87,103 @@ def as_default(export: Path) -> None:
             row |= {side: primary for side in ("srcaddr", "dstaddr") if row[side] in own}
             lines.append(" ".join(row[AWS[name]] for name in names))
         (export / f"{path.name.partition('.')[0]}.log").write_text("\n".join(lines))
+
+
+def as_wrapped(export: Path, names: list[str]) -> None:
+    """The log of ``as_aws`` as CloudWatch Logs hands it to a subscriber, and from its command line."""
+    (export / "flows").mkdir()
+    as_aws(export / "flows", names)
+    for number, path in enumerate(sorted((export / "flows").iterdir())):
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
+        if number % 2:
+            text = json.dumps(wrapping.events(lines), indent=4)
+        else:
+            parts = [wrapping.subscription(lines[start : start + 500]) for start in range(0, len(lines), 500)]
+            text = "".join(json.dumps(part) for part in [wrapping.CONTROL, *parts])
+        path.write_bytes(gzip.compress(text.encode()))
+    (export / "export.toml").write_text(f"[[source]]\nmatch = 'flows/*'\ncolumns = {json.dumps(names)}\n")
+
+
+def test_a_log_of_aws_by_way_of_cloudwatch_gives_the_same_paths(tmp_path: Path, captured: list[dict]) -> None:
+    export = tmp_path / "export"
+    shutil.copytree(EXPORT, export, ignore=shutil.ignore_patterns("vpc-flow"))
+    as_wrapped(export, list(AWS))
+    flowstitch.run(str(export), out=tmp_path / "result")
+    assert paths_of(tmp_path / "result") == captured
+
+
+def capture_rows() -> list[dict[str, str]]:
+    paths = sorted(EXPORT.glob("vpc-flow/*.jsonl.gz"))
+    return [json.loads(line) for path in paths for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def told(export: Path, *, eni: str = "eni") -> Counter[tuple]:
+    names = [
+        "src_ip",
+        "src_port",
+        "dst_ip",
+        "dst_port",
+        "protocol_number",
+        "packets",
+        "bytes",
+        "direction",
+        "window_end",
+        eni,
+    ]
+    flows = flowstitch.read(str(export))["flows"]
+    return Counter(tuple(row.values()) for row in flows.select(names).to_pylist())
+
+
+def test_a_log_of_google_cloud_has_the_rows_of_the_capture(tmp_path: Path) -> None:
+    with (tmp_path / "entries.json").open("w") as file:
+        for row in capture_rows():
+            reporter, side = {"in": ("DEST", "dest"), "out": ("SRC", "src")}[row["direction"]]
+            connection = {
+                "src_ip": row["srcaddr"], "dest_ip": row["dstaddr"], "src_port": int(row["srcport"]), "dest_port": int(row["dstport"]),
+                "protocol": int(row["protocol"]),
+            }  # fmt: skip
+            times = {
+                f"{key}_time": f"{datetime.fromtimestamp(int(row[key]), UTC):%Y-%m-%dT%H:%M:%S}.123456789Z"
+                for key in ("start", "end")
+            }
+            counted = {f"{key}_sent": row[key] for key in ("packets", "bytes")}
+            who = {f"{side}_instance": {"vm_name": row["eni-id"]}}
+            entry = wrapping.entry(connection, reporter, **times, **counted, **who)
+            file.write(json.dumps(entry) + "\n")
+    assert told(tmp_path) == told(EXPORT / "vpc-flow")
+
+
+def test_a_log_of_azure_has_the_rows_of_the_capture(tmp_path: Path) -> None:
+    """Each row with the one that answers it, if there is one, is a tuple."""
+    pairs: dict[tuple, list[dict[str, str]]] = {}
+    for row in capture_rows():
+        ends = sorted([(row["srcaddr"], row["srcport"]), (row["dstaddr"], row["dstport"])])
+        pairs.setdefault((row["eni-id"], row["end"], row["protocol"], *ends), []).append(row)
+    tuples: dict[str, list[str]] = {}
+    for rows in pairs.values():
+        while rows:
+            row = rows.pop()
+            answers = [
+                other
+                for other in rows
+                if other["srcaddr"] == row["dstaddr"] and other["direction"] != row["direction"]
+            ]
+            counters = [
+                row["packets"],
+                row["bytes"],
+                *((answers[0]["packets"], answers[0]["bytes"]) if answers else ("0", "0")),
+            ]
+            if answers:
+                rows.remove(answers[0])
+            ends = row["srcaddr"], row["dstaddr"], row["srcport"], row["dstport"], row["protocol"]
+            way = {"in": "I", "out": "O"}[row["direction"]]
+            tuples.setdefault(row["eni-id"], []).append(
+                ",".join([f"{row['end']}789", *ends, way, "E", "NX", *counters])
+            )
+    for eni, texts in tuples.items():
+        (tmp_path / eni).mkdir()
+        (tmp_path / eni / "PT1H.json").write_text(json.dumps(wrapping.vnet(texts, eni)))
+    assert told(tmp_path) == told(EXPORT / "vpc-flow")
 
 
 @pytest.mark.parametrize("left_out", [[], ["flow-direction"]])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowstitch.ingest.blocks import HEAD_BYTES, MAX_LINE_BYTES
 from flowstitch.ingest.content import read_head
 from flowstitch.ingest.discover import discover
 from flowstitch.ingest.holdings import Holdings
@@ -147,7 +148,7 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings, sample: Sampl
         found.incomplete = True
         return found
     found.whole = len(content) <= READ_BYTES
-    if not found.whole and source.kind not in _LINES:
+    if not found.whole and (source.kind not in _LINES or _is_one_document(source, content)):
         account.warnings.append(
             f"a document of more than {READ_BYTES >> 20} MiB: its items were not counted."
         )
@@ -159,6 +160,19 @@ def _inspect(source: Source, discovery: Discovery, held: Holdings, sample: Sampl
     account.warnings += torn
     found.incomplete = account.incomplete or bool(torn)
     return found
+
+
+def _is_one_document(source: Source, content: bytes) -> bool:
+    """Whether a log that begins so is a document that nothing can be said of without its end."""
+    if ROW_KINDS.get(source.kind) != "flows":
+        return False
+    from flowstitch.ingest.dialects import dialect_of  # noqa: PLC0415 - few logs are so large and have no lines
+    from flowstitch.ingest.logs import FORMS  # noqa: PLC0415
+    from flowstitch.ingest.unwrapped import is_document  # noqa: PLC0415
+    from flowstitch.ingest.wrappers import wrapper_of  # noqa: PLC0415
+
+    wrapper = wrapper_of(dialect_of(source, FORMS), content[:HEAD_BYTES])
+    return wrapper is not None and wrapper.is_json and is_document(content[:MAX_LINE_BYTES])
 
 
 def _read_parquet(
@@ -187,6 +201,7 @@ def _read(source: Source, found: Inspection, account: Account, held: Holdings, s
         account.warnings.append(f"rejected rows: {counts}.")
     found.enis = sorted(
         {pools.names.word(code) or "" for part in parts if "eni" in part for code in np.unique(part["eni"])}
+        - {""}
     )
     begin, end = _times(parts)
     if begin.shape[0]:

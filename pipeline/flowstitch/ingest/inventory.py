@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from flowstitch.catalog.load import table
-from flowstitch.ingest.content import LONG_DOCUMENT, read_blocks, read_document
+from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.dialects import dialect_of
+from flowstitch.ingest.documents import TORN, TORN_DOCUMENT, read_json, strict_values
 from flowstitch.ingest.enis import interfaces, take_interface
 from flowstitch.ingest.iproute import entries, take_entry
 from flowstitch.ingest.ipvs import read_ipvs
@@ -25,15 +26,10 @@ if TYPE_CHECKING:
 
     from flowstitch.ingest.model import Account, Inventory, NodeFacts, Source
 
-# A JSON value takes a hundred bytes of memory however short its text is, so it counts as so much text at least.
-VALUE_BYTES = 16
-TORN_DOCUMENT = "torn document"
 _NODE_KINDS = ("ip-addr", "ip-link", "ip-route", "ip-rule", "ipvs-rules", "sysctl", "terway-mapping")
 INVENTORY_KINDS = ("enis", "kubernetes", *_NODE_KINDS)
 _T = TypeVar("_T")
-_DECODER = json.JSONDecoder()
 _FULL_LINE = re.compile(rb"\S[^\n]*")
-_BLANK = re.compile(r"[ \t\r\n\ufeff]*")
 
 
 class _Reader(NamedTuple):
@@ -63,24 +59,11 @@ def read_inventory(source: Source, account: Account, inventory: Inventory) -> No
         read_mapping(read_blocks(source.path, account), source, account, inventory)
     elif source.kind == "sysctl":
         read_sysctl(read_blocks(source.path, account), account, inventory.of_node(source.node))
-    elif (document := _document(source, account)) is not None:
+    elif (document := read_json(source.path, account)) is not None:
         if source.kind == "kubernetes":
             _read_kubernetes(document, source, account, inventory)
         else:
             _read_items(document, _reader(source, account, inventory), account)
-
-
-def _document(source: Source, account: Account) -> bytes | None:
-    """Content of a document; None, a reject and a warning when memory cannot hold it or its values."""
-    document = read_document(source.path, account)
-    values = 0 if document is None else sum(map(document.count, (b",", b"[", b"{")))
-    if document is not None and values * VALUE_BYTES > account.whole_bytes:
-        account.reject(1, 0, LONG_DOCUMENT, document)
-        account.warnings.append(
-            f"the document has some {values} values, more than --memory allows; nothing of it was read."
-        )
-        return None
-    return document
 
 
 def finish_inventory(inventory: Inventory) -> None:
@@ -133,14 +116,14 @@ def _read_kubernetes(document: bytes, source: Source, account: Account, inventor
 
 def _read_items(document: bytes, reader: _Reader, account: Account) -> None:
     ordinal = 0
-    try:
-        for byte_offset, value in _values(document):
-            for item in reader.items(value):
-                ordinal += 1
-                _read_item(item, ordinal, byte_offset, reader, account)
-    except _Torn as error:
-        account.incomplete = True
-        account.reject(ordinal + 1, error.byte_offset, TORN_DOCUMENT, document[error.byte_offset :])
+    for byte_offset, value in strict_values(document):
+        if value is TORN:
+            account.incomplete = True
+            account.reject(ordinal + 1, byte_offset, TORN_DOCUMENT, document[byte_offset:])
+            return
+        for item in reader.items(value):
+            ordinal += 1
+            _read_item(item, ordinal, byte_offset, reader, account)
 
 
 def _read_item(item: object, ordinal: int, byte_offset: int, reader: _Reader, account: Account) -> None:
@@ -153,39 +136,6 @@ def _read_item(item: object, ordinal: int, byte_offset: int, reader: _Reader, ac
         account.skipped[skipped] += 1
     else:
         account.accept(ordinal)
-
-
-class _Torn(ValueError):  # noqa: N818 - caught where it is raised from
-    """A document that does not parse from some place on."""
-
-    def __init__(self, byte_offset: int) -> None:
-        super().__init__(TORN_DOCUMENT)
-        self.byte_offset = byte_offset
-
-
-def _values(document: bytes) -> Iterator[tuple[int, Any]]:
-    """JSON values of a document with their offsets: one, or several behind each other (pages, JSON lines)."""
-    try:
-        text = document.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _Torn(0) from error
-    place = offset = 0
-    while True:
-        start = _end_of_blank(text, place)
-        offset += len(text[place:start].encode())
-        if start == len(text):
-            return
-        try:
-            value, place = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError) as error:
-            raise _Torn(offset) from error
-        yield offset, value
-        offset += len(text[start:place].encode())
-
-
-def _end_of_blank(text: str, place: int) -> int:
-    match = _BLANK.match(text, place)
-    return match.end() if match else place
 
 
 def _raw(item: object) -> bytes:

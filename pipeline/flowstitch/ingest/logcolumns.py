@@ -35,12 +35,14 @@ _MOST = {
     "u16": 0xFFFF,
     "bytes": np.iinfo(np.int64).max,
     "count": np.iinfo(np.int64).max,
-    "time": LAST_TIME // 1_000_000,  # what is more is another unit
+    "time": LAST_TIME,
 }
 _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 # Units of a time that is a text: with its offset, and with or without one.
 _ISO, _ISO_UTC = "iso", "iso-utc"
 INTERFACE_ADDRESSES = "interface_addresses"
+# A second of a window belongs to it whole, whatever fraction of it a log has.
+_WINDOW = ("window_start", "window_end")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_SPELLINGS = 8
@@ -97,8 +99,8 @@ class Column:
 
     @property
     def most(self) -> int:
-        """Largest number that fits."""
-        return _MOST[self.target.type]
+        """Largest number that fits; of a time what is more is another unit."""
+        return _MOST[self.target.type] // (self.scale if self.target.type == "time" else 1)
 
     @property
     def scale(self) -> int:
@@ -137,6 +139,7 @@ class Plan:
         self.columns = tuple(_column(fields[name], **raw) for name, raw in dialect["columns"].items())
         self.nulls = frozenset(dialect["null"])
         self.pod_addresses: list[str] = dialect.get("pod_addresses", [])
+        self._note: list[str] = [dialect["note"]] if "note" in dialect else []
         self._spellings = {key: [key] for column in self.columns for key in column.keys}
         self._names = {normal_key(key): key for key in self._spellings}
 
@@ -199,16 +202,16 @@ class Plan:
         )
 
     def warnings(self, layouts: Iterable[Layout]) -> list[str]:
-        """What to say of logs with such columns: that they lack those by which pods are told apart."""
+        """What to say of logs of the dialect, and of such columns: that they lack those by which pods are told apart."""
         names = [set(map(normal_key, layout.names)) for layout in layouts]
         lacking = [key for key in self.pod_addresses if any(normal_key(key) not in have for have in names)]
         if not lacking:
-            return []
+            return self._note
         sentence = (
             f"it has no {' and no '.join(lacking)}: the other addresses are the interfaces' primary ones, so the traffic of "
             "pods cannot be told apart; add these fields to the format of the flow log."
         )
-        return [sentence]
+        return [*self._note, sentence]
 
     def choose(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Texts by key or a spelling of it, to one column per canonical column: the first text that says something."""
@@ -288,6 +291,8 @@ class Plan:
         for number, column in enumerate(self.columns, 1):
             name = column.target.name
             values = columns[name]
+            if name in _WINDOW and column.unit != "s":
+                values[values != column.null] -= values[values != column.null] % _UNITS["s"]
             values[outside[column.needed]] = column.null
             if column.needed != "never" or given is not None:
                 wrong = values == column.null

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from flowstitch.ingest.model import Account
 from flowstitch.ingest.parquetlogs import read_parquet_log
 from flowstitch.ingest.quoted import Quoted
 from flowstitch.ingest.sniff import is_parquet
+from flowstitch.ingest.unwrapped import read_records
 from flowstitch.ingest.workers import in_order
+from flowstitch.ingest.wrappers import RECORDS, wrapper_of
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ FORMS: dict[str, type[JsonLines | Delimited | Quoted]] = {
     "json-lines": JsonLines,
     DELIMITED: Delimited,
     QUOTED: Quoted,
+    RECORDS: JsonLines,
 }
 
 
@@ -67,17 +70,25 @@ def read_log(
     Returns
     -------
     Columns of the dialect's table, a block at a time, in the order of the file. NODATA and SKIPDATA rows of flow
-    logs have a null tuple. ``window_end`` stays as logged, a whole second that belongs to the window.
+    logs have a null tuple. ``window_end`` is a whole second, which belongs to the window.
     """
     if is_parquet(source.path):
         yield from read_parquet_log(source, pools, account)
         return
-    form = _form_of(source)
+    dialect = dialect_of(source, FORMS)
+    head = read_head(source.path)
+    wrapper = wrapper_of(dialect, head)
+    content = Account(whole_bytes=account.whole_bytes)
+    if wrapper is None:
+        form = _form_of(source, dialect, head)
+        blocks = read_blocks(source.path, content)
+    else:
+        form = FORMS[wrapper.form](dialect, source)
+        blocks = read_records(source.path, wrapper, content)
     lost = 0
     layouts: set[Layout] = set()
     work = partial(_read_block, form, pools, pools.names.code(source.name))
-    content = Account(whole_bytes=account.whole_bytes)
-    for part in in_order(work, read_blocks(source.path, content), form.layout, workers):
+    for part in in_order(work, blocks, form.layout, workers):
         account.add(part.account)
         lost += part.lost
         if part.layout is not None:
@@ -91,9 +102,7 @@ def read_log(
     account.warnings += form.plan.warnings(layouts)
 
 
-def _form_of(source: Source) -> Form:
-    dialect = dialect_of(source, FORMS)
-    head = read_head(source.path)
+def _form_of(source: Source, dialect: dict[str, Any], head: bytes) -> Form:
     is_json = any(line.lstrip().startswith(b"{") for line in head.splitlines())
     name = "json-lines" if is_json else DELIMITED
     if name not in forms_of(dialect):

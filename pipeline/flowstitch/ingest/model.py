@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -116,6 +116,13 @@ class Account:
         self.lines += other.lines
         self.warnings += other.warnings
         self.incomplete |= other.incomplete
+
+    def hand_over(self) -> Account:
+        """What it has so far, as an account of its own; nothing of it stays."""
+        part = replace(self)
+        whole = Account(whole_bytes=self.whole_bytes)
+        vars(self).update(vars(whole))
+        return part
 
     def reject(self, line: int, byte_offset: int, reason: str, raw: bytes) -> None:
         """Count a rejected row and keep it, if there are not too many."""

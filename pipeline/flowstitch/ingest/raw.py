@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowstitch.ingest.content import read_blocks
+from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.lines import split_lines
 from flowstitch.ingest.model import MAX_REJECT_BYTES, Account
 from flowstitch.ingest.sniff import is_parquet
+from flowstitch.ingest.unwrapped import read_records
+from flowstitch.ingest.wrappers import wrapper_of_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,14 +41,18 @@ def read_lines(path: Place, numbers: Iterable[int]) -> dict[int, bytes]:
 
     Parameters
     ----------
-    path : a plain or compressed file; of a damaged one what can be read, of a Parquet file nothing.
+    path : a plain or compressed file; of a damaged one what can be read, of a Parquet file nothing. Where a log service has
+        wrapped the lines, it is the records that have the numbers.
     """
     found: dict[int, bytes] = {}
     if is_parquet(path):
         return found
     wanted = set(numbers)
-    for block in read_blocks(path, Account()):
-        if wanted.isdisjoint(range(block.first_line, block.first_line + block.lines)):
+    wrapper = wrapper_of_any(read_head(path))
+    blocks = read_blocks(path, Account()) if wrapper is None else read_records(path, wrapper, Account())
+    for block in blocks:
+        numbered = block.numbers()
+        if wanted.isdisjoint(range(int(numbered[0]), int(numbered[-1]) + 1)):
             continue
         for line in split_lines(block):
             if line.number in wanted:

@@ -10,6 +10,7 @@ from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.dialects import dialects
 from flowstitch.ingest.layouts import DELIMITED, QUOTED, dialect_of_names, find_header
 from flowstitch.ingest.sniff_json import sniff_json
+from flowstitch.ingest.wrappers import sniff_wrapped, why_unknown
 
 if TYPE_CHECKING:
     from flowstitch.ingest.places import Place
@@ -65,8 +66,8 @@ def sniff(head: bytes, path: Place | None = None) -> Sniffed:
         # not one flow in it is whole
         return Sniffed("conntrack-list", "conntrack-xml")
     note = _why_unread(lines)
-    found = sniff_json(head) or (None if note else _sniff_control(lines))
-    return Sniffed(*found) if found else Sniffed("unknown", "", note)
+    found = sniff_json(head) or sniff_wrapped(head) or (None if note else _sniff_control(lines))
+    return Sniffed(*found) if found else Sniffed("unknown", "", note or why_unknown(head))
 
 
 def is_parquet(path: Place) -> bool:

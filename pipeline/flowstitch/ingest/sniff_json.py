@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from flowstitch.ingest.blocks import BOM
 from flowstitch.ingest.dialects import dialects, normal_key
@@ -44,10 +45,27 @@ def sniff_json(head: bytes) -> tuple[str, str] | None:
     The head need not be whole JSON: the first object is looked at as far as it goes. A first line that
     starts in the middle of an object is passed over.
     """
+    start = _start_of(head)
+    return None if start is None else _classify(start)
+
+
+@lru_cache(maxsize=4)
+def key_paths(head: bytes) -> frozenset[tuple[str, ...]]:
+    """Chains of keys of the first object of JSON content, ``[]`` where they pass a list; none where there is no JSON.
+
+    Parameters
+    ----------
+    head : as for ``sniff_json``; chains are of at most four steps.
+    """
+    start = _start_of(head)
+    return frozenset() if start is None else frozenset(start.paths)
+
+
+def _start_of(head: bytes) -> _Start | None:
     text = head.removeprefix(BOM).lstrip()
     if not text.startswith((b"{", b"[")):
         text = text.partition(b"\n")[2].lstrip()
-    return _classify(_first_object(text)) if text.startswith((b"{", b"[")) else None
+    return _first_object(text) if text.startswith((b"{", b"[")) else None
 
 
 def _classify(start: _Start) -> tuple[str, str] | None:

@@ -64,7 +64,7 @@ class Fitting:
         keep = np.ones(self.columns["line"].shape[0], np.bool_)
         keep[self.hard] = False
         if self.hard.shape[0]:
-            rows = rest["line"] - self.columns["line"][0]
+            rows = np.searchsorted(self.columns["line"], rest["line"])
             keep[rows] = True
             for name, values in self.columns.items():
                 values[rows] = rest[name]
