@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from inputs import Input, make_inputs
 from peers import conntrack, flows
 
+from flowstitch.ingest.memory import keep_freed_memory
 from flowstitch.ingest.model import Account, Inventory, Source
 from flowstitch.ingest.read import read_source
 from flowstitch.normalize.columns import Pools, concat_columns, to_arrow
@@ -127,6 +128,8 @@ def main() -> None:
     parser.add_argument("--only")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
+    # as the command does, and the peers' own allocators
+    keep_freed_memory()
     report = {
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +51,20 @@ def test_half_of_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert default_memory() == machine // 2
     limit.write_text(f"{machine * 8}\n")
     assert default_memory() == machine
+
+
+def test_freed_memory_is_kept_where_the_c_library_can_be_told() -> None:
+    code = """
+import resource, numpy, platform
+from flowstitch.ingest.memory import keep_freed_memory
+kept = keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    numpy.ones(1 << 23, numpy.uint8)
+print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    kept, faults = done.stdout.split()
+    assert kept == str(platform.libc_ver()[0] == "glibc")
+    # a fresh block has 2048 pages
+    assert kept == "False" or int(faults) < 10 * 2048

@@ -14,6 +14,7 @@ from click.exceptions import Abort, Exit, NoArgsIsHelpError
 
 from flowstitch.cli.console import say
 from flowstitch.errors import FlowstitchError, unknown_name
+from flowstitch.ingest.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,6 +139,7 @@ def main() -> NoReturn:
         # a file name need not be UTF-8, and a terminal need not know every character
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     signal.signal(signal.SIGTERM, _terminate)
+    keep_freed_memory()
     commands.main()
 
 

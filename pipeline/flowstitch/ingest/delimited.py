@@ -55,7 +55,7 @@ class Delimited(Form):
         self, block: Block, layout: Layout | None, account: Account
     ) -> tuple[pl.DataFrame, list[Line], Layout | None]:
         """Texts of the block's rows, their lines, and the layout behind it; ``Form.parse``."""
-        frames = [self.plan.frame(layout, [])]
+        frames: list[pl.DataFrame] = []
         lines: list[Line] = []
         rows: list[list[str]] = []
         torn = block.torn_line
@@ -78,7 +78,8 @@ class Delimited(Form):
             elif values is not None:
                 lines.append(line)
                 rows.append(values)
-        frames.append(self.plan.frame(layout, rows))
+        if rows or not frames:
+            frames.append(self.plan.frame(layout, rows))
         return pl.concat(frames), lines, layout
 
     def _template_of(self, line: bytes, layout: Layout | None) -> Template | None:

@@ -323,8 +323,8 @@ class Plan:
             ok = columns["log_status"] == field_of("log_status").code("OK")
         scope = {"row": every, "flow": ok, "never": ok}
         if "protocol_number" in columns:
-            numbers = columns["protocol_number"]
-            scope["ports"] = ok & (numbers >= 0) & protocols_with("ports")[np.maximum(numbers, 0)]
+            # null is -1, which finds the last one, the reserved 255
+            scope["ports"] = ok & protocols_with("ports")[columns["protocol_number"]]
         return scope
 
     def _given(self, texts: pl.Series) -> Flags:

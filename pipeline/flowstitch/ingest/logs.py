@@ -21,7 +21,7 @@ from flowstitch.ingest.sniff import is_parquet
 from flowstitch.ingest.unwrapped import read_records
 from flowstitch.ingest.workers import in_order
 from flowstitch.ingest.wrappers import RECORDS, wrapper_of
-from flowstitch.normalize.columns import take_columns
+from flowstitch.normalize.columns import null_columns, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -147,6 +147,9 @@ def _judge(
     """Rows of a block; blank lines, bad lines and rows with values that do not fit go to the account."""
     plan = form.plan
     frame, lines, layout = form.parse(block, layout, account)
+    if frame.height == 0:
+        # of a header alone, say
+        return null_columns(plan.table, 0), layout
     columns, fault, missing = plan.convert(frame, pools)
     if not fault.any():
         columns["line"] = _line_numbers(block, lines)

@@ -25,7 +25,7 @@ ROWS = 256
 
 _NEWLINE, _BLANK = ord("\n"), ord(" ")
 _UNROLLED = 8
-_ONE = np.uint64(1)
+_ONE, _EIGHT, _BITS, _LAST = np.uint64(1), np.uint64(8), np.uint64(64), np.uint64(63)
 _TENS = 10 ** np.arange(9, dtype=np.int64)
 
 
@@ -78,8 +78,11 @@ def read_separated(
     slots, keys, memo : ``Met``. wide, narrow, codes, begins, fits : ``Rows``.
     """
     words = ROWS * codes.shape[0]
+    least = 0
+    for step in range(1, values + 1):
+        least = max(least, steps[step, tt.LEAST])
     while state[tt.CODES] + words <= keys.shape[0]:
-        rows = _split(text, state[tt.AT], stop, separator, values, ends)
+        rows = _split(text, state[tt.AT], stop, separator, values, least, ends)
         if rows == 0:
             break
         row = state[tt.ROW]
@@ -94,8 +97,8 @@ def read_separated(
             elif steps[step, tt.KIND] == tt.NUMBER:
                 _read_numbers(text, ends, values, rows, row, step, steps, nulls, wide, tt.IN_WIDE, fits)
             else:
-                if steps[step, tt.LEAST] > 0 or steps[step, tt.TRIMMED]:
-                    _check_ends(text, ends, values, rows, row, step, steps, fits)
+                if steps[step, tt.TRIMMED] and separator != _BLANK:
+                    _check_ends(text, ends, values, rows, row, step, fits)
                 if steps[step, tt.KIND] == tt.WORD:
                     _read_words(text, ends, values, rows, row, step, steps, slots, keys, memo, state, codes)
         for line in range(row, row + rows):
@@ -106,21 +109,26 @@ def read_separated(
 
 
 @inner_kernel
-def _split(text, at, stop, separator, values, ends):
+def _split(text, at, stop, separator, values, least, ends):
     """Find what ends the values of the next lines: ``ends[1 + n]`` for the n-th value, and ``ends[0]`` in front of the first.
 
     Returns
     -------
-    How many lines there are, at most ``ROWS``; 0 where a line that begins near here has another number of values or a byte that is not plain.
+    How many lines there are, at most ``ROWS``; 0 where a line that begins near here has another number of values, one that is
+    empty while ``least`` is not 0, or a byte that is not plain.
     """
     most = ROWS * values
     found = np.uint64(1)
     lines = 0
     odd = np.uint64(0)
+    before = _ONE
     ends[0] = at - 1
     while at + MARKED <= stop and np.int64(found) <= most:
         marks, newlines, others = find_marks(text, at, separator)
         odd |= others
+        if least > 0:
+            odd |= marks & (marks << _ONE | before)
+            before = marks >> _LAST
         lines += count_bits(newlines)
         following = found + np.uint64(count_bits(marks))
         place = np.int32(at)
@@ -149,6 +157,7 @@ def _read_numbers(text, ends, values, rows, row, step, steps, nulls, out, goal, 
     to = np.uint64(steps[step, goal])
     limit, scale, null = steps[step, tt.LIMIT], steps[step, tt.SCALE], steps[step, tt.NULL]
     place = np.uint64(step)
+    known_head, known_tail, known = np.uint64(0), np.uint64(0), np.int64(-1)
     for line in range(row, row + rows):
         at = np.int64(ends[place - _ONE]) + 1
         length = np.int64(ends[place]) - at
@@ -156,10 +165,12 @@ def _read_numbers(text, ends, values, rows, row, step, steps, nulls, out, goal, 
         number = np.int64(-1)
         if length > 8:
             if length <= tt.MOST_DIGITS:
-                head = digits8(load8(text, at), 8)
-                tail = digits8(load8(text, at + 8), length - 8)
-                if head >= 0 and tail >= 0:
-                    number = head * _TENS[np.uint64(length - 8)] + tail
+                # a time mostly is that of the line before
+                head = load8(text, at)
+                tail = load8(text, at + 8) << (_BITS - _EIGHT * np.uint64(length - 8))
+                if head != known_head or tail != known_tail:
+                    known_head, known_tail, known = head, tail, _join(head, tail, length - 8)
+                number = known
         elif length > 0:
             number = digits8(load8(text, at), length)
         if number >= 0 and number <= limit:
@@ -168,6 +179,14 @@ def _read_numbers(text, ends, values, rows, row, step, steps, nulls, out, goal, 
             out[to, np.uint64(line)] = null
         else:
             fits[line] = tt.HARD
+
+
+@inner_kernel
+def _join(head, tail, count):
+    """Number of eight bytes and ``count`` more, which are the highest of ``tail``; -1 where one is no digit."""
+    upper = digits8(head, 8)
+    lower = digits8(tail >> (_BITS - _EIGHT * np.uint64(count)), count)
+    return upper * _TENS[np.uint64(count)] + lower if upper >= 0 and lower >= 0 else np.int64(-1)
 
 
 @inner_kernel
@@ -207,14 +226,12 @@ def _read_words(text, ends, values, rows, row, step, steps, slots, keys, memo, s
 
 
 @inner_kernel
-def _check_ends(text, ends, values, rows, row, step, steps, fits):
-    """A line is hard where a value is too short, or has a blank at an end that may have none."""
-    least, trimmed = steps[step, tt.LEAST], steps[step, tt.TRIMMED]
+def _check_ends(text, ends, values, rows, row, step, fits):
+    """A line is hard where a value has a blank at an end."""
     for line in range(rows):
         at = ends[line * values + step - 1] + 1
         end = ends[line * values + step]
-        is_loose = trimmed and end > at and (text[at] == _BLANK or text[end - 1] == _BLANK)
-        if end - at < least or is_loose:
+        if end > at and (text[at] == _BLANK or text[end - 1] == _BLANK):
             fits[row + line] = tt.HARD
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.watched import Listener
 
 # Beyond it rows wait on the disk that the tables go to.
-ROWS_IN_MEMORY_BYTES = 1 << 27
+ROWS_IN_MEMORY_BYTES = 1 << 26
 
 
 def convert(
