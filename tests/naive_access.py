@@ -128,7 +128,9 @@ def targets_of(text: str | None) -> str | None:
     items = []
     for item in text.split():
         address, _, port = item.rpartition(":")
-        bare = ":" in address and set(address) <= set("0123456789abcdefABCDEF:.") and port.isdecimal()
+        first, colon, rest = address.partition(":")
+        hexadecimal = set("0123456789abcdefABCDEF")
+        bare = colon and set(first) <= hexadecimal and set(rest) <= hexadecimal | set(":.") and port.isdecimal()
         items.append(f"[{address}]:{port}" if bare else item)
     return ", ".join(items)
 

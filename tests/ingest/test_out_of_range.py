@@ -203,7 +203,7 @@ def test_flow_logs_with_separators(tmp_path):
 
 AWS_LINE = "2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 60 1700000000 1700000001 ACCEPT OK"
 AWS_PLACES = {5: "u16", 6: "u16", 7: "u8", 8: "u63", 9: "u63"}
-CONNECTION = {"src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2", "dest_port": 2, "protocol": 6}
+GCP_CONNECTION = {"src_ip": "10.0.0.1", "src_port": 1, "dest_ip": "10.0.0.2", "dest_port": 2, "protocol": 6}
 PAYLOAD = {
     "start_time": "2026-11-23T00:47:23Z",
     "end_time": "2026-11-23T00:47:28Z",
@@ -244,10 +244,10 @@ def test_flow_logs_of_google_cloud(tmp_path):
     ranges = {"src_port": "u16", "dest_port": "u16", "protocol": "u8"}
     numbers = [True, [1], {"a": 1}, 1.5, -1]
     connections = [
-        CONNECTION | {key: value} for key, form in ranges.items() for value in [*beyond(MOST[form]), *numbers]
+        GCP_CONNECTION | {key: value} for key, form in ranges.items() for value in [*beyond(MOST[form]), *numbers]
     ]
     connections += [
-        CONNECTION | {key: value} for key in ("src_ip", "dest_ip") for value in [*NO_ADDRESSES, 1, None, {}]
+        GCP_CONNECTION | {key: value} for key in ("src_ip", "dest_ip") for value in [*NO_ADDRESSES, 1, None, {}]
     ]
     payloads = [
         {key: value}
@@ -257,8 +257,8 @@ def test_flow_logs_of_google_cloud(tmp_path):
     ]
     payloads += [{key: value} for key in ("start_time", "end_time") for value in [*DATES, 1700000000, None]]
     entries = [wrapping.entry(connection, **PAYLOAD) for connection in connections]
-    entries += [wrapping.entry(CONNECTION, **(PAYLOAD | payload)) for payload in payloads]
-    good = json.dumps(wrapping.entry(CONNECTION, **PAYLOAD)) + "\n"
+    entries += [wrapping.entry(GCP_CONNECTION, **(PAYLOAD | payload)) for payload in payloads]
+    good = json.dumps(wrapping.entry(GCP_CONNECTION, **PAYLOAD)) + "\n"
     check_lines(tmp_path, "a.json", good, [json.dumps(entry) + "\n" for entry in entries])
 
 

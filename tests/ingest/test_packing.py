@@ -40,7 +40,8 @@ def test_every_packing_is_known() -> None:
 
 @given(CONTENT, st.integers(0, 1 << 12))
 def test_a_raw_block_is_known_wherever_it_is_cut(content: bytes, size: int) -> None:
-    assume(len(content) >= 128)
+    # what is shorter could be a text
+    content = content.ljust(128, b"x")
     assert name_of(raw_snappy(content)) == "raw snappy"
     # behind what cannot be shortened
     noise = random.Random(size).randbytes(150)
