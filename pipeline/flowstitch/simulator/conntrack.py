@@ -158,7 +158,7 @@ class EventStream:
 
     def __init__(self, settings: Settings, skew: Ints) -> None:
         self._ends_only = settings.events == "ends"
-        self._until = settings.until
+        self._begin, self._until = settings.begin, settings.until
         self._skew = skew
         self._entries: Entries | None = None
         self._time = self._entry = self._step = np.zeros(0, np.int64)
@@ -180,7 +180,10 @@ class EventStream:
             raise ValueError("nothing was pushed")
         due = self._time < before
         rows = np.flatnonzero(due)
-        order = rows[np.lexsort((self._step[rows], self._time[rows], self._entries.node[self._entry[rows]]))]
+        # by node, then time, then step, in one number: 47 bits hold microseconds of four years
+        since = self._time[rows] - self._begin
+        key = (self._entries.node[self._entry[rows]] << 50) | (since << 3) | self._step[rows]
+        order = rows[np.argsort(key, kind="stable")]
         found = _event_rows(
             self._entries.take(self._entry[order]), self._step[order], self._time[order], self._skew
         )
@@ -261,9 +264,7 @@ def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows
         np.flatnonzero((entries.start <= at) & (at < np.minimum(entries.removed, entries.expiry)))
     )
     tcp, closed = part.protocol == TCP, part.fate == CLOSED
-    times = np.where(
-        _times(part, ends_only=False)[:, :STEPS] == _NEVER, _NEVER, _times(part, ends_only=False)[:, :STEPS]
-    )
+    times = _times(part, ends_only=False)[:, :STEPS]
     step = (times <= at).sum(axis=1) - 1
     state = np.where(tcp, np.array(TCP_STATES)[step], 0)
     packets, last, octets = _so_far(part, at, part.packets, part.octets)

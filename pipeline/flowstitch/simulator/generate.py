@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from flowstitch.atomic import atomic_directory
+from flowstitch.simulator.behind import Behind
 from flowstitch.simulator.cluster import build_cluster
 from flowstitch.simulator.conntrack import EventStream, build_entries, list_rows
 from flowstitch.simulator.defects import Defects, tear
@@ -35,10 +36,9 @@ if TYPE_CHECKING:
     from flowstitch.simulator.settings import Settings
 
 EXPORT, TRUTH, TRUTH_CSV, MANIFEST = "export", "truth.parquet", "truth.csv", "generate.json"
-# Connections at a time; memory follows from it, whatever the length of the simulation.
+# Connections at a time; memory follows from it, whatever the length of the simulation. A truth of one slice is written as
+# text too.
 SLICE = 1 << 16
-# A truth that is larger is in Parquet alone.
-CSV_ROWS = 200_000
 
 
 class Writer(Protocol):
@@ -122,29 +122,31 @@ def _observe(
     traffic, truth = Traffic(settings, cluster), Truth(cluster, settings.proxy)
     events, coverage = EventStream(settings, defects.skew), Coverage(settings, len(cluster.enis))
     total = 0
-    with pq.ParquetWriter(directory / TRUTH, SCHEMA, compression="zstd") as sink:
+    with pq.ParquetWriter(directory / TRUTH, SCHEMA, compression="zstd") as sink, Behind() as behind:
         for number, size in enumerate(sizes):
             tell(f"simulating, slice {number + 1} of {slices}")
             last = number == slices - 1
             connections = traffic.draw(size, edges[number], edges[number + 1])
             total += len(connections)
             random = np.random.default_rng([settings.seed, 2, number])
-            _write_slice(settings, cluster, defects, writer, connections, events, coverage, random, number)
+            _write_slice(
+                settings, cluster, defects, writer, behind, connections, events, coverage, random, number
+            )
             if settings.events != "none":
                 due = settings.until + SECOND if last else edges[number + 1]
-                writer.conntrack(defects.pass_on(events.pop(due), number))
+                behind(writer.conntrack, defects.pass_on(events.pop(due), number))
             table = truth.table(connections)
-            sink.write_table(table)
-            if slices == 1 and total <= CSV_ROWS:
+            behind(sink.write_table, table)
+            if slices == 1:
                 write_csv(directory / TRUTH_CSV, table)
-    writer.flows(coverage.rest())
+        behind(writer.flows, coverage.rest())
     writer.close()
     return total
 
 
 def _write_slice(
-    settings: Settings, cluster: Cluster, defects: Defects, writer: Writer, connections: Connections, events: EventStream,
-    coverage: Coverage, random: np.random.Generator, number: int,
+    settings: Settings, cluster: Cluster, defects: Defects, writer: Writer, behind: Behind, connections: Connections,
+    events: EventStream, coverage: Coverage, random: np.random.Generator, number: int,
 ) -> None:  # fmt: skip
     """What a slice adds to every observer's log but the events, which wait for their time."""
     tracked, crossings = route(connections, cluster, settings.proxy)
@@ -152,6 +154,6 @@ def _write_slice(
     if settings.events != "none":
         events.push(entries)
     for dump, at in enumerate(settings.dump_times):
-        writer.conntrack(defects.pass_on(list_rows(entries, at, dump, defects.skew), number))
-    writer.flows(coverage.pass_on(flow_rows(connections, crossings, settings)))
-    writer.requests(request_rows(connections, cluster, settings, random))
+        behind(writer.conntrack, defects.pass_on(list_rows(entries, at, dump, defects.skew), number))
+    behind(writer.flows, coverage.pass_on(flow_rows(connections, crossings, settings)))
+    behind(writer.requests, request_rows(connections, cluster, settings, random))

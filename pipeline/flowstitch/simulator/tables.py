@@ -189,6 +189,7 @@ class TableWriter:
             compression="zstd",
             use_dictionary=worded,
             write_page_checksum=True,
+            write_statistics=False,
         )
 
     def _write(self, name: str, columns: dict[str, Any]) -> None:

@@ -12,15 +12,16 @@ from flowstitch.simulator.cases import cases
 from flowstitch.simulator.connections import CLOSED, DATAGRAMS, ICMP, ICMPV6, REFUSED, SILENT
 from flowstitch.simulator.routes import ends_of, eni_of
 from flowstitch.simulator.settings import SECOND
+from flowstitch.simulator.text import lines, number_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.arrays import Ints
-    from flowstitch.simulator.cases import Case
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.connections import Connections
 
+MOST_SEGMENTS = 4
 LEGS = ("forward_out", "forward_in", "return_out", "return_in")
 OUTCOMES = {CLOSED: "ok", DATAGRAMS: "ok", REFUSED: "refused", SILENT: "none"}
 PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}
@@ -66,7 +67,6 @@ class Truth:
         count, cluster = len(connections), self._cluster
         snat = [np.zeros(count, np.int64), np.full(count, -1)]
         legs = {leg: np.full(count, -1) for leg in LEGS}
-        lands, segments = np.zeros(count, np.int64), np.zeros(count, object)
         answered = connections.packets_back > 0
         # a load balancer that sends a request on, or probes, dials the pod; one that hands on packets is itself dialled
         by_pod = np.array([case.name in {"lb-request", "lb-probe"} for case in self._cases])
@@ -78,8 +78,6 @@ class Truth:
             for leg, eni in case.legs.items():
                 seen = np.ones(rows.shape[0], np.bool_) if leg.startswith("forward") else answered[rows]
                 legs[leg][rows[seen]] = eni_of(eni, part.take(np.flatnonzero(seen)), cluster)
-            segments[rows] = self._segments(case, part)
-            lands[rows] = number
         echo = (connections.protocol == ICMP) | (connections.protocol == ICMPV6)
         hosts = cluster.hosts
         server_ip = hosts.ip[connections.family, connections.server]
@@ -99,7 +97,7 @@ class Truth:
             "snat_ip": _chosen(self._addresses, np.where(snat[0] > 0, snat[0], -1)),
             "scenario": _chosen(pa.array([case.scenario for case in self._cases]), connections.case),
             "return_lands_on": _chosen(
-                pa.array([case.lands for case in self._cases]), np.where(answered, lands, -1)
+                pa.array([case.lands for case in self._cases]), np.where(answered, connections.case, -1)
             ),
             **{f"{leg}_eni": _chosen(self._enis, legs[leg]) for leg in LEGS},
             "client_port": _numbers(np.where(echo, -1, connections.client_port), pa.uint16()),
@@ -110,7 +108,7 @@ class Truth:
             "sop": pa.array([case.sop for case in self._cases], pa.uint8()).take(pa.array(connections.case)),
             "t_start": pa.array(connections.start).cast(pa.timestamp("us")),
             "t_end": pa.array(connections.end).cast(pa.timestamp("us")),
-            "segments": pa.array(segments.tolist(), pa.list_(pa.string())),
+            "segments": self._segments(connections),
         }
         return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
@@ -122,16 +120,25 @@ class Truth:
         owner = self._first_pod[host]
         return np.where(owner >= 0, owner + later, -1)
 
-    def _segments(self, case: Case, part: Connections) -> list[list[str]]:
-        found = []
-        for ends in case.segments:
-            (src, src_port), (dst, dst_port) = (ends_of(end, part, self._cluster) for end in ends)
-            found.append([src, src_port, dst, dst_port])
-        texts = self._cluster.addresses
-        return [
-            [f"{texts[src]} {src_port} > {texts[dst]} {dst_port}" for src, src_port, dst, dst_port in way]
-            for way in zip(*(np.stack(segment, axis=1).tolist() for segment in found), strict=True)
-        ]
+    def _segments(self, connections: Connections) -> pa.ListArray:
+        """Tuples on the wire of each connection, ``source port > target port`` from the client on."""
+        parts, places = [], []
+        for number, case in enumerate(self._cases):
+            rows = np.flatnonzero(connections.case == number)
+            part = connections.take(rows)
+            for place, ends in enumerate(case.segments):
+                (src, src_port), (dst, dst_port) = (ends_of(end, part, self._cluster) for end in ends)
+                parts.append(np.stack([src, src_port, dst, dst_port]))
+                places.append(rows * MOST_SEGMENTS + place)
+        which = np.concatenate(places)
+        order = np.argsort(which)
+        src, src_port, dst, dst_port = np.concatenate(parts, axis=1)[:, order]
+        texts = lines(
+            self._addresses.take(pa.array(src)), " ", number_texts(src_port), " > ",
+            self._addresses.take(pa.array(dst)), " ", number_texts(dst_port),
+        )  # fmt: skip
+        offsets = np.searchsorted(which[order] // MOST_SEGMENTS, np.arange(len(connections) + 1))
+        return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), texts)
 
 
 def service_name(name: str) -> str:
@@ -162,11 +169,11 @@ def _numbers(values: Ints, kind: pa.DataType) -> pa.Array:
 def write_csv(path: Path, table: pa.Table) -> None:
     """Write the truth as that of a capture is written."""
     with path.open("w", encoding="utf-8", newline="") as sink:
-        lines = csv.writer(sink)
-        lines.writerow(CSV_COLUMNS)
+        table_of = csv.writer(sink)
+        table_of.writerow(CSV_COLUMNS)
         times = {name: table[name].cast(pa.int64()).to_pylist() for name in ("t_start", "t_end")}
         for place, known in enumerate(table.to_pylist()):
             row = known | {
                 "id": f"c{known['id']:06d}", "lab_case": known["case"], "in_conntrack": "yes",
             } | {name: f"{at[place] / SECOND:.6f}" for name, at in times.items()}  # fmt: skip
-            lines.writerow("" if row[name] is None else row[name] for name in CSV_COLUMNS)
+            table_of.writerow("" if row[name] is None else row[name] for name in CSV_COLUMNS)
