@@ -79,6 +79,8 @@ pod-local            | pod-to-pod-local        | 2 | local     | client>server |
 pod-remote           | pod-to-pod-remote       | 3 | secondary | client>server | client 0 0, server 0 0 | 0 out client_eni, 0 in server_eni | 0 out server_eni, 0 in client_eni
 vip-local            | pod-to-clusterip-local  | 2 | local     | client>dialled, client>server | client 0 1 | |
 vip-remote           | pod-to-clusterip-remote | 4 | secondary | client>dialled, client>server | client 0 1, server 1 1 | 1 out proxy_out, 1 in server_eni | 1 out server_eni, 1 in client_eni
+vip-local-masked     | pod-to-clusterip-local  | 2 | local     | client>dialled, node>server | client 0 1 | |
+vip-remote-masked    | pod-to-clusterip-remote-masqueraded | - | primary | client>dialled, node>server | client 0 1, server 1 1 | 1 out proxy_out, 1 in server_eni | 1 out server_eni, 1 in client_primary
 hairpin              | hairpin                 | - | local     | client>dialled, kept>server | client 0 1 | |
 lb-local             | pod-to-lbip-cluster-local  | - | local   | client>dialled, node>server | client 0 1 | |
 lb-remote            | pod-to-lbip-cluster-remote | 5 | primary | client>dialled, node>server | client 0 1, server 1 1 | 1 out proxy_out, 1 in server_eni | 1 out server_eni, 1 in client_primary

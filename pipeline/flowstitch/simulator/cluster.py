@@ -21,6 +21,8 @@ ENIS_PER_NODE = 2
 HANDOVER_US = 5 * SECOND
 # Share of the pods that back no service.
 CLIENTS = 0.35
+# The kube-proxy of every so manieth node masquerades whatever dials a ClusterIP, as --masquerade-all has it.
+MASQUERADING = 4
 LB_SOURCES = [f"100.117.12.{number}" for number in range(5, 13)]
 OUTSIDE, SNATTED = 0, 1
 
@@ -111,6 +113,11 @@ class Cluster:
     def node_ip(self) -> Ints:
         """Address numbers of nodes, shape (2, nodes)."""
         return self.hosts.ip[:, self.groups["nodes"]]
+
+    @property
+    def masquerading(self) -> Flags:
+        """Nodes that masquerade what pods send to ClusterIPs, shape (nodes,), bool."""
+        return np.arange(len(self.nodes)) % MASQUERADING == MASQUERADING - 1
 
     @property
     def primary_eni(self) -> Ints:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowstitch.simulator.settings import Settings
 
 RANGES = {"short": SHORT, "long": LONG, "fixed": FIXED, "node": OF_NODE, "echo": ECHO}
-# A program that binds its port comes again with this probability, after some forty seconds and a quarter of one at least.
+# A program that binds its port comes again with this probability, after some forty seconds, and a twentieth of one at least.
 AGAIN, MAX_REUSES, AGAIN_AFTER_US = 0.8, 3, 40 * SECOND
 
 
@@ -93,7 +93,7 @@ class Traffic:
         parts, current = [first], np.flatnonzero(first.reused)
         latest = first.take(current)
         for _ in range(MAX_REUSES):
-            gap = (random.exponential(AGAIN_AFTER_US, len(latest)) + SECOND // 4).astype(np.int64)
+            gap = (random.exponential(AGAIN_AFTER_US, len(latest)) + SECOND // 20).astype(np.int64)
             starts = latest.end + gap
             chosen = np.flatnonzero((starts < self._settings.until) & (random.random(len(latest)) < AGAIN))
             if not chosen.shape[0]:

@@ -149,7 +149,9 @@ class Draft:
 
     def _balanced(self, rows: Ints, allowed: Flags) -> None:
         self._to_service(rows, self._pods(rows), "cluster_ips", allowed)
-        self.case[rows] = self._place(rows, "vip-local", "vip-remote")
+        masked = self._cluster.masquerading[self._cluster.hosts.node[self.client[rows]]]
+        masking = self._place(rows, "vip-local-masked", "vip-remote-masked")
+        self.case[rows] = np.where(masked, masking, self._place(rows, "vip-local", "vip-remote"))
         self._mark_hairpins(rows)
 
     def _mark_hairpins(self, rows: Ints) -> None:
