@@ -61,9 +61,10 @@ def request_rows(
     carrier = connections.take(np.flatnonzero(connections.case == case_numbers(settings.proxy)["lb-request"]))
     each = random.geometric(0.4, len(carrier))
     part = carrier.take(np.repeat(np.arange(len(carrier)), each))
-    # the handshake comes before, the teardown after
-    begin, end = part.start + part.rtt, part.end - 2 * part.rtt
-    at = begin + (random.random(len(part)) * (end - begin)).astype(np.int64)
+    # a request has packets; the handshake comes before, the teardown after
+    gaps, begin = part.packets - 1, part.start + part.rtt
+    packet = 1 + (random.random(len(part)) * (gaps - 1)).astype(np.int64)
+    at = np.maximum(part.start + packet * (part.end - part.start) // gaps, begin)
     took = np.minimum(at - begin, (random.exponential(20_000, len(part))).astype(np.int64))
     outside = cluster.groups["outside"]
     client = outside[random.integers(0, outside.shape[0], len(part))]
