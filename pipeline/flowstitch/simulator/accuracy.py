@@ -24,22 +24,24 @@ _OUTCOMES = {
     "ok": ("established", "closed"), "refused": ("refused",), "none": ("unanswered", "one_way", "rejected"),
 }  # fmt: skip
 # A connection and a path are one if they have protocol, client and port in common, are near enough in time, and each is
-# the other's best: of those that come again within seconds the one with the same server, then the nearest. (Clocks that
-# are off by less than the time between two would swap them otherwise.)
+# the other's best. Where there are as many of one as of the other, the first is the first, however far the clocks are off;
+# else the one with the same server, then the nearest.
 NEAR_S = 5
 _MATCHED = """
-create temp table truth as from read_parquet({truth});
-create temp table paths as from read_parquet({paths}) where client_ip is not null;
+create temp table truth as select *, count(*) over mine many, row_number() over (mine order by t_start) place
+from read_parquet({truth}) window mine as (partition by protocol, client_ip, client_port, icmp_id);
+create temp table paths as select *, count(*) over mine many, row_number() over (mine order by first_seen) place
+from read_parquet({paths}) where client_ip is not null window mine as (partition by protocol, client_ip, client_port, icmp_id);
 create temp table pairs as
 with near as (
   select id, path_id, abs(epoch_us(t_start) - epoch_us(first_seen)) gap,
-         truth.server_ip is distinct from paths.server_ip other
+         truth.many <> paths.many or truth.place <> paths.place moved, truth.server_ip is distinct from paths.server_ip other
   from truth join paths using (protocol, client_ip)
   where truth.client_port is not distinct from paths.client_port and truth.icmp_id is not distinct from paths.icmp_id
     and gap <= {near} * 1000000)
 select id, path_id from near
-qualify row_number() over (partition by id order by other, gap, path_id) = 1
-    and row_number() over (partition by path_id order by other, gap, id) = 1;
+qualify row_number() over (partition by id order by moved, other, gap, path_id) = 1
+    and row_number() over (partition by path_id order by moved, other, gap, id) = 1;
 """
 
 
