@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 1 << 17
 EMPTY = (
-    "nodes", "enis", "pods", "services", "endpoints", "sysctls", "ip_rules", "ipvs_servers", "ipvs_connections", "rejects", "observations",
+    "nodes", "enis", "pods", "services", "endpoints", "sysctls", "ip_rules", "ipvs_servers", "ipvs_connections", "lb_connections", "rejects", "observations",
 )  # fmt: skip
 DIRECTORY = "tables"
 
