@@ -30,6 +30,7 @@ COMMANDS = {
     "explain": "flowstitch.cli.explain",
     "sql": "flowstitch.cli.sql",
     "schema": "flowstitch.cli.schema",
+    "generate": "flowstitch.cli.generate",
 }
 NAME = "flowstitch"
 WRONG_USE, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 3, 130, 141, 143

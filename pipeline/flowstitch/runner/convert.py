@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowstitch.atomic import atomic_directory
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.ingest.parts import Scratch
 from flowstitch.join.observations import inventory_observations
@@ -11,7 +12,7 @@ from flowstitch.normalize.columns import Pools
 from flowstitch.runner.layout import CONVERT_MANIFEST
 from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Stages, Summary
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import atomic_directory, write_json, write_parts, write_table
+from flowstitch.runner.write import write_json, write_parts, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,9 @@ def convert(
     """
     pools, stages = Pools(), Stages(listener)
     with (
-        atomic_directory(out, overwrite=overwrite, manifest=CONVERT_MANIFEST) as directory,
+        atomic_directory(
+            out, overwrite=overwrite, manifest=CONVERT_MANIFEST, what="directory of converted tables"
+        ) as directory,
         Scratch(ROWS_IN_MEMORY_BYTES, directory) as scratch,
     ):
         stages("reading")

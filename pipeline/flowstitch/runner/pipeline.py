@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowstitch.atomic import atomic_directory
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.memory import default_memory
 from flowstitch.ingest.model import ROW_TABLES
@@ -21,7 +22,7 @@ from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import atomic_directory, write_json, write_table
+from flowstitch.runner.write import write_json, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,7 @@ def run(
     """
     dataplane = load_dataplane(options.dataplane)
     pools, stages = Pools(), Stages(listener)
-    with atomic_directory(out, overwrite=overwrite) as directory:
+    with atomic_directory(out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result") as directory:
         stages("reading")
         export = _read(exports, out, options, pools, listener)
         addresses = build_addresses(export.inventory)

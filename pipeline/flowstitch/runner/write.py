@@ -1,24 +1,19 @@
-"""Results out: Parquet files and manifests in a directory that appears whole or not at all."""
+"""Results out: Parquet files and manifests."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
 from flowstitch.catalog import table
 from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
-from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.normalize.columns import concat_columns, take_columns, to_arrow
-from flowstitch.runner.layout import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -26,58 +21,6 @@ if TYPE_CHECKING:
     from flowstitch.normalize.columns import Pools
 
 ROW_GROUP_ROWS = 1 << 17
-
-
-@contextmanager
-def atomic_directory(out: Path, *, overwrite: bool, manifest: str = MANIFEST) -> Iterator[Path]:
-    """Directory to write into; it becomes ``out`` when the block ends well and is removed when it does not.
-
-    Parameters
-    ----------
-    overwrite : replace an ``out`` that is empty or has the manifest.
-    manifest : name of the file that tells such a directory of ours from others.
-
-    Raises
-    ------
-    UsageError when ``out`` exists and ``overwrite`` is not given or it has no such manifest, or cannot be written.
-    """
-    out = out.absolute()
-    if out.exists() or out.is_symlink():
-        if not overwrite:
-            raise UsageError(f"{out}: exists already; give --overwrite to replace it, or another --out.")
-        empty = out.is_dir() and not any(out.iterdir())
-        if not (empty or (out / manifest).is_file()):
-            kind = "flowstitch result" if manifest == MANIFEST else "directory of converted tables"
-            raise UsageError(f"{out}: is not a {kind}, so --overwrite does not touch it; give another --out.")
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written ({error.strerror}); give another --out.") from error
-    try:
-        yield partial
-        _replace(partial, out)
-    except OSError as error:
-        raise FlowstitchError(
-            f"{out}: writing failed ({error.strerror or error}); nothing was left behind."
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _replace(partial: Path, out: Path) -> None:
-    old = out.with_name(f".{out.name}.replaced-{os.getpid()}")
-    if out.exists():
-        out.rename(old)
-    try:
-        partial.rename(out)
-    except OSError:
-        if old.exists():
-            old.rename(out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def arrow_table(name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools) -> pa.Table:

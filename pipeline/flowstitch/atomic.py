@@ -1,0 +1,70 @@
+"""A directory that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from flowstitch.errors import FlowstitchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def atomic_directory(
+    out: Path, *, overwrite: bool, manifest: str, what: str, argument: str = "--out"
+) -> Iterator[Path]:
+    """Directory to write into; it becomes ``out`` when the block ends well and is removed when it does not.
+
+    Parameters
+    ----------
+    overwrite : replace an ``out`` that is empty or has the manifest.
+    manifest : name of the file that tells such a directory of ours from others. what : what such a directory is called.
+    argument : of the command line, which names it.
+
+    Raises
+    ------
+    UsageError when ``out`` exists and ``overwrite`` is not given or it has no such manifest, or cannot be written.
+    """
+    out = out.absolute()
+    if out.exists() or out.is_symlink():
+        if not overwrite:
+            raise UsageError(f"{out}: exists already; give --overwrite to replace it, or another {argument}.")
+        empty = out.is_dir() and not any(out.iterdir())
+        if not (empty or (out / manifest).is_file()):
+            raise UsageError(
+                f"{out}: is not a {what}, so --overwrite does not touch it; give another {argument}."
+            )
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written ({error.strerror}); give another {argument}.") from error
+    try:
+        yield partial
+        _replace(partial, out)
+    except OSError as error:
+        raise FlowstitchError(
+            f"{out}: writing failed ({error.strerror or error}); nothing was left behind."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(partial: Path, out: Path) -> None:
+    old = out.with_name(f".{out.name}.replaced-{os.getpid()}")
+    if out.exists():
+        out.rename(old)
+    try:
+        partial.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,294 @@
+"""What clients want, and whom they meet: the ends of each connection, and the way that leads there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.simulator.cases import case_numbers
+from flowstitch.simulator.cluster import HANDOVER_US
+from flowstitch.simulator.connections import ICMP, ICMPV6, TCP, UDP
+from flowstitch.simulator.settings import SECOND
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Flags, Ints
+    from flowstitch.simulator.cluster import Cluster
+    from flowstitch.simulator.menu import Menu
+    from flowstitch.simulator.settings import Settings
+
+# What clients want, and how often.
+WANTS = {
+    "pod": 10, "vip": 26, "lb": 9, "external": 2, "node-port": 3, "probe": 9, "node-pod": 3, "node-vip": 5, "node-lb": 2,
+    "node-outside": 3, "outside": 6, "snatted": 3, "from-outside-lb": 6, "request": 5, "lb-probe": 5, "from-outside-port": 3,
+    "from-outside-pod": 1, "dns": 11, "echo": 1,
+}  # fmt: skip
+# Of the connections from pod to pod and ClusterIP.
+FIXED_SHARE = 0.06
+# So long before its address is handed on a pod opens nothing: what it opened is over by then.
+QUIET_US = 120 * SECOND
+
+
+class Draft:
+    """Connections while their ends are settled, kind by kind; arrays of shape (n,) as in ``Connections``.
+
+    Attributes
+    ----------
+    wants : what each client wants, a place in ``WANTS``.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        menu: Menu,
+        settings: Settings,
+        random: np.random.Generator,
+        wants: Ints,
+        start: Ints,
+        family: Ints,
+    ) -> None:
+        count = wants.shape[0]
+        self._cluster, self._menu, self._random = cluster, menu, random
+        self._cases, self._families = case_numbers(settings.proxy), settings.families
+        self.wants, self.start, self.family = wants, start, family.astype(np.int64)
+        self.case, self.client, self.server, self.dialled = (np.zeros(count, np.int64) for _ in range(4))
+        self.dialled_port, self.server_port = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.entered, self.service = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+        self.protocol = np.full(count, TCP, np.int64)
+
+    def settle(self, want: str, rows: Ints) -> None:
+        """Who is meant by rows of a kind."""
+        getattr(self, f"_{want.replace('-', '_')}")(rows)
+
+    def fixed(self, random: np.random.Generator) -> Flags:
+        """Connections of programs that bind their port, and come again on it."""
+        fitting = np.isin(self.case, self.case_of("pod-local", "pod-remote", "vip-local", "vip-remote"))
+        return (
+            fitting
+            & (self.protocol == TCP)
+            & ~self.recycled
+            & (random.random(self.case.shape[0]) < FIXED_SHARE)
+        )
+
+    def case_of(self, *names: str) -> Ints:
+        """Numbers of cases."""
+        return np.array([self._cases[name] for name in names], np.int64)
+
+    @property
+    def of_nodes(self) -> Flags:
+        """Connections that nodes open."""
+        return np.isin(self.client, self._cluster.groups["nodes"])
+
+    def wanted(self, want: str) -> Flags:
+        """Connections of clients that want this."""
+        return self.wants == list(WANTS).index(want)
+
+    @property
+    def recycled(self) -> Flags:
+        """Connections of pods whose address is handed on."""
+        return self._cluster.hosts.recycled[self.client]
+
+    def _number(self, name: str) -> int:
+        return self._cases[name]
+
+    def _pick(self, group: str, count: int) -> Ints:
+        hosts = self._cluster.groups[group]
+        return hosts[self._random.integers(0, hosts.shape[0], count)]
+
+    def _pods(self, rows: Ints) -> Ints:
+        """Pods as clients; nobody whose address is about to be handed on."""
+        chosen, cluster = self._pick("pods", rows.shape[0]), self._cluster
+        start = self.start[rows]
+        near = np.zeros(rows.shape[0], np.bool_)
+        for moment in cluster.handovers:
+            near |= (start > moment - QUIET_US) & (start < moment + 2 * HANDOVER_US)
+        swap = near & cluster.hosts.recycled[chosen]
+        chosen[swap] = self._pick("steady", int(swap.sum()))
+        return chosen
+
+    def _same_node(self, rows: Ints) -> Flags:
+        node = self._cluster.hosts.node
+        return node[self.client[rows]] == node[self.server[rows]]
+
+    def _direct(self, rows: Ints, client: Ints, server: Ints, port: Ints | int, case: Ints | int) -> None:
+        self.client[rows], self.server[rows] = client, server
+        self.dialled[rows] = self._cluster.hosts.ip[self.family[rows], server]
+        self.dialled_port[rows] = self.server_port[rows] = port
+        self.case[rows] = case
+
+    def _place(self, rows: Ints, local: str, remote: str) -> Ints:
+        return np.where(self._same_node(rows), self._number(local), self._number(remote))
+
+    def _to_service(self, rows: Ints, client: Ints, kind: str, allowed: Flags) -> None:
+        menu = self._menu
+        service = menu.service(self._random, rows.shape[0], allowed)
+        self.client[rows], self.service[rows] = client, service
+        self.server[rows] = menu.backend(self._random, service)
+        self.dialled[rows] = menu.address(kind, self.family[rows], service)
+        self.dialled_port[rows] = menu.every("port")[service]
+        self.server_port[rows] = menu.every("target_port")[service]
+        self.protocol[rows] = np.where(menu.dns[service], UDP, TCP)
+
+    def _next(self, group: str, host: Ints) -> Ints:
+        """The one beside each host in a group."""
+        members = self._cluster.groups[group]
+        return members[(np.searchsorted(members, host) + 1) % members.shape[0]]
+
+    def _pod(self, rows: Ints) -> None:
+        client = self._pods(rows)
+        server = self._pick("backing", rows.shape[0])
+        server = np.where(client == server, self._next("backing", server), server)
+        self._direct(rows, client, server, 8080, 0)
+        self.case[rows] = self._place(rows, "pod-local", "pod-remote")
+
+    def _vip(self, rows: Ints) -> None:
+        self._balanced(rows, ~self._menu.dns)
+
+    def _dns(self, rows: Ints) -> None:
+        self._balanced(rows, self._menu.dns)
+
+    def _balanced(self, rows: Ints, allowed: Flags) -> None:
+        self._to_service(rows, self._pods(rows), "cluster_ips", allowed)
+        masked = self._cluster.masquerading[self._cluster.hosts.node[self.client[rows]]]
+        masking = self._place(rows, "vip-local-masked", "vip-remote-masked")
+        self.case[rows] = np.where(masked, masking, self._place(rows, "vip-local", "vip-remote"))
+        self._mark_hairpins(rows)
+
+    def _mark_hairpins(self, rows: Ints) -> None:
+        met = self.client[rows] == self.server[rows]
+        self.case[rows[met]] = self._number("hairpin")
+
+    def _lb(self, rows: Ints) -> None:
+        self._to_service(rows, self._pods(rows), "lb_ips", self._menu.has("lb_ips"))
+        self.case[rows] = self._place(rows, "lb-local", "lb-remote")
+        local = rows[self._menu.every("local")[self.service[rows]]]
+        self.client[local] = self._neighbour(self.server[local])
+        self.case[local] = self._number("lb-policy-local")
+        self._mark_hairpins(rows)
+
+    def _neighbour(self, host: Ints) -> Ints:
+        """Some steady pod on the node of each host."""
+        cluster = self._cluster
+        steady = cluster.groups["steady"]
+        homes = cluster.hosts.node[steady]
+        order = np.argsort(homes, kind="stable")
+        pointer = np.searchsorted(homes[order], np.arange(len(cluster.nodes) + 1))
+        node = cluster.hosts.node[host]
+        first, sizes = pointer[node], pointer[node + 1] - pointer[node]
+        return steady[order[first + (self._random.random(host.shape[0]) * sizes).astype(np.int64)]]
+
+    def _external(self, rows: Ints) -> None:
+        if not self._menu.has("external_ips").any():
+            self._lb(rows)
+            return
+        self._to_service(rows, self._pods(rows), "external_ips", self._menu.has("external_ips"))
+        self.case[rows] = self._place(rows, "external-local", "external-remote")
+        self._mark_hairpins(rows)
+
+    def _node_port(self, rows: Ints) -> None:
+        """Pods that dial some node's port; under policy Local a node that has a backend."""
+        case, hosts = self._number, self._cluster.hosts
+        self._to_service(rows, self._pods(rows), "cluster_ips", self._menu.every("node_port") > 0)
+        met = rows[self.client[rows] == self.server[rows]]
+        self.client[met] = self._next("steady", self.server[met])
+        self._enter(rows)
+        client, server = hosts.node[self.client[rows]], hosts.node[self.server[rows]]
+        entered = self.entered[rows]
+        local = self._menu.every("local")[self.service[rows]]
+        own = client == entered
+        self.case[rows] = np.select(
+            [local & own, local, own & (server == client), own, server == entered, server == client],
+            [case("own-port-policy"), case("port-policy"), case("own-port-local"), case("own-port-remote"),
+             case("port-there"), case("port-back")],
+            case("port-third"),
+        )  # fmt: skip
+
+    def _enter(self, rows: Ints) -> None:
+        """Some node's port; under policy Local one of the server's node."""
+        cluster, service = self._cluster, self.service[rows]
+        somewhere = self._random.integers(0, len(cluster.nodes), rows.shape[0])
+        local = self._menu.every("local")[service]
+        self.entered[rows] = entered = np.where(local, cluster.hosts.node[self.server[rows]], somewhere)
+        self.dialled[rows] = cluster.node_ip[self.family[rows], entered]
+        self.dialled_port[rows] = self._menu.every("node_port")[service]
+
+    def _probe(self, rows: Ints) -> None:
+        server = self._pick("steady", rows.shape[0])
+        client = self._cluster.groups["nodes"][self._cluster.hosts.node[server]]
+        self._direct(rows, client, server, 8080, self._number("node-pod-local"))
+
+    def _node_pod(self, rows: Ints) -> None:
+        self._direct(rows, self._pick("nodes", rows.shape[0]), self._pick("steady", rows.shape[0]), 9090, 0)
+        self.case[rows] = self._place(rows, "node-pod-local", "node-pod-remote")
+
+    def _node_vip(self, rows: Ints) -> None:
+        self._to_service(
+            rows, self._pick("nodes", rows.shape[0]), "cluster_ips", self._menu.has("cluster_ips")
+        )
+        self.case[rows] = self._place(rows, "node-vip-local", "node-vip-remote")
+
+    def _node_lb(self, rows: Ints) -> None:
+        cluster_wide = self._menu.has("lb_ips") & ~self._menu.every("local")
+        self._to_service(rows, self._pick("nodes", rows.shape[0]), "lb_ips", cluster_wide)
+        self.case[rows] = self._place(rows, "node-lb-local", "node-lb-remote")
+
+    def _node_outside(self, rows: Ints) -> None:
+        count = rows.shape[0]
+        self._direct(
+            rows,
+            self._pick("nodes", count),
+            self._pick("outside", count),
+            443,
+            self._number("node-outside"),
+        )
+
+    def _outside(self, rows: Ints) -> None:
+        server = self._pick("outside", rows.shape[0])
+        self._direct(rows, self._pods(rows), server, 443, self._number("pod-outside"))
+
+    def _snatted(self, rows: Ints) -> None:
+        server = self._pick("snatted", rows.shape[0])
+        self._direct(rows, self._pods(rows), server, 443, self._number("pod-outside-snat"))
+
+    def _from_outside_lb(self, rows: Ints) -> None:
+        self._to_service(rows, self._pick("outside", rows.shape[0]), "lb_ips", self._menu.has("lb_ips"))
+        self.case[rows] = self._number("outside-lb")
+
+    def _from_outside_pod(self, rows: Ints) -> None:
+        client, server = self._pick("outside", rows.shape[0]), self._pick("steady", rows.shape[0])
+        self._direct(rows, client, server, 7000, self._number("outside-pod"))
+
+    def _from_outside_port(self, rows: Ints) -> None:
+        case, hosts = self._number, self._cluster.hosts
+        client = self._pick("outside", rows.shape[0])
+        self._to_service(rows, client, "cluster_ips", self._menu.every("node_port") > 0)
+        self._enter(rows)
+        local = self._menu.every("local")[self.service[rows]]
+        there = hosts.node[self.server[rows]] == self.entered[rows]
+        self.case[rows] = np.select(
+            [local, there],
+            [case("outside-port-policy"), case("outside-port-local")],
+            case("outside-port-remote"),
+        )
+
+    def _request(self, rows: Ints) -> None:
+        self._from_lb(rows, "lb-request")
+
+    def _lb_probe(self, rows: Ints) -> None:
+        self._from_lb(rows, "lb-probe")
+
+    def _from_lb(self, rows: Ints, case: str) -> None:
+        """Load balancers to backends of their services; they have IPv4 addresses alone."""
+        if 0 not in self._families:
+            self._from_outside_lb(rows)
+            return
+        self.family[rows] = 0
+        self._to_service(rows, self._pick("lb", rows.shape[0]), "lb_ips", self._menu.has("lb_ips"))
+        self.dialled[rows] = self._cluster.hosts.ip[0, self.server[rows]]
+        self.dialled_port[rows] = self.server_port[rows]
+        self.case[rows] = self._number(case)
+
+    def _echo(self, rows: Ints) -> None:
+        self._pod(rows)
+        self.protocol[rows] = np.where(self.family[rows] == 0, ICMP, ICMPV6)
+        self.dialled_port[rows] = self.server_port[rows] = 0
