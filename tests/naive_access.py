@@ -130,7 +130,9 @@ def targets_of(text: str | None) -> str | None:
         address, _, port = item.rpartition(":")
         first, colon, rest = address.partition(":")
         hexadecimal = set("0123456789abcdefABCDEF")
-        bare = colon and set(first) <= hexadecimal and set(rest) <= hexadecimal | set(":.") and port.isdecimal()
+        bare = (
+            colon and set(first) <= hexadecimal and set(rest) <= hexadecimal | set(":.") and port.isdecimal()
+        )
         items.append(f"[{address}]:{port}" if bare else item)
     return ", ".join(items)
 

@@ -244,10 +244,14 @@ def test_flow_logs_of_google_cloud(tmp_path):
     ranges = {"src_port": "u16", "dest_port": "u16", "protocol": "u8"}
     numbers = [True, [1], {"a": 1}, 1.5, -1]
     connections = [
-        GCP_CONNECTION | {key: value} for key, form in ranges.items() for value in [*beyond(MOST[form]), *numbers]
+        GCP_CONNECTION | {key: value}
+        for key, form in ranges.items()
+        for value in [*beyond(MOST[form]), *numbers]
     ]
     connections += [
-        GCP_CONNECTION | {key: value} for key in ("src_ip", "dest_ip") for value in [*NO_ADDRESSES, 1, None, {}]
+        GCP_CONNECTION | {key: value}
+        for key in ("src_ip", "dest_ip")
+        for value in [*NO_ADDRESSES, 1, None, {}]
     ]
     payloads = [
         {key: value}

@@ -40,9 +40,6 @@ def test_perfect_observation_perfect_reconstruction(
     )
 
 
-@pytest.mark.xfail(
-    reason="a load balancer with an address of each family is not taken for what was dialled", strict=True
-)
 def test_the_same_of_two_families(simulate: Simulate, reconstruct: Reconstruct) -> None:
     simulation = simulate(seed=7, families=(0, 1))
     found = accuracy(reconstruct(simulation), simulation)
@@ -51,17 +48,6 @@ def test_the_same_of_two_families(simulate: Simulate, reconstruct: Reconstruct) 
     } == {}
 
 
-def test_two_families_but_for_dual_stack_load_balancers(simulate: Simulate, reconstruct: Reconstruct) -> None:
-    simulation = simulate(seed=7, families=(0, 1))
-    found = accuracy(reconstruct(simulation), simulation)
-    imperfect = {name for name, measure in found.items() if (measure.precision, measure.recall) != (1, 1)}
-    assert imperfect <= {"dialled", "service"}
-
-
-@pytest.mark.xfail(
-    reason="where the client's node told of the NEW alone, a reply that its ENI logged does not count as received",
-    strict=True,
-)
 def test_what_comes_in_by_the_clients_eni_has_reached_its_node(
     simulate: Simulate, reconstruct: Reconstruct
 ) -> None:

@@ -116,8 +116,10 @@ class Services:
                 return len({name for name, _ in leads}), 0, 0, -1, 0
             ((name, number), service), *others = leads.items()
             policy = service["external_traffic_policy"]
-            unique = not others and len(service["lb_ips"]) == 1
-            lb_ip = self._pools.addresses.number(service["lb_ips"][0]) if unique else 0
+            # a load balancer reaches a backend by an address of the family by which it was reached
+            lb_ips = [ip for ip in service["lb_ips"] if (":" in ip) == (":" in key[1])]
+            unique = not others and len(lb_ips) == 1
+            lb_ip = self._pools.addresses.number(lb_ips[0]) if unique else 0
             code = self._pools.names.code(name)
             return 1, code, lb_ip, number if unique else -1, policies.code(policy) if policy else 0
 

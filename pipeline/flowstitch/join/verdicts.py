@@ -126,6 +126,11 @@ class _Lead:
         return np.isin(self.state, [field("state").code(state) for state in states])
 
     @property
+    def told(self) -> Flags:
+        """Whether the entry was seen behind its beginning, in a list or by an event."""
+        return self.seen != 1 << NEW
+
+    @property
     def destroyed(self) -> Flags:
         """Whether a DESTROY was seen."""
         return (self.seen & (1 << DESTROY)) != 0
@@ -158,7 +163,8 @@ def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs
         [code("refused"), code("one_way"), code("closed"), code("established"), code("rejected")],
         code("unanswered"),
     )  # fmt: skip
-    return np.where(lead.led, with_entry, without)
+    # what tells of the beginning alone knows of no answer
+    return np.where(lead.led & (lead.told | ~legs.answered), with_entry, without)
 
 
 def logged_flags(stitched: Stitched, legs: Legs) -> Ints:
