@@ -163,19 +163,16 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
 
 def _lists(keys: Ints, parts: Sequence[Ints], count: int, word: object) -> pa.Array:
     """Sorted distinct words of each key as an Arrow list array; ``word`` makes one from the parts of a row."""
-    cases, heads = group(np.stack([keys, *parts], axis=1).astype(np.uint64))
-    del cases
-    distinct, which = np.unique(
-        np.stack([part[heads] for part in parts], axis=1), axis=0, return_inverse=True
-    )
-    texts = [word(*row) for row in distinct.tolist()]  # type: ignore[operator]
+    _, heads = group(np.stack([keys, *parts], axis=1).astype(np.uint64))
+    found = np.stack([part[heads] for part in parts], axis=1)
+    which, first = group(found.astype(np.uint64))
+    texts = [word(*row) for row in found[first].tolist()]  # type: ignore[operator]
     rank = (
         np.argsort(np.argsort(np.array(texts, dtype=object), kind="stable"))
         if texts
         else np.zeros(0, np.int64)
     )
-    which = which.reshape(-1)
-    order = np.lexsort((rank[which], keys[heads]))
+    order = np.argsort(keys[heads] * len(texts) + rank[which], kind="stable")
     values = pa.array(texts, pa.string()).take(pa.array(which[order]))
     offsets = run_pointers(keys[heads][order], count).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values)

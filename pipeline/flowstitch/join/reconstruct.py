@@ -148,8 +148,17 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
 
 def _by_line(columns: Columns, pools: Pools) -> Ints:
     """Rows by source, line and path."""
-    path = columns.get("path_id", columns["line"])
-    return np.lexsort((path, columns["line"], pools.names.ranks()[columns["source"]]))
+    line = columns["line"]
+    if not line.shape[0]:
+        return np.zeros(0, np.int64)
+    place = pools.names.ranks()[columns["source"]] << int(line.max()).bit_length() | line
+    # they mostly are in order, which a stable sort makes use of
+    rows = np.argsort(place, kind="stable")
+    if "path_id" in columns:
+        again = place[rows[1:]] == place[rows[:-1]]
+        shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
+        rows[shared] = rows[shared][np.lexsort((columns["path_id"][rows[shared]], place[rows[shared]]))]
+    return rows
 
 
 def _take(columns: Columns, rows: Ints) -> Columns:

@@ -121,12 +121,20 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
     if item.type in {"address", "name", "enum"}:
         return _words(item, values, pools)
     if item.type == "text":
-        used, numbers = np.unique(values, return_inverse=True)
+        used, numbers = _renumber(values)
         words = pa.array([pools.texts.word(code) for code in used.tolist()], pa.string())
         return words.take(pa.array(numbers))
     null = STORAGE[item.type][1]
     array = pa.array(values, mask=values == null)
     return array.cast(arrow_type(item))
+
+
+def _renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
+    """The codes that are used, ascending, and for each row which of them it has; codes of a pool are few enough to count."""
+    count = np.bincount(codes) if codes.shape[0] else np.zeros(0, np.int64)
+    used = np.flatnonzero(count)
+    count[used] = np.arange(used.shape[0])
+    return used, count[codes]
 
 
 def _from_python(item: Field, values: object) -> pa.Array:
@@ -140,7 +148,7 @@ def _from_python(item: Field, values: object) -> pa.Array:
 
 
 def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
-    used, numbers = np.unique(codes, return_inverse=True)
+    used, numbers = _renumber(codes)
     keys: list[tuple[int | str, str] | None] = []
     for code in used.tolist():
         if code == 0:
