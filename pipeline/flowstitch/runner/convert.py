@@ -12,7 +12,7 @@ from flowstitch.normalize.columns import Pools
 from flowstitch.runner.layout import CONVERT_MANIFEST
 from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Stages, Summary
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import write_json, write_parts, write_table
+from flowstitch.runner.write import write_json, write_parts, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +76,7 @@ def convert(
             summary.counts[name] = write_parts(directory, name, export.parts_of(name), pools)
         tables: dict[str, Any] = dict(export_tables(export, pools))
         tables["observations"] = inventory_observations(export.sources, export.accounts, pools)
-        for name, data in tables.items():
-            summary.counts[name] = write_table(directory, name, data, pools)
+        summary.counts |= write_tables(directory, tables, pools, threads)
         wanting = judge_sources(export, max_rejects)
         summary.warnings, summary.incomplete = wanting.warnings, wanting.incomplete
         manifest = provenance(export) | {

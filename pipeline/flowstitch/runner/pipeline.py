@@ -22,7 +22,7 @@ from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import write_json, write_table
+from flowstitch.runner.write import write_json, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,8 +128,7 @@ def run(
             "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
-        for name, data in tables.items():
-            summary.counts[name] = write_table(directory, name, data, pools)
+        summary.counts |= write_tables(directory, tables, pools, options.threads)
         found_wanting = judge_sources(export, options.max_rejects)
         summary.incomplete = found_wanting.incomplete
         missing = find_missing(holdings_of(export, pools))

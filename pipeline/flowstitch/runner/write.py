@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -45,6 +46,15 @@ def write_table(
     data : columns as ``to_arrow`` takes them, or rows as dictionaries.
     """
     return _write(directory, name, [arrow_table(name, data, pools)])
+
+
+def write_tables(directory: Path, tables: Mapping[str, Any], pools: Pools, threads: int) -> dict[str, int]:
+    """Write tables by name, as many at a time as there are threads; returns the rows of each."""
+    with ThreadPoolExecutor(threads) as workers:
+        written = {
+            name: workers.submit(write_table, directory, name, data, pools) for name, data in tables.items()
+        }
+        return {name: rows.result() for name, rows in written.items()}
 
 
 def write_parts(directory: Path, name: str, parts: Iterable[Columns], pools: Pools) -> int:
