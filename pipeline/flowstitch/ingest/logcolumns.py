@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Columns, Flags
     from flowstitch.catalog.model import Field
     from flowstitch.ingest.layouts import Layout
     from flowstitch.normalize.columns import Pools
@@ -244,7 +244,7 @@ class Plan:
         ]
         return (~pl.all_horizontal(said) if said else pl.lit(value=False)).alias(INTERFACE_ADDRESSES)
 
-    def convert(self, frame: pl.DataFrame, pools: Pools) -> tuple[Columns, Ints, Flags]:
+    def convert(self, frame: pl.DataFrame, pools: Pools) -> tuple[Columns, NDArray[np.int16], Flags]:
         """Texts to canonical columns.
 
         Parameters
@@ -271,7 +271,9 @@ class Plan:
                 fault[(fault == 0) & wrong] = targets.index(target) + 1
         return columns, fault, missing
 
-    def judge(self, columns: Columns, given: Callable[[str], Flags] | None = None) -> tuple[Ints, Flags]:
+    def judge(
+        self, columns: Columns, given: Callable[[str], Flags] | None = None
+    ) -> tuple[NDArray[np.int16], Flags]:
         """Null what rows of such a status or protocol do not have, and find the rows that do not have what they need.
 
         Parameters
@@ -284,10 +286,11 @@ class Plan:
         (fault, missing) as ``convert`` returns them.
         """
         rows = columns[self.columns[0].target.name].shape[0]
-        fault = np.zeros(rows, np.int64)
+        fault = np.zeros(rows, np.int16)
         missing = np.zeros(rows, np.bool_)
         scope = self._scope(columns, rows)
-        outside = {needed: np.flatnonzero(~within) for needed, within in scope.items()}
+        outside = {needed: np.flatnonzero(~within) for needed, within in scope.items() if needed != "never"}
+        outside["never"] = outside["flow"]
         for number, column in enumerate(self.columns, 1):
             name = column.target.name
             values = columns[name]

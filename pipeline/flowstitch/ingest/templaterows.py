@@ -36,6 +36,7 @@ _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
 _WORDS = 1 << 14  # distinct words of a block that are remembered at once
 _HALF = (1 << 64) - 1
+_SET_LATER = {"source", "line", INTERFACE_ADDRESSES}
 # Where lines differ in more than their values, so much is read line by line before it is tried again column by column.
 _UNEVEN_BYTES = 1 << 15
 
@@ -231,10 +232,11 @@ class _Reading:
     def _columns(self) -> Columns:
         """Columns of the table, what each row says."""
         lines = self._block.lines
+        fields = {item.name: STORAGE[item.type] for item in table(self._plan.table).fields}
         columns: Columns = {
-            item.name: np.full(lines, STORAGE[item.type][1], STORAGE[item.type][0])
-            for item in table(self._plan.table).fields
-            if item.name not in self._names
+            name: np.full(lines, null, storage)
+            for name, (storage, null) in fields.items()
+            if name not in self._names | _SET_LATER
         }
         written: dict[str, NDArray[Any]] = {
             "in_wide": self._rows.wide,
@@ -246,7 +248,7 @@ class _Reading:
             for other in others:
                 first = np.where(first == column.null, other, first)
             columns[column.target.name] = first.astype(STORAGE[column.target.type][0], copy=False)
-        if INTERFACE_ADDRESSES in columns:
+        if INTERFACE_ADDRESSES in fields:
             columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).astype(np.int8)
         columns["line"] = self._block.numbers()
         return columns
