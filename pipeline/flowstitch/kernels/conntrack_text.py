@@ -115,6 +115,8 @@ def parse_line(text, at, stop, cut, words, protocols, row, high, low, values):
     name = 0
     direction = -1
     seen = 0
+    # whether the number of a family came last, behind which the protocol can be named
+    is_family = False
     at = skip_blanks(text, at, stop)
     if at == stop:
         return BLANK, count
@@ -129,6 +131,7 @@ def parse_line(text, at, stop, cut, words, protocols, row, high, low, values):
             count = _note(values, count, begin + 1, at, _STAMP, np.int64(0), _SEEN_AT)
             at = skip_blanks(text, at + 1, stop)
             continue
+        follows_family, is_family = is_family, False
         word, word_stop = find_word(text, at, stop, words)
         at = word_stop
         kind, code, target = UNKNOWN, 0, -1
@@ -156,7 +159,8 @@ def parse_line(text, at, stop, cut, words, protocols, row, high, low, values):
             if not _is_digit(text[begin]):
                 return foreign, count
             kind, code, target = DECIMAL, _U8, PROTOCOL_NUMBER
-        elif name & FAMILY and kind == NAME and code & PROTOCOL and row[TIMEOUT] < 0 and row[STATE] < 0:
+            is_family = name & FAMILY != 0
+        elif follows_family and kind == NAME and code & PROTOCOL:
             name = code & ~FAMILY
             row[PROTOCOL_NUMBER] = -1
         elif not name & PROTOCOL:
