@@ -77,6 +77,8 @@ def test_text_of_utf_16_is_not_packed(text: str) -> None:
 def test_no_file_of_the_repository_is_taken_for_snappy() -> None:
     roots = ("data", "pipeline", "schemas", "tests")
     paths = [path for root in roots for path in (ROOT / root).rglob("*") if path.is_file()]
+    # what fuzzing has found is made to be taken for anything
+    paths = [path for path in paths if "corpus" not in path.parts]
     assert len(paths) > 200
     for path in paths:
         with path.open("rb") as file:
