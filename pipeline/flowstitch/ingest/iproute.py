@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.ingest.items import BadValue, Item, canonical
 from flowstitch.ingest.model import IpRule
+from flowstitch.normalize.address import family_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def _length(item: Item, path: str, address: str) -> int:
 
 
 def _most(address: str) -> int:
-    return 128 if ":" in address else 32
+    return 128 if family_of(address) == 6 else 32
 
 
 _KINDS: dict[str, Callable[[Item, NodeFacts], str]] = {

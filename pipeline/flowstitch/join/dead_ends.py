@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowstitch.join.owners import MAX_TIME, MIN_TIME, interval
-from flowstitch.normalize.address import parse_address
+from flowstitch.normalize.address import family_of, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -106,7 +106,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     services = inventory.tables["services"]
     for service, life in zip(services, _lives(services), strict=True):
         for dial in _dials(service):
-            families = (4, 6) if dial.kind == "node_port" else (_family(dial.ip),)
+            families = (4, 6) if dial.kind == "node_port" else (family_of(dial.ip),)
             for family in families:
                 key = (dial.service, dial.protocol, service["port_name"], family)
                 ready = endpoints.get(key, _Ready()) if known else None
@@ -153,7 +153,7 @@ def _endpoints(inventory: Inventory) -> dict[tuple[str, str, str | None, int], _
     for row in inventory.tables["endpoints"]:
         # whose readiness is not known may be ready
         if row["ready"] is not False and row["port"] is not None:
-            key = (row["service"], row["protocol"], row["port_name"], _family(row["endpoint_ip"]))
+            key = (row["service"], row["protocol"], row["port_name"], family_of(row["endpoint_ip"]))
             spans.setdefault(key, {}).setdefault(row["node"], []).append(interval(row))
     return {
         key: _Ready(
@@ -189,7 +189,7 @@ def _rows_of(
         node = nodes[name]
         local = ready.on.get(name) if ready and dial.local else None
         stretches = elsewhere if local is None else _stretches(dial, life, ready, local)
-        ips = [ip for ip in node.ips if _family(ip) == family] if dial.kind == "node_port" else [dial.ip]
+        ips = [ip for ip in node.ips if family_of(ip) == family] if dial.kind == "node_port" else [dial.ip]
         for ip in ips:
             serves = tables.serves.get((name, (dial.protocol, ip, dial.port)))
             if serves is None:
@@ -254,10 +254,6 @@ def _order(row: Row) -> tuple[Any, ...]:
     address = parse_address(row["address"]) or 0
     since = MIN_TIME if row["since"] is None else row["since"]
     return row["node"], row["service"], row["protocol"], address, row["port"], row["address_kind"], since
-
-
-def _family(ip: str) -> int:
-    return 6 if ":" in ip else 4
 
 
 def _lives(services: list[Row]) -> list[Span]:

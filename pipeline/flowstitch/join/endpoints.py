@@ -10,6 +10,7 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.chains import first_of_each
+from flowstitch.normalize.address import family_of
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
@@ -185,7 +186,7 @@ def _node_address(node: Ints, like: Ints, inventory: Inventory, pools: Pools) ->
     for row in inventory.tables["nodes"]:
         code = pools.names.code(row["name"])
         for ip in row["internal_ips"] or ():
-            family = int(":" in ip)
+            family = int(family_of(ip) == 6)
             if code < by_family.shape[1] and by_family[family, code] == 0:
                 by_family[family, code] = pools.addresses.number(ip)
     v6 = (pools.addresses.hi[like] != 0) | (pools.addresses.lo[like] >> np.uint64(32) != np.uint64(0xFFFF))

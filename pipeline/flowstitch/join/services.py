@@ -13,6 +13,7 @@ from flowstitch.catalog.protocols import protocol_names, protocols_with
 from flowstitch.join.keys import run_pointers
 from flowstitch.join.owners import interval
 from flowstitch.kernels.group import group
+from flowstitch.normalize.address import family_of
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
@@ -117,7 +118,7 @@ class Services:
             ((name, number), service), *others = leads.items()
             policy = service["external_traffic_policy"]
             # a load balancer reaches a backend by an address of the family by which it was reached
-            lb_ips = [ip for ip in service["lb_ips"] if (":" in ip) == (":" in key[1])]
+            lb_ips = [ip for ip in service["lb_ips"] if family_of(ip) == family_of(key[1])]
             unique = not others and len(lb_ips) == 1
             lb_ip = self._pools.addresses.number(lb_ips[0]) if unique else 0
             code = self._pools.names.code(name)

@@ -32,6 +32,11 @@ def parse_address(text: str) -> int | None:
     return int(address) | (_V4_PREFIX if address.version == 4 else 0)
 
 
+def family_of(text: str) -> int:
+    """4 or 6, of a text that is an address."""
+    return 6 if ":" in text else 4
+
+
 def format_address(number: int) -> str:
     """Text of a 128-bit number, RFC 5952; IPv4 where it is IPv4-mapped."""
     if number >> 32 == 0xFFFF:
