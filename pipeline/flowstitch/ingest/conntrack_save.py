@@ -70,16 +70,16 @@ class _SaveReader(RowReader):
     low: Words = field(default_factory=lambda: np.empty((_ROWS, 4), np.uint64))
 
     def read(self, block: Block) -> Iterator[Columns]:
-        data, at, line = block.data, 0, block.first_line
-        text = np.frombuffer(data, np.uint8)
-        while at < len(data):
+        at, line = 0, block.first_line
+        text = block.text[: len(block)]
+        while at < len(block):
             count, at = cs.parse_saved(
                 text, at, block.terminated, *save_grammar(), self.rows, self.high, self.low
             )
             rows = self.rows[:count]
             if rows[-1, ct.STATUS] == ct.TORN:
                 self.account.warn_incomplete("the last line is torn; it was rejected.")
-            yield from self.take(self._to_rows(rows, data, block.byte_offset, line))
+            yield from self.take(self._to_rows(rows, block, line))
             line += count
 
     def finish(self) -> None:
@@ -91,7 +91,7 @@ class _SaveReader(RowReader):
                 "export.toml."
             )
 
-    def _to_rows(self, rows: Ints, data: bytes, byte_offset: int, first_line: int) -> Rows:
+    def _to_rows(self, rows: Ints, block: Block, first_line: int) -> Rows:
         if self.source.kind == "conntrack-list":
             parsed = rows[:, ct.STATUS] == ct.PARSED
             listed = rows[:, ct.EVENT_CODE] == schema_field("event").code("new")
@@ -100,6 +100,8 @@ class _SaveReader(RowReader):
         count = rows.shape[0]
         lines = cl.make_lines(count, first_line, count, 4 * count)
         cl.put_rows(rows, self.high, self.low, rest_of(self.source), lines)
-        found = to_rows(lines, memoryview(data), 0, byte_offset, _TOKEN_END, self.source, self.pools)
+        found = to_rows(
+            lines, block.buffer.data, block.begin, block.byte_offset, _TOKEN_END, self.source, self.pools
+        )
         found.columns["offloaded"][:] = -1
         return found
