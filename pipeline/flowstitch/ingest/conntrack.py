@@ -121,8 +121,7 @@ class _TextReader(RowReader):
             rows.extras -= int(last[ct.EXTRAS])
         else:
             rows.odd[-1, cl.STATUS] = ct.TORN
-        self.account.incomplete = True
-        self.account.warnings.append("the last line is torn; it was rejected.")
+        self.account.warn_incomplete("the last line is torn; it was rejected.")
 
     def _is_torn(self, last: Ints) -> bool:
         """Whether a last line does not end as the lines before it do."""

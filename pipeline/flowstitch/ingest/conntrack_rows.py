@@ -127,9 +127,8 @@ class RowReader:
     def finish(self) -> None:
         """Say what was found over the whole source."""
         if self.lost:
-            self.account.incomplete = True
             times = "once" if self.lost == 1 else f"{self.lost} times"
-            self.account.warnings.append(f"the event stream says {times} that events were lost (ENOBUFS).")
+            self.account.warn_incomplete(f"the event stream says {times} that events were lost (ENOBUFS).")
         if self.extras:
             self.account.warnings.append(
                 f"{self.extras} tokens are not known and were passed over, the first is {self.first_extra!r}."

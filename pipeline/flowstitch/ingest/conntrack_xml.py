@@ -103,8 +103,7 @@ class _XmlReader(RowReader):
                 break
             rows = self.rows[:count]
             if final and rows[-1, ct.STATUS] == ct.TORN and rows[-1, ct.LINE_STOP] == len(data):
-                self.account.incomplete = True
-                self.account.warnings.append("the last flow is torn; it was rejected.")
+                self.account.warn_incomplete("the last flow is torn; it was rejected.")
             for tag in rows[rows[:, ct.STATUS] == cx.MARKUP]:
                 self._note_tag(data[tag[ct.LINE_AT] : tag[ct.LINE_STOP]])
             yield from self.take(self._to_rows(rows, data, byte_offset))
@@ -113,8 +112,7 @@ class _XmlReader(RowReader):
         """Say what was found over the whole source; only a list is known to end with </conntrack>."""
         super().finish()
         if self.opened > 0 and self.source.kind == "conntrack-list" and not self.account.incomplete:
-            self.account.incomplete = True
-            self.account.warnings.append("the list does not end with </conntrack>: entries can be missing.")
+            self.account.warn_incomplete("the list does not end with </conntrack>: entries can be missing.")
 
     def _to_rows(self, rows: Ints, data: bytes, byte_offset: int) -> Rows:
         parsed = rows[:, ct.STATUS] == ct.PARSED

@@ -21,6 +21,11 @@ LONG_DOCUMENT = "document too large"
 _PIECE_BYTES = 1 << 20
 
 
+def unreadable(error: OSError) -> str:
+    """Sentence for a file whose content ends where it cannot be read."""
+    return f"the file cannot be read: {error.strerror or error}."
+
+
 def read_head(path: Place, limit: int = HEAD_BYTES, warn: Callable[[str], None] | None = None) -> bytes:
     """First bytes of the uncompressed content, without a byte order mark; what can be read of a torn file.
 
@@ -60,7 +65,7 @@ def read_blocks(path: Place, account: Account) -> Iterator[Block]:
         with _open(path, account.whole_bytes, account.warn_incomplete) as content:
             yield from cut_blocks(_Readable(content, account), account)
     except OSError as error:
-        account.warn_incomplete(_unreadable(error))
+        account.warn_incomplete(unreadable(error))
 
 
 def read_document(path: Place, account: Account) -> bytes | None:
@@ -88,7 +93,7 @@ def read_document(path: Place, account: Account) -> bytes | None:
                     )
                     return None
     except OSError as error:
-        account.warn_incomplete(_unreadable(error))
+        account.warn_incomplete(unreadable(error))
     return bytes(document).removeprefix(BOM)
 
 
@@ -102,7 +107,7 @@ class _Readable:
         try:
             return self._content.readinto(buffer)
         except OSError as error:
-            self._account.warn_incomplete(_unreadable(error))
+            self._account.warn_incomplete(unreadable(error))
             return 0
 
 
@@ -133,7 +138,3 @@ def _open(path: Place, whole_bytes: int, warn: Callable[[str], None]) -> Iterato
             yield cast("Content", file)
         else:
             yield _Pieces(unpack(file, packing, whole_bytes, warn))
-
-
-def _unreadable(error: OSError) -> str:
-    return f"the file cannot be read: {error.strerror or error}."

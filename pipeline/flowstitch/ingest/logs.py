@@ -97,8 +97,7 @@ def read_log(
             yield part.columns
     account.add(content)
     if lost:
-        account.incomplete = True
-        account.warnings.append(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
+        account.warn_incomplete(f"rows of log status SKIPDATA: {lost}; flows of their windows are missing.")
     account.warnings += form.plan.warnings(layouts)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from flowstitch.ingest.content import unreadable
 from flowstitch.ingest.dialects import dialect_of
 from flowstitch.ingest.layouts import Layout
 from flowstitch.ingest.logcolumns import Plan
@@ -43,8 +44,7 @@ def read_parquet_log(source: Source, pools: Pools, account: Account) -> Iterator
             first += texts.height
             yield columns
     except OSError as error:
-        account.incomplete = True
-        account.warnings.append(f"the file cannot be read: {error.strerror or error}.")
+        account.warn_incomplete(unreadable(error))
         return
     account.warnings += plan.warnings([layout])
 
