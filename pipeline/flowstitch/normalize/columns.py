@@ -85,7 +85,7 @@ def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
 
 
 def span_of(columns: Columns, begin: str, end: str) -> tuple[Ints, Ints]:
-    """From when to when each row is, by its two columns of times; where one is null the other says both."""
+    """From when to when each row is, by its two columns of times, shape (n,) each, int64, µs; where one is null the other says both."""
     first, last = columns[begin], columns[end]
     return np.where(first == NULL_TIME, last, first), np.where(last == NULL_TIME, first, last)
 
