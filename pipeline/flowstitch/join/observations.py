@@ -11,9 +11,10 @@ from flowstitch.catalog.protocols import protocol_names
 from flowstitch.join.legs import LEGS
 from flowstitch.join.windows import REASONS
 from flowstitch.normalize.columns import concat_columns, null_columns, span_of, take_columns
+from flowstitch.normalize.pieces import cut, source_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.ingest.model import Account, Source
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
+    from flowstitch.normalize.pieces import Pieces
 
 
 INVENTORY = "inventory"
@@ -32,126 +34,166 @@ NO_BACKEND = "a connection to a load balancer, whose backend is not logged"
 
 def paths_per_row(windows: Windows, chains: Chains) -> Ints:
     """How many paths each flow-log row belongs to, shape (rows,); two segments of one path count once."""
-    path = chains.path[windows.segment]
-    order = np.lexsort((path, windows.row))
-    fresh = np.ones(order.shape[0], np.bool_)
-    row, path = windows.row[order], path[order]
-    fresh[1:] = (row[1:] != row[:-1]) | (path[1:] != path[:-1])
-    return np.bincount(row[fresh], minlength=windows.offsets.shape[0] - 1).astype(np.int64)
+    count = np.diff(windows.offsets)
+    pairs = np.flatnonzero(count[windows.row] > 1)
+    row, path = windows.row[pairs], chains.path[windows.segment[pairs]]
+    order = np.lexsort((path, row))
+    row, path = row[order], path[order]
+    again = (row[1:] == row[:-1]) & (path[1:] == path[:-1])
+    np.subtract.at(count, row[1:][again], 1)
+    return count
 
 
-def conntrack_observations(
-    rows: Columns, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints
-) -> Columns:
-    """Rows of ``observations`` for conntrack rows: each belongs to the path of its entry.
+class Observed:
+    """Rows of ``observations``, made a slice of input rows at a time."""
 
-    Parameters
-    ----------
-    rows : columns of the table ``conntrack``.
-    kinds : by name code of a source, the name code of its kind.
-    """
-    entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
-    part = field("part")
-    path = chains.path[sides.segment[entries.row_entry]]
-    node = rows["node"].astype(np.int64)
-    lead = entries.row_entry == ends.lead[path]
-    at_client = (node == ends.client.node[path]) | (
-        lead & (ends.client.node[path] == 0) & (node != ends.server.node[path])
+    def __init__(
+        self, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints, cluster: Cluster
+    ) -> None:
+        """What all of them go by.
+
+        Parameters
+        ----------
+        ids : ``path_id`` of each path.
+        kinds : by name code of a source, the name code of its kind.
+        """
+        self._stitched, self._ends, self._ids, self._kinds, self._cluster = (
+            stitched,
+            ends,
+            ids,
+            kinds,
+            cluster,
+        )
+
+    def conntrack(self, rows: Columns) -> Callable[[slice], Columns]:
+        """Of conntrack rows, columns of the table ``conntrack``: each belongs to the path of its entry."""
+        entries, chains, ends = self._stitched.entries, self._stitched.chains, self._ends
+        segment = self._stitched.sides.segment[: len(entries)]
+        entry_path, entry_position = chains.path[segment], chains.position[segment].astype(np.int32)
+        part = field("part")
+        # whose row it is follows from its entry
+        client = ends.client.node[entry_path]
+        lead = ends.lead[entry_path] == np.arange(len(entries))
+        at_server = entries.node == ends.server.node[entry_path]
+        at_client = (entries.node == client) | (lead & (client == 0) & ~at_server)
+        entry_part = np.select(
+            [at_client, at_server], [part.code("client"), part.code("server")], part.code("transit")
+        ).astype(np.uint8)
+
+        def make(wanted: slice) -> Columns:
+            entry = entries.row_entry[wanted]
+            some = take_columns(rows, wanted)
+            out: Columns = {name: some[name] for name in ("source", "line", "node")}
+            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
+            out["path_id"] = self._ids[entry_path[entry]]
+            out["position"], out["part"] = entry_position[entry], entry_part[entry]
+            for name in ("packets", "bytes"):
+                counted = some[f"orig_{name}"] >= 0
+                out[name] = np.where(counted, some[f"orig_{name}"] + some[f"reply_{name}"], -1)
+            out["first_seen"] = out["last_seen"] = some["seen_at"]
+            out["shared_by"] = np.ones(entry.shape[0], np.int64)
+            return null_columns("observations", entry.shape[0]) | out
+
+        return make
+
+    def flows(self, shared: Ints, legs: Legs) -> Callable[[slice], Columns]:
+        """Of flow-log rows: one per row and path, by the path's id, and one for each row without a path.
+
+        Parameters
+        ----------
+        shared : shape (rows,), how many paths each row belongs to.
+        """
+        flows, windows, pools = self._stitched.flows, self._stitched.windows, self._cluster.pools
+        part = field("part")
+        legs_code = np.array([part.code(name) for name in LEGS] + [0], np.uint8)
+        reasons = pools.names.codes(REASONS)
+
+        def make(wanted: slice) -> Columns:
+            begin = windows.offsets[wanted.start]
+            pair = _first_pairs(windows, legs, self._ids, begin, windows.offsets[wanted.stop])
+            some = take_columns(flows, wanted)
+            # a row without a path has one row all the same
+            held = np.zeros(some["line"].shape[0], np.int64)
+            np.add.at(held, windows.row[pair] - wanted.start, 1)
+            alone = held == 0
+            row = np.repeat(np.arange(held.shape[0]), np.maximum(held, 1))
+            told = ~alone[row]
+            if row.shape[0] > held.shape[0]:
+                some = take_columns(some, row)
+            path, leg = legs.pair_path[pair], legs.pair_leg[pair]
+            transit = np.where(
+                windows.forward[pair], part.code("forward_transit"), part.code("return_transit")
+            )
+            out = null_columns("observations", row.shape[0])
+            out |= {name: some[name] for name in ("source", "line", "eni", "packets", "bytes")}
+            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
+            out["node"] = self._cluster.enis.node[some["eni"]].astype(np.uint32)
+            out["path_id"][told] = self._ids[path]
+            out["position"][told] = self._stitched.chains.position[windows.segment[pair]]
+            out["part"][told] = np.where(leg >= 0, legs_code[leg], transit)
+            out["reason"][~told] = reasons[windows.reason[wanted][alone]]
+            out["first_seen"], out["last_seen"] = some["window_start"], some["window_end"]
+            out["shared_by"] = shared[wanted][row]
+            return out
+
+        return make
+
+    def ipvs(self, rows: Columns) -> Callable[[slice], Columns]:
+        """Of IPVS connections, columns of the table ``ipvs_connections``."""
+        part, names = field("part"), self._cluster.pools.names
+
+        def make(wanted: slice) -> Columns:
+            path, some = self._stitched.ipvs.path[wanted], take_columns(rows, wanted)
+            found = path >= 0
+            out = null_columns("observations", path.shape[0])
+            out |= {name: some[name] for name in ("source", "line", "node")}
+            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
+            out["path_id"][found] = self._ids[path[found]]
+            out["position"][found] = 0
+            own = found & (some["node"] == self._ends.client.node[np.maximum(path, 0)])
+            out["part"] = np.select([own, found], [part.code("client"), part.code("transit")], 0).astype(
+                np.uint8
+            )
+            out["reason"] = np.where(found, 0, names.code(NO_CONNECTION)).astype(np.uint32)
+            out["first_seen"] = out["last_seen"] = some["seen_at"]
+            out["shared_by"] = found.astype(np.int64)
+            return out
+
+        return make
+
+    def connections(self, rows: Columns) -> Callable[[slice], Columns]:
+        """Of connections to load balancers, columns of the table ``lb_connections``; no path has them as evidence."""
+        reason = self._cluster.pools.names.code(NO_BACKEND)
+
+        def make(wanted: slice) -> Columns:
+            some = take_columns(rows, wanted)
+            out = null_columns("observations", some["line"].shape[0])
+            out |= {name: some[name] for name in ("source", "line")}
+            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
+            out["reason"][:] = reason
+            out["first_seen"], out["last_seen"] = span_of(some, "opened_at", "closed_at")
+            out["shared_by"][:] = 0
+            return out
+
+        return make
+
+
+def _first_pairs(windows: Windows, legs: Legs, ids: Words, begin: int, end: int) -> Ints:
+    """Pairs of [begin, end) by (row, path's id), of each path the one of the highest leg: two segments of a path count once."""
+    row, path = windows.row[begin:end], legs.pair_path[begin:end]
+    pair = np.arange(begin, end)
+    again = row[1:] == row[:-1]
+    many = np.append(again, False) | np.append(False, again)
+    if not many.any():
+        return pair
+    several = np.flatnonzero(many)
+    several = several[np.lexsort((-legs.pair_leg[begin:end][several], ids[path[several]], row[several]))]
+    fresh = np.ones(pair.shape[0], np.bool_)
+    fresh[np.flatnonzero(many)[1:]] = (row[several[1:]] != row[several[:-1]]) | (
+        path[several[1:]] != path[several[:-1]]
     )
-    out = null_columns("observations", path.shape[0])
-    out |= {name: rows[name] for name in ("source", "line", "node")}
-    out["kind"] = kinds[rows["source"]].astype(np.uint32)
-    out["path_id"] = ids[path]
-    out["position"] = chains.position[sides.segment[entries.row_entry]].astype(np.int32)
-    out["part"] = np.select(
-        [at_client, node == ends.server.node[path]], [part.code("client"), part.code("server")], part.code("transit")
-    ).astype(np.uint8)  # fmt: skip
-    for name in ("packets", "bytes"):
-        counted = rows[f"orig_{name}"] >= 0
-        out[name] = np.where(counted, rows[f"orig_{name}"] + rows[f"reply_{name}"], -1)
-    out["first_seen"] = out["last_seen"] = rows["seen_at"]
-    out["shared_by"] = np.ones(path.shape[0], np.int64)
-    return out
-
-
-def flow_observations(
-    stitched: Stitched, shared: Ints, legs: Legs, ids: Words, kinds: Ints, cluster: Cluster
-) -> Columns:
-    """Rows of ``observations`` for flow-log rows: one per row and path, and one for each row without a path.
-
-    Parameters
-    ----------
-    shared : shape (rows,), how many paths each row belongs to.
-    kinds : by name code of a source, the name code of its kind.
-    """
-    flows, windows, pools = stitched.flows, stitched.windows, cluster.pools
-    part = field("part")
-    path, leg = legs.pair_path, legs.pair_leg
-    order = np.lexsort((-leg, path, windows.row))
-    fresh = np.ones(order.shape[0], np.bool_)
-    row, owner = windows.row[order], path[order]
-    fresh[1:] = (row[1:] != row[:-1]) | (owner[1:] != owner[:-1])
-    pair = order[fresh]
-    alone = np.flatnonzero(np.diff(windows.offsets) == 0)
-    legs_code = np.array([part.code(name) for name in LEGS] + [0])
-    transit = np.where(windows.forward[pair], part.code("forward_transit"), part.code("return_transit"))
-    rows = np.concatenate([windows.row[pair], alone])
-    out = null_columns("observations", rows.shape[0])
-    out |= {name: flows[name][rows] for name in ("source", "line", "eni", "packets", "bytes")}
-    out["kind"] = kinds[flows["source"][rows]].astype(np.uint32)
-    out["node"] = cluster.enis.node[flows["eni"][rows]].astype(np.uint32)
-    out["path_id"][: pair.shape[0]] = ids[path[pair]]
-    out["position"][: pair.shape[0]] = stitched.chains.position[windows.segment[pair]]
-    out["part"][: pair.shape[0]] = np.where(leg[pair] >= 0, legs_code[leg[pair]], transit)
-    out["reason"] = pools.names.codes(REASONS)[
-        np.where(np.arange(rows.shape[0]) < pair.shape[0], 0, windows.reason[rows])
-    ]
-    out["first_seen"], out["last_seen"] = flows["window_start"][rows], flows["window_end"][rows]
-    out["shared_by"] = shared[rows]
-    return out
-
-
-def ipvs_observations(
-    rows: Columns, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints, pools: Pools
-) -> Columns:
-    """Rows of ``observations`` for IPVS connections.
-
-    Parameters
-    ----------
-    rows : columns of the table ``ipvs_connections``.
-    kinds : by name code of a source, the name code of its kind.
-    """
-    part, path = field("part"), stitched.ipvs.path
-    found = path >= 0
-    node = rows["node"].astype(np.int64)
-    out = null_columns("observations", path.shape[0])
-    out |= {name: rows[name] for name in ("source", "line", "node")}
-    out["kind"] = kinds[rows["source"]].astype(np.uint32)
-    out["path_id"][found] = ids[path[found]]
-    out["position"][found] = 0
-    own = found & (node == ends.client.node[np.maximum(path, 0)])
-    out["part"] = np.select([own, found], [part.code("client"), part.code("transit")], 0).astype(np.uint8)
-    out["reason"] = np.where(found, 0, pools.names.code(NO_CONNECTION)).astype(np.uint32)
-    out["first_seen"] = out["last_seen"] = rows["seen_at"]
-    out["shared_by"] = found.astype(np.int64)
-    return out
-
-
-def connection_observations(rows: Columns, kinds: Ints, pools: Pools) -> Columns:
-    """Rows of ``observations`` for connections to load balancers; no path has them as evidence.
-
-    Parameters
-    ----------
-    rows : columns of the table ``lb_connections``.
-    kinds : by name code of a source, the name code of its kind.
-    """
-    out = null_columns("observations", rows["line"].shape[0])
-    out |= {name: rows[name] for name in ("source", "line")}
-    out["kind"] = kinds[rows["source"]].astype(np.uint32)
-    out["reason"][:] = pools.names.code(NO_BACKEND)
-    out["first_seen"], out["last_seen"] = span_of(rows, "opened_at", "closed_at")
-    out["shared_by"][:] = 0
-    return out
+    pair[many] = several + begin
+    return pair[fresh]
 
 
 def inventory_observations(sources: Sequence[Source], accounts: Sequence[Account], pools: Pools) -> Columns:
@@ -169,6 +211,18 @@ def inventory_observations(sources: Sequence[Source], accounts: Sequence[Account
         part["shared_by"][:] = 0
         parts.append(part)
     return concat_columns("observations", parts)
+
+
+def all_observations(parts: Sequence[tuple[Ints, Callable[[slice], Columns]]], ranks: Ints) -> Pieces:
+    """All rows of ``observations`` by source, line and path.
+
+    Parameters
+    ----------
+    parts : of each kind of row the sources, name codes, together as ``by_source`` has them, and what makes them.
+    ranks : by name code, the place of each name in sorted order.
+    """
+    spans = [span for source, make in parts for span in source_spans(source, make)]
+    return cut(span for _, span in sorted(spans, key=lambda span: ranks[span[0]]))
 
 
 def unmatched_flows(flows: Columns, windows: Windows, kinds: Ints, pools: Pools) -> Columns:

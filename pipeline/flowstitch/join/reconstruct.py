@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +17,9 @@ from flowstitch.join.entries import build_entries
 from flowstitch.join.ipvs import match_ipvs
 from flowstitch.join.legs import observe_legs
 from flowstitch.join.observations import (
-    connection_observations,
-    conntrack_observations,
-    flow_observations,
+    Observed,
+    all_observations,
     inventory_observations,
-    ipvs_observations,
     paths_per_row,
     source_kinds,
     unmatched_flows,
@@ -38,6 +37,7 @@ from flowstitch.join.unsaid import hidden_addresses, infer_directions
 from flowstitch.join.verdicts import judge
 from flowstitch.join.windows import attach_windows, flow_clock_offset
 from flowstitch.normalize.columns import concat_columns, take_columns
+from flowstitch.normalize.pieces import by_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.model import Account, Inventory, Source
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.normalize.columns import Pools
+    from flowstitch.normalize.pieces import Pieces
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Reconstruction:
 
     Attributes
     ----------
-    datapaths, segments, lb_requests, observations, unmatched : columns of those tables in their final order.
+    datapaths, segments, lb_requests, unmatched : columns of those tables in their final order.
+    observations : the table of that name, to be made while it is written.
     clock_offsets_us : by node, how far its clock is ahead of the common one.
     left_out : translations that could not be linked because another one was already there.
     """
@@ -63,7 +65,7 @@ class Reconstruction:
     datapaths: Columns
     segments: Columns
     lb_requests: Columns
-    observations: Columns
+    observations: Pieces
     unmatched: Columns
     clock_offsets_us: dict[str, int]
     left_out: int
@@ -83,6 +85,7 @@ def reconstruct(
     sources, accounts : what was read, in the same order.
     stage : is told the name of each stage as it begins.
     """
+    rows = {name: by_source(columns) for name, columns in rows.items()}
     conntrack, ipvs = rows["conntrack"], rows["ipvs_connections"]
     flows = infer_directions(rows["flows"], inventory, pools)
     hidden = hidden_addresses(flows, inventory, pools)
@@ -106,19 +109,20 @@ def reconstruct(
     stage("tables")
     ids, flow_key, wire = path_ids(stitched, paths.ends, paths.verdicts.first, pools)
     requests = attribute_requests(rows["requests"], attempts, stitched, paths, shared, ids)
+    kinds = source_kinds(sources, pools)
     by_path = np.lexsort((ids, paths.verdicts.first, wire))
     by_segment = np.lexsort((chains.position, np.argsort(by_path)[chains.path]))
-    kinds = source_kinds(sources, pools)
-    observations = concat_columns(
-        "observations",
+    observed = Observed(stitched, paths.ends, ids, kinds, cluster)
+    read = request_observations(requests, ids, kinds, pools), inventory_observations(sources, accounts, pools)
+    observations = all_observations(
         [
-            conntrack_observations(conntrack, stitched, paths.ends, ids, kinds),
-            flow_observations(stitched, shared, paths.legs, ids, kinds, cluster),
-            ipvs_observations(ipvs, stitched, paths.ends, ids, kinds, pools),
-            request_observations(requests, ids, kinds, pools),
-            connection_observations(rows["lb_connections"], kinds, pools),
-            inventory_observations(sources, accounts, pools),
+            (conntrack["source"], observed.conntrack(conntrack)),
+            (flows["source"], observed.flows(shared, paths.legs)),
+            (ipvs["source"], observed.ipvs(ipvs)),
+            (rows["lb_connections"]["source"], observed.connections(rows["lb_connections"])),
+            *((columns["source"], partial(take_columns, columns)) for columns in read),
         ],
+        pools.names.ranks(),
     )
     unmatched = concat_columns(
         "unmatched",
@@ -129,7 +133,7 @@ def reconstruct(
         _take(datapath_columns(paths, stitched, ids, flow_key, cluster), by_path),
         _take(segment_columns(stitched, ids, pools), by_segment),
         request_columns(requests, ids, pools.names.ranks()),
-        take_columns(observations, _by_line(observations, pools)),
+        observations,
         take_columns(unmatched, _by_line(unmatched, pools)),
         known,
         chains.left_out,
@@ -147,18 +151,8 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
 
 
 def _by_line(columns: Columns, pools: Pools) -> Ints:
-    """Rows by source, line and path."""
-    line = columns["line"]
-    if not line.shape[0]:
-        return np.zeros(0, np.int64)
-    place = pools.names.ranks()[columns["source"]] << int(line.max()).bit_length() | line
-    # they mostly are in order, which a stable sort makes use of
-    rows = np.argsort(place, kind="stable")
-    if "path_id" in columns:
-        again = place[rows[1:]] == place[rows[:-1]]
-        shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
-        rows[shared] = rows[shared][np.lexsort((columns["path_id"][rows[shared]], place[rows[shared]]))]
-    return rows
+    """Rows by source and line."""
+    return np.lexsort((columns["line"], pools.names.ranks()[columns["source"]]))
 
 
 def _take(columns: Columns, rows: Ints) -> Columns:

@@ -189,7 +189,7 @@ def _id_lists(path: Ints, ids: Words) -> pa.Array:
 
 
 def request_observations(requests: Requests, ids: Words, kinds: Ints, pools: Pools) -> Columns:
-    """Rows of ``observations`` for requests: one per request and path that surely carried an attempt of it, else one.
+    """Rows of ``observations`` for requests, in their order: one per request and path that surely carried an attempt of it, else one.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def request_observations(requests: Requests, ids: Words, kinds: Ints, pools: Poo
     out["reason"][path.shape[0] :] = pools.names.codes(REASONS)[_reasons(requests)[alone]]
     out["first_seen"], out["last_seen"] = (times[row] for times in _request_spans(rows))
     out["shared_by"] = shared[row]
-    return out
+    return take_columns(out, np.lexsort((out["path_id"], row)))
 
 
 def unmatched_requests(requests: Requests, kinds: Ints, pools: Pools) -> Columns:
