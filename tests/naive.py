@@ -288,3 +288,19 @@ def find_carriers(
         or any(first <= until and last >= since for first, last in spans[item["path"]])
     ]
     return [item["path"] for item in busy or open_then]
+
+
+def wire_hash(row: tuple[int, int, int, int, int, int], ported: set[int]) -> int:
+    """Hash of (protocol, source, its port, destination, its port, scope): the ends in any order."""
+    protocol, src, src_port, dst, dst_port, scope = row
+    number = max(protocol, 0)
+    ports = (max(src_port, 0), max(dst_port, 0)) if number in ported else (0, 0)
+    ends = sum(mix(ip << 16 | port) for ip, port in zip((src, dst), ports, strict=True)) & MASK  # noqa: F405
+    return mix(ends ^ (scope << 24 | number))  # noqa: F405
+
+
+def place_rows(buckets: list[int], count: int) -> tuple[list[int], list[int]]:
+    """Where each bucket begins, and where each row stands once rows are sorted by bucket."""
+    order = sorted(range(len(buckets)), key=lambda row: buckets[row])
+    begins = [sum(bucket < number for bucket in buckets) for number in range(count + 1)]
+    return begins, [order.index(row) for row in range(len(buckets))]

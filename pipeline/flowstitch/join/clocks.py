@@ -11,6 +11,8 @@ from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowstitch.arrays import Flags, Ints
 
 
@@ -20,43 +22,54 @@ FEWEST, SPREAD = 3, SECOND
 TOLD_APART = SECOND // 2
 
 
-def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
-    """Offset of each node's clock against a common one, that of the node nearest to all others, µs.
+def clock_samples(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
+    """Two nodes and the difference of their clocks in µs as each connection tells it that they both saw, shape (samples, 3).
 
     Only wire keys count that exactly two nodes saw, once each, both from the NEW on: those two lifetimes are one,
-    and the difference of their starts is the clocks' (a reader stamps within some 0.1 s). The median per pair of
-    nodes is carried over the pairs with most samples first.
+    and the difference of their starts is the clocks' (a reader stamps within some 0.1 s).
 
     Parameters
     ----------
     wire, node : shape (sides,), wire key and node of each side, small numbers.
     start : shape (sides,), start of the side's lifetime by its node's clock, µs.
     exact : shape (sides,), bool, the start is that of a NEW.
+    """
+    sizes = np.bincount(wire, minlength=1)
+    twice = np.flatnonzero(sizes[wire] == 2)
+    pairs = twice[np.lexsort((node[twice], wire[twice]))].reshape(-1, 2)
+    usable = (exact & (start != UNKNOWN))[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
+    left, right = pairs[usable].T
+    return np.stack([node[left], node[right], start[right] - start[left]], axis=1)
+
+
+def join_offsets(samples: Sequence[Ints], known_nodes: Ints) -> Ints:
+    """Offset of each node's clock against a common one, that of the node nearest to all others, µs.
+
+    The median per pair of nodes is carried over the pairs with most samples first.
+
+    Parameters
+    ----------
+    samples : what ``clock_samples`` has of each bucket.
+    known_nodes : nodes that there are.
 
     Returns
     -------
     Offset by node: what has to be taken from that node's times. A node without a pair has 0.
     """
-    nodes = np.unique(node).tolist()
-    offsets = np.zeros(int(node.max(initial=0)) + 1, np.int64)
-    order = np.lexsort((node, wire))
-    sizes = np.bincount(wire, minlength=1)
-    twice = sizes[wire[order]] == 2
-    pairs = order[twice].reshape(-1, 2)
-    usable = (exact & (start != UNKNOWN))[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
-    pairs = pairs[usable]
+    nodes = np.unique(known_nodes).tolist()
+    offsets = np.zeros(max(nodes, default=0) + 1, np.int64)
+    pairs = np.concatenate(samples)
     if pairs.shape[0] == 0:
         return offsets
-    numbers, first = group(node[pairs].astype(np.uint64))
-    gap = start[pairs[:, 1]] - start[pairs[:, 0]]
+    numbers, first = group(pairs[:, :2].astype(np.uint64))
     order = np.argsort(numbers, kind="stable")
     pointer = run_pointers(numbers[order], first.shape[0])
     edges = []
     for number, row in enumerate(first.tolist()):
-        of_pair = gap[order[pointer[number] : pointer[number + 1]]]
+        of_pair = pairs[order[pointer[number] : pointer[number + 1]], 2]
         median = int(np.median(of_pair))
         if of_pair.shape[0] >= FEWEST and np.median(np.abs(of_pair - median)) < SPREAD:
-            left, right = node[pairs[row]].tolist()
+            left, right = pairs[row, :2].tolist()
             edges.append((-of_pair.shape[0], left, right, median))
     tree = _Forest(offsets, nodes)
     for _, left, right, median in sorted(edges):
@@ -66,17 +79,17 @@ def estimate_offsets(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
     return np.where(np.abs(offsets) >= TOLD_APART, offsets, 0)
 
 
-def flow_log_offset(window_start: Ints, first: Ints) -> int:
+def flow_log_offset(samples: Ints) -> int:
     """Offset of the flow logs' clock against the nodes', µs, 0 where fewer than 8 connections tell.
 
     Parameters
     ----------
-    window_start, first : shape (n,), µs; start of the window that has the first packet of a connection, cut to the
-        second, and the start of that connection by the nodes' clock.
+    samples : shape (n,), µs; how much later than a connection's start by the nodes' clock the middle of the second is
+        in which the window begins that has its first packet.
     """
-    if window_start.shape[0] < 8:
+    if samples.shape[0] < 8:
         return 0
-    median = int(np.median(window_start + SECOND // 2 - first))
+    median = int(np.median(samples))
     return median if abs(median) > SECOND else 0
 
 

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.instants import row_instants
-from flowstitch.join.keys import Tuples, run_pointers
+from flowstitch.join.buckets import wire_buckets
+from flowstitch.join.instants import join_lateness, late_samples, row_instants
+from flowstitch.join.keys import Tuples, concat_tuples, run_pointers
 from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.ingest.model import NodeFacts
+    from flowstitch.join.buckets import Workers
     from flowstitch.normalize.columns import Pools
 
 
@@ -65,19 +68,84 @@ class Entries:
         return self.node.shape[0]
 
 
-def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools) -> Entries:
-    """Entries of all conntrack rows.
+def build_entries(
+    rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools, bits: int, workers: Workers
+) -> tuple[Entries, Ints]:
+    """Entries of all conntrack rows, by the bucket of their original wire key, and where each bucket begins.
 
     Parameters
     ----------
     rows : columns of the table ``conntrack``.
     facts : what is known of each node, for its timeouts.
     local : by address number, bool, addresses that never are a source on a wire (services, loopback, link-local).
+    bits : of the hash that number the buckets.
     """
+    stays = local[rows["orig_src_ip"]] | (rows["orig_src_ip"] == rows["orig_dst_ip"])
+    names = ("protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port")
+    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0))
+    buckets = wire_buckets([rows[name] for name in names], scope, bits)
+    parts = buckets.parts(buckets.move({name: rows[name] for name in _USED}, workers))
+    keyed = workers.map(lambda part: _key_rows(part, local), parts)
+    timeouts = _timeouts_of([part.cases for part in keyed], facts, pools)
+    late = join_lateness(
+        workers.map(
+            lambda part, full: late_samples(part.rows, part.number, full[part.case]), keyed, timeouts
+        ),
+        len(pools.names),
+    )
+    found = workers.map(lambda part, full: _entries_of(part, full[part.case], late), keyed, timeouts)
+    begins = np.append(0, np.cumsum([len(part) for part in found]))
+    entries = _joined(found, begins)
+    spans = _event_spans(rows, len(pools.names))
+    return replace(
+        entries, row_entry=entries.row_entry[buckets.places], events_from=spans[0], events_to=spans[1]
+    ), begins
+
+
+# What entries are made of.
+_USED = (
+    "source", "node", "zone", "event", "seen_at", "protocol_number", "timeout_s", "state", "replied", "assured",
+    "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port", "orig_packets", "orig_bytes",
+    "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "reply_packets", "reply_bytes",
+    "icmp_id", "reply_icmp_id", "delta_time_s", "start_at", "conntrack_id",
+)  # fmt: skip
+# What decides the timeout of a row, and its column of time left.
+_CASE = ("node", "protocol_number", "state", "assured")
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """Rows of a bucket: their tuples, equal ``number`` for rows of one tuple of one node, and the case of their timeout."""
+
+    rows: Columns
+    orig: Tuples
+    reply: Tuples
+    number: Ints
+    case: Ints
+    cases: Columns
+
+
+def _key_rows(rows: Columns, local: Flags) -> _Keyed:
     orig, reply = _tuples(rows, local)
     number, _ = group(_entry_words(rows, orig, reply))
-    full_timeout = full_timeouts(rows, facts, pools)
-    instants, earliest = row_instants(rows, number, full_timeout)
+    case, first = group(np.stack([rows[name].astype(np.uint64) for name in _CASE], axis=1))
+    longest = np.zeros(first.shape[0], np.int64)
+    np.maximum.at(longest, case, rows["timeout_s"])
+    cases = {name: rows[name][first] for name in _CASE} | {"timeout_s": longest}
+    return _Keyed(rows, orig, reply, number, case, cases)
+
+
+def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
+    """Timeouts of the cases of each bucket, in seconds; what the longest time left tells, it tells of all buckets."""
+    every = {name: np.concatenate([part[name] for part in cases]) for name in (*_CASE, "timeout_s")}
+    ends = np.cumsum([part["node"].shape[0] for part in cases])
+    return np.split(full_timeouts(every, facts, pools), ends[:-1])
+
+
+def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
+    """Entries of a bucket; ``row_entry`` is of its rows."""
+    rows, number = keyed.rows, keyed.number
+    instants, earliest = row_instants(rows, late)
     lo, hi = _start_bounds(rows, instants)
     order = np.lexsort((instants, number))
     count = rows["node"].shape[0]
@@ -105,24 +173,43 @@ def build_entries(rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, p
     sure = (start_lo == start_hi) | (facts_out[:, 0] == UNKNOWN)
     start_hi = np.where(sure, start_hi, np.minimum(start_hi, facts_out[:, 0]))
     start_lo = np.minimum(start_lo, start_hi)
-    orig, reply = orig.take(first), reply.take(first)
-    spans = _event_spans(rows, len(pools.names))
+    orig, reply = keyed.orig.take(first), keyed.reply.take(first)
+    nothing = np.zeros(0, np.int64)
     return Entries(
         row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
         orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, surely=facts_out[:, 7], held=np.maximum(facts_out[:, 6], last),
         state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
         translated=orig.differs(reply),
         seen=facts_out[:, 5], counters=counters,
-        events_from=spans[0], events_to=spans[1],
+        events_from=nothing, events_to=nothing,
     )  # fmt: skip
+
+
+def _joined(parts: Sequence[Entries], begins: Ints) -> Entries:
+    """Entries of all buckets as one; those of each begin where ``begins`` says."""
+    joined: dict[str, Any] = {}
+    for name in Entries.__dataclass_fields__:
+        values = [getattr(part, name) for part in parts]
+        if isinstance(values[0], Tuples):
+            joined[name] = concat_tuples(*values)
+        else:
+            joined[name] = np.concatenate(values)
+    rows = np.cumsum([part.row_entry.shape[0] for part in parts])
+    for part, end, begin in zip(parts, rows.tolist(), begins.tolist(), strict=False):
+        joined["row_entry"][end - part.row_entry.shape[0] : end] += begin
+    return Entries(**joined)
 
 
 def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
     """First and last event of each node by name code, µs."""
-    told = (rows["event"] != field("event").code("list")) & (rows["seen_at"] != UNKNOWN)
     first, last = np.full(nodes, np.iinfo(np.int64).max, np.int64), np.full(nodes, UNKNOWN, np.int64)
-    np.minimum.at(first, rows["node"][told], rows["seen_at"][told])
-    np.maximum.at(last, rows["node"][told], rows["seen_at"][told])
+    node, seen = rows["node"].astype(np.int64), rows["seen_at"]
+    told = (rows["event"] != field("event").code("list")) & (seen != UNKNOWN)
+    # a source is of one node and its rows are together
+    heads = np.flatnonzero(np.diff(node, prepend=-1))
+    if heads.shape[0]:
+        np.minimum.at(first, node[heads], np.minimum.reduceat(np.where(told, seen, first[0]), heads))
+        np.maximum.at(last, node[heads], np.maximum.reduceat(np.where(told, seen, UNKNOWN), heads))
     return first, last
 
 

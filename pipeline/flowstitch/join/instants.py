@@ -10,7 +10,9 @@ from flowstitch.catalog import field
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Columns, Ints
+    from collections.abc import Sequence
+
+    from flowstitch.arrays import Columns, Flags, Ints
 
 # The file's lateness is believed if so many of its rows tell it.
 FEWEST = 8
@@ -18,7 +20,7 @@ FEWEST = 8
 QUIET_STATE = "TIME_WAIT"
 
 
-def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
+def row_instants(rows: Columns, late: Ints) -> tuple[Ints, Ints]:
     """When the kernel wrote each row, and the earliest that it can have been, shape (rows,) each, µs.
 
     A dump's stamp can be seconds off: 4 to 19 s in a capture of a loaded host. ``[start=]`` + delta-time is the kernel's own
@@ -28,32 +30,42 @@ def row_instants(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tup
     Parameters
     ----------
     rows : columns of the table ``conntrack``.
-    tuple_number : shape (rows,), equal for rows of one tuple of one node.
-    full_timeout_s : shape (rows,), timeout of each row's state, -1 if unknown.
+    late : by name code of a source, how late its stamp is, µs, see ``join_lateness``.
     """
     seen, start, lived = rows["seen_at"], rows["start_at"], rows["delta_time_s"]
-    listed = rows["event"] == field("event").code("list")
-    told = listed & (start != UNKNOWN) & (lived >= 0)
+    told, untold = _dumped(rows)
     # XML has starts finer than that
     earliest = (start // SECOND + lived) * SECOND
     instants = np.where(told, np.clip(seen, earliest, earliest + 2 * SECOND), seen)
-    untold = listed & ~told & (seen != UNKNOWN)
     if untold.any():
-        late = _lateness(rows, tuple_number, full_timeout_s, untold)
         instants = np.where(untold, seen - late[rows["source"]], instants)
     return instants, np.where(told, earliest, instants)
 
 
-def _lateness(rows: Columns, tuple_number: Ints, full_timeout_s: Ints, untold: Ints) -> Ints:
-    """How late the stamp of each source is, by name code, µs; 0 where too few rows tell or it is under a second."""
+def _dumped(rows: Columns) -> tuple[Flags, Flags]:
+    """Rows of dumps, those that the kernel tells the time of and the others."""
+    listed = rows["event"] == field("event").code("list")
+    told = listed & (rows["start_at"] != UNKNOWN) & (rows["delta_time_s"] >= 0)
+    return told, listed & ~told & (rows["seen_at"] != UNKNOWN)
+
+
+def late_samples(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
+    """Source and lateness in µs of each row of a dump that an event tells of, where the kernel does not.
+
+    Parameters
+    ----------
+    rows : columns of the table ``conntrack``, all of a tuple or none.
+    tuple_number : shape (rows,), equal for rows of one tuple of one node.
+    full_timeout_s : shape (rows,), timeout of each row's state, -1 if unknown.
+    """
+    _, untold = _dumped(rows)
     quiet = rows["state"] == field("state").code(QUIET_STATE)
     update = rows["event"] == field("event").code("update")
-    events = np.flatnonzero(update & quiet & (rows["seen_at"] != UNKNOWN))
-    events = events[np.lexsort((rows["seen_at"][events], tuple_number[events]))]
     listed = np.flatnonzero(untold & quiet & (rows["timeout_s"] >= 0) & (full_timeout_s >= 0))
-    late = np.zeros(int(rows["source"].max(initial=0)) + 1, np.int64)
-    if events.shape[0] == 0 or listed.shape[0] == 0:
-        return late
+    events = np.flatnonzero(update & quiet & (rows["seen_at"] != UNKNOWN)) if listed.shape[0] else listed
+    if events.shape[0] == 0:
+        return rows["source"][:0], rows["seen_at"][:0]
+    events = events[np.lexsort((rows["seen_at"][events], tuple_number[events]))]
     # half a second: what is left of the timeout is cut to the second
     began = (
         rows["seen_at"][listed] - (full_timeout_s[listed] - rows["timeout_s"][listed]) * SECOND + SECOND // 2
@@ -62,10 +74,15 @@ def _lateness(rows: Columns, tuple_number: Ints, full_timeout_s: Ints, untold: I
     listed, began = listed[order], began[order]
     place = last_before(tuple_number[events], rows["seen_at"][events], tuple_number[listed], began + SECOND)
     found = place >= 0
-    gap = began[found] - rows["seen_at"][events[place[found]]]
-    sources = rows["source"][listed[found]]
-    for source in np.unique(sources).tolist():
-        gaps = gap[sources == source]
+    return rows["source"][listed[found]], began[found] - rows["seen_at"][events[place[found]]]
+
+
+def join_lateness(samples: Sequence[tuple[Ints, Ints]], sources: int) -> Ints:
+    """How late the stamp of each source is, by name code, shape (sources,), µs; 0 where too few rows tell or it is under a second."""
+    told, gap = (np.concatenate(column) for column in zip(*samples, strict=True))
+    late = np.zeros(sources, np.int64)
+    for source in np.unique(told).tolist():
+        gaps = gap[told == source]
         median = int(np.median(gaps))
         if gaps.shape[0] >= FEWEST and median >= SECOND:
             late[source] = median

@@ -16,6 +16,8 @@ from flowstitch.normalize.pieces import cut, source_spans
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.ingest.model import Account, Source
     from flowstitch.join.chains import Chains
@@ -96,25 +98,27 @@ class Observed:
 
         return make
 
-    def flows(self, shared: Ints, legs: Legs) -> Callable[[slice], Columns]:
+    def flows(
+        self, rows: Columns, places: NDArray[np.uint32], shared: Ints, legs: Legs
+    ) -> Callable[[slice], Columns]:
         """Of flow-log rows: one per row and path, by the path's id, and one for each row without a path.
 
         Parameters
         ----------
-        shared : shape (rows,), how many paths each row belongs to.
+        rows : columns of the table ``flows`` as they were read.
+        places : shape (rows,), where each of them stands among the stitched ones.
+        shared : shape (rows,), by place, how many paths each row belongs to.
         """
-        flows, windows, pools = self._stitched.flows, self._stitched.windows, self._cluster.pools
+        windows, pools = self._stitched.windows, self._cluster.pools
         part = field("part")
         legs_code = np.array([part.code(name) for name in LEGS] + [0], np.uint8)
         reasons = pools.names.codes(REASONS)
 
         def make(wanted: slice) -> Columns:
-            begin = windows.offsets[wanted.start]
-            pair = _first_pairs(windows, legs, self._ids, begin, windows.offsets[wanted.stop])
-            some = take_columns(flows, wanted)
+            some, place = take_columns(rows, wanted), places[wanted]
+            pair, of_row = _first_pairs(windows, legs, self._ids, place)
             # a row without a path has one row all the same
-            held = np.zeros(some["line"].shape[0], np.int64)
-            np.add.at(held, windows.row[pair] - wanted.start, 1)
+            held = np.bincount(of_row, minlength=place.shape[0])
             alone = held == 0
             row = np.repeat(np.arange(held.shape[0]), np.maximum(held, 1))
             told = ~alone[row]
@@ -131,9 +135,9 @@ class Observed:
             out["path_id"][told] = self._ids[path]
             out["position"][told] = self._stitched.chains.position[windows.segment[pair]]
             out["part"][told] = np.where(leg >= 0, legs_code[leg], transit)
-            out["reason"][~told] = reasons[windows.reason[wanted][alone]]
+            out["reason"][~told] = reasons[windows.reason[place[alone]]]
             out["first_seen"], out["last_seen"] = some["window_start"], some["window_end"]
-            out["shared_by"] = shared[wanted][row]
+            out["shared_by"] = shared[place][row]
             return out
 
         return make
@@ -178,22 +182,25 @@ class Observed:
         return make
 
 
-def _first_pairs(windows: Windows, legs: Legs, ids: Words, begin: int, end: int) -> Ints:
-    """Pairs of [begin, end) by (row, path's id), of each path the one of the highest leg: two segments of a path count once."""
-    row, path = windows.row[begin:end], legs.pair_path[begin:end]
-    pair = np.arange(begin, end)
-    again = row[1:] == row[:-1]
-    many = np.append(again, False) | np.append(False, again)
-    if not many.any():
-        return pair
-    several = np.flatnonzero(many)
-    several = several[np.lexsort((-legs.pair_leg[begin:end][several], ids[path[several]], row[several]))]
+def _first_pairs(windows: Windows, legs: Legs, ids: Words, place: NDArray[np.uint32]) -> tuple[Ints, Ints]:
+    """Pairs of some rows by (row, path's id), and the row of each as an index into ``place``.
+
+    Of each path it is the pair of the highest leg: two segments of a path count once.
+    """
+    begin = windows.offsets[place]
+    count = windows.offsets[place.astype(np.int64) + 1] - begin
+    row = np.repeat(np.arange(place.shape[0]), count)
+    pair = np.arange(row.shape[0]) + np.repeat(begin - (np.cumsum(count) - count), count)
+    several = np.flatnonzero(count[row] > 1)
+    if not several.shape[0]:
+        return pair, row
+    many = pair[several]
+    order = np.lexsort((-legs.pair_leg[many], ids[legs.pair_path[many]], row[several]))
+    pair[several] = many[order]
+    path = legs.pair_path[pair]
     fresh = np.ones(pair.shape[0], np.bool_)
-    fresh[np.flatnonzero(many)[1:]] = (row[several[1:]] != row[several[:-1]]) | (
-        path[several[1:]] != path[several[:-1]]
-    )
-    pair[many] = several + begin
-    return pair[fresh]
+    fresh[1:] = (row[1:] != row[:-1]) | (path[1:] != path[:-1])
+    return pair[fresh], row[fresh]
 
 
 def inventory_observations(sources: Sequence[Source], accounts: Sequence[Account], pools: Pools) -> Columns:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.join.attempts import split_attempts
+from flowstitch.join.buckets import Workers, bucket_bits, tuple_buckets
 from flowstitch.join.chains import build_chains
 from flowstitch.join.classify import classify, find_drift, find_translations
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
@@ -35,13 +36,15 @@ from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
 from flowstitch.join.unsaid import hidden_addresses, infer_directions
 from flowstitch.join.verdicts import judge
-from flowstitch.join.windows import attach_windows, flow_clock_offset
+from flowstitch.join.windows import attach_windows, flow_tuples
 from flowstitch.normalize.columns import concat_columns, take_columns
 from flowstitch.normalize.pieces import by_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+    from numpy.typing import NDArray
 
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.model import Account, Inventory, Source
@@ -74,7 +77,7 @@ class Reconstruction:
 def reconstruct(
     rows: Mapping[str, Columns], inventory: Inventory, addresses: Sequence[dict[str, Any]],
     sources: Sequence[Source], accounts: Sequence[Account], dataplane: Dataplane, pools: Pools,
-    stage: Callable[[str], None],
+    stage: Callable[[str], None], threads: int = 1,
 ) -> Reconstruction:  # fmt: skip
     """Stitch all rows into datapaths.
 
@@ -84,25 +87,15 @@ def reconstruct(
     addresses : rows of the table ``addresses``.
     sources, accounts : what was read, in the same order.
     stage : is told the name of each stage as it begins.
+    threads : how many work at the same time; the result does not depend on it.
     """
     rows = {name: by_source(columns) for name, columns in rows.items()}
     conntrack, ipvs = rows["conntrack"], rows["ipvs_connections"]
-    flows = infer_directions(rows["flows"], inventory, pools)
-    hidden = hidden_addresses(flows, inventory, pools)
     attempts = split_attempts(rows["requests"], pools)
     cluster = know_cluster(inventory, addresses, dataplane, pools)
-    stage("entries")
-    entries = build_entries(conntrack, inventory.facts, cluster.local, pools)
-    stage("segments")
-    sides, seen, ahead = build_segments(entries, pools.names.ranks())
-    offset = flow_clock_offset(flows, seen)
-    seen, ahead[np.unique(entries.node)] = seen.later(offset), ahead[np.unique(entries.node)] - offset
-    windows, segments = attach_windows(flows, seen, cluster.services.ports, hidden)
-    windows, refused = attribute_refusals(flows, windows, segments)
-    stage("chains")
-    chains = build_chains(sides, len(segments))
-    matches = match_ipvs(ipvs, segments, chains, ahead)
-    stitched = Stitched(flows, windows, entries, sides, segments, chains, refused, ahead, matches)
+    with Workers(threads) as workers:
+        stitched, places = _stitch(rows, cluster, workers, stage)
+    flows, windows, chains, ahead = stitched.flows, stitched.windows, stitched.chains, stitched.ahead
     stage("datapaths")
     shared = paths_per_row(windows, chains)
     paths = _know_paths(stitched, shared, cluster)
@@ -117,7 +110,7 @@ def reconstruct(
     observations = all_observations(
         [
             (conntrack["source"], observed.conntrack(conntrack)),
-            (flows["source"], observed.flows(shared, paths.legs)),
+            (rows["flows"]["source"], observed.flows(rows["flows"], places, shared, paths.legs)),
             (ipvs["source"], observed.ipvs(ipvs)),
             (rows["lb_connections"]["source"], observed.connections(rows["lb_connections"])),
             *((columns["source"], partial(take_columns, columns)) for columns in read),
@@ -128,7 +121,9 @@ def reconstruct(
         "unmatched",
         [unmatched_flows(flows, windows, kinds, pools), unmatched_requests(requests, kinds, pools)],
     )
-    known = {pools.names.word(node) or "": int(ahead[node]) for node in np.unique(entries.node).tolist()}
+    known = {
+        pools.names.word(node) or "": int(ahead[node]) for node in np.unique(stitched.entries.node).tolist()
+    }
     return Reconstruction(
         _take(datapath_columns(paths, stitched, ids, flow_key, cluster), by_path),
         _take(segment_columns(stitched, ids, pools), by_segment),
@@ -138,6 +133,29 @@ def reconstruct(
         known,
         chains.left_out,
     )
+
+
+def _stitch(
+    rows: Mapping[str, Columns], cluster: Cluster, workers: Workers, stage: Callable[[str], None]
+) -> tuple[Stitched, NDArray[np.uint32]]:
+    """Rows stitched into chains, and where each flow-log row stands among them, shape (rows,)."""
+    conntrack, pools, inventory = rows["conntrack"], cluster.pools, cluster.inventory
+    bits = bucket_bits(conntrack["line"].shape[0] + rows["flows"]["line"].shape[0])
+    stage("entries")
+    entries, begins = build_entries(conntrack, inventory.facts, cluster.local, pools, bits, workers)
+    stage("segments")
+    sides, seen, ahead = build_segments(entries, begins, pools.names.ranks(), bits, workers)
+    stage("windows")
+    buckets = tuple_buckets(flow_tuples(rows["flows"]), bits)
+    flows = infer_directions(buckets.move(rows["flows"], workers), inventory, pools)
+    hidden = hidden_addresses(flows, inventory, pools)
+    windows, segments, offset = attach_windows(flows, buckets, seen, cluster.services.ports, hidden, workers)
+    ahead[np.unique(entries.node)] -= offset
+    windows, refused = attribute_refusals(flows, windows, segments)
+    stage("chains")
+    chains = build_chains(sides, len(segments))
+    matches = match_ipvs(rows["ipvs_connections"], segments, chains, ahead)
+    return Stitched(flows, windows, entries, sides, segments, chains, refused, ahead, matches), buckets.places
 
 
 def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:

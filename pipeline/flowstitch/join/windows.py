@@ -11,12 +11,15 @@ from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, concat_tuples, number_wires, run_pointers
-from flowstitch.join.segments import Segments
+from flowstitch.join.segments import Segments, concat_segments
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 from flowstitch.kernels.windows import cover_windows, running_maximum
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.join.buckets import Buckets, Workers
 
 
 # Flow logs and nodes have clocks of their own, and flow logs count in whole seconds.
@@ -66,62 +69,105 @@ def flow_tuples(flows: Columns) -> Tuples:
     return Tuples(protocol, source, ports[0], target, ports[1], np.zeros_like(source))
 
 
+class Covered:
+    """Flow-log rows of a bucket, and the segments that conntrack saw there."""
+
+    def __init__(self, flows: Columns, segments: Segments) -> None:
+        """Number the wire keys of both.
+
+        Parameters
+        ----------
+        flows : columns of the table ``flows``. segments : what conntrack saw.
+        """
+        self._flows, self._segments = flows, segments
+        self._tuples = flow_tuples(flows)
+        known = len(segments)
+        key, _ = number_wires(concat_tuples(segments.tuples, self._tuples), logged=True)
+        self._segment_key, self._key = key[:known], key[known:]
+        self._begins = _begins(flows, self._tuples)
+
+    def clock_samples(self) -> Ints:
+        """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
+        count = int(max(self._key.max(initial=-1), self._segment_key.max(initial=-1))) + 1
+        segment_of = np.full(count, -1, np.int64)
+        segment_of[self._segment_key] = np.arange(self._segment_key.shape[0])
+        lone = np.bincount(self._segment_key, minlength=count) == 1
+        rows = np.flatnonzero(self._begins & lone[self._key])
+        segment = segment_of[self._key[rows]]
+        dated = self._segments.exact[segment] & (self._segments.first[segment] != UNKNOWN)
+        return self._flows["window_start"][rows[dated]] + SECOND // 2 - self._segments.first[segment[dated]]
+
+    def attach(self, ahead: int, service_ports: Ints, hidden: Flags) -> tuple[Windows, Segments, Segments]:
+        """Flow-log rows on segments, the segments by the flow logs' clock, and those that only flow logs saw, numbered after them.
+
+        Parameters
+        ----------
+        ahead : how far the flow logs' clock is ahead, µs.
+        service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
+            where no SYN does.
+        hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
+        """
+        flows, tuples, key = self._flows, self._tuples, self._key
+        segments = self._segments.later(ahead)
+        usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
+        reason = _coverage_reasons(flows)
+        reason[hidden] = HIDDEN
+        flags = flows["tcp_flags"]
+        opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
+        offsets, segment = _cover(flows, np.where(usable, key, -1), self._segment_key, segments, opens)
+        lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
+        errors = _one_way_echo(tuples.take(lonely), key[lonely])
+        reason[lonely[errors]] = ICMP_ONE_WAY
+        lonely = lonely[~errors]
+        extra, extra_segment = _flow_segments(flows, tuples, lonely, key, self._begins, service_ports)
+        row = np.concatenate([np.repeat(np.arange(len(tuples)), np.diff(offsets)), lonely])
+        segment = np.concatenate([segment, extra_segment + len(segments)])
+        order = np.lexsort((segment, row))
+        row, segment = row[order], segment[order]
+        ends = concat_tuples(segments.tuples, extra.tuples).take(segment)
+        forward = tuples.src[row] == ends.src
+        same_host = tuples.src[row] == tuples.dst[row]
+        forward = np.where(same_host, tuples.src_port[row] == ends.src_port, forward)
+        return Windows(run_pointers(row, len(tuples)), segment, row, forward, reason), segments, extra
+
+
 def attach_windows(
-    flows: Columns, segments: Segments, service_ports: Ints, hidden: Flags
-) -> tuple[Windows, Segments]:
-    """Segments with those that only flow logs saw, and the flow-log rows on all of them.
+    flows: Columns, buckets: Buckets, seen: Sequence[Segments], service_ports: Ints, hidden: Flags, workers: Workers
+) -> tuple[Windows, Segments, int]:  # fmt: skip
+    """Segments with those that only flow logs saw, the flow-log rows on all of them, and how far the logs' clock is ahead, µs.
 
     Parameters
     ----------
-    flows : columns of the table ``flows``.
-    segments : what conntrack saw.
-    service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
-        where no SYN does.
-    hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
+    flows : columns of the table ``flows``, by bucket. buckets : where those begin.
+    seen : what conntrack saw, by bucket.
+    service_ports, hidden : see ``Covered.attach``.
     """
-    tuples = flow_tuples(flows)
-    known = len(segments)
-    key, _ = number_wires(concat_tuples(segments.tuples, tuples), logged=True)
-    usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
-    reason = _coverage_reasons(flows)
-    reason[hidden] = HIDDEN
-    flags = flows["tcp_flags"]
-    opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
-    begins = _begins(flows, tuples)
-    offsets, segment = _cover(flows, np.where(usable, key[known:], -1), key[:known], segments, opens)
-    lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
-    errors = _one_way_echo(tuples.take(lonely), key[known:][lonely])
-    reason[lonely[errors]] = ICMP_ONE_WAY
-    lonely = lonely[~errors]
-    extra, extra_segment = _flow_segments(flows, tuples, lonely, key[known:], begins, service_ports)
-    row = np.concatenate([np.repeat(np.arange(tuples.src.shape[0]), np.diff(offsets)), lonely])
-    segment = np.concatenate([segment, extra_segment + known])
-    order = np.lexsort((segment, row))
-    row, segment = row[order], segment[order]
-    joined = Segments(
-        concat_tuples(segments.tuples, extra.tuples),
-        *(
-            np.concatenate([getattr(segments, name), getattr(extra, name)])
-            for name in ("first", "last", "held", "directed", "since", "exact")
-        ),
+    covered = workers.map(Covered, buckets.parts(flows), seen)
+    ahead = flow_log_offset(np.concatenate([part.clock_samples() for part in covered]))
+    found = workers.map(
+        lambda part, rows: part.attach(ahead, service_ports, hidden[rows]), covered, buckets.slices()
     )
-    forward = tuples.src[row] == joined.tuples.src[segment]
-    same_host = tuples.src[row] == tuples.dst[row]
-    forward = np.where(same_host, tuples.src_port[row] == joined.tuples.src_port[segment], forward)
-    return Windows(run_pointers(row, tuples.src.shape[0]), segment, row, forward, reason), joined
+    known = [segments for _, segments, _ in found]
+    extra = [segments for *_, segments in found]
+    return _joined([windows for windows, *_ in found], known, extra), concat_segments(*known, *extra), ahead
 
 
-def flow_clock_offset(flows: Columns, segments: Segments) -> int:
-    """How far the flow logs' clock is ahead of the segments', µs, from connections that are alone on their wire key."""
-    tuples, known = flow_tuples(flows), len(segments)
-    key, _ = number_wires(concat_tuples(segments.tuples, tuples), logged=True)
-    segment_of = np.full(int(key.max(initial=-1)) + 1, -1, np.int64)
-    segment_of[key[:known]] = np.arange(known)
-    lone = np.bincount(key[:known], minlength=segment_of.shape[0]) == 1
-    rows = np.flatnonzero(_begins(flows, tuples) & lone[key[known:]])
-    segment = segment_of[key[known:][rows]]
-    dated = segments.exact[segment] & (segments.first[segment] != UNKNOWN)
-    return flow_log_offset(flows["window_start"][rows[dated]], segments.first[segment[dated]])
+def _joined(parts: Sequence[Windows], known: Sequence[Segments], extra: Sequence[Segments]) -> Windows:
+    """Windows of all buckets as one: known segments of all buckets come first, then the others."""
+    offsets, segment, row = [np.zeros(1, np.int64)], [], []
+    rows = pairs = first = 0
+    other = sum(len(part) for part in known)
+    for windows, own, more in zip(parts, known, extra, strict=True):
+        offsets.append(windows.offsets[1:] + pairs)
+        here = windows.segment < len(own)
+        segment.append(np.where(here, windows.segment + first, windows.segment - len(own) + other))
+        row.append(windows.row + rows)
+        rows, pairs = rows + windows.reason.shape[0], pairs + windows.row.shape[0]
+        first, other = first + len(own), other + len(more)
+    forward, reason = (
+        np.concatenate([getattr(windows, name) for windows in parts]) for name in ("forward", "reason")
+    )
+    return Windows(np.concatenate(offsets), np.concatenate(segment), np.concatenate(row), forward, reason)
 
 
 def _begins(flows: Columns, tuples: Tuples) -> Flags:

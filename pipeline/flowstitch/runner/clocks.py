@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.ingest.addresses import build_addresses
+from flowstitch.join.buckets import Workers
+from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.entries import build_entries
 from flowstitch.join.owners import local_addresses
 from flowstitch.join.segments import build_segments
-from flowstitch.join.windows import flow_clock_offset
+from flowstitch.join.windows import Covered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,9 +37,11 @@ def compare_clocks(conntrack: Columns, flows: Columns, inventory: Inventory, poo
     As ``clock_offsets_us`` of a run: 0 where the clocks agree or too few connections tell.
     """
     local = local_addresses(build_addresses(inventory), inventory, pools)
-    entries = build_entries(conntrack, inventory.facts, local, pools)
-    _, segments, ahead = build_segments(entries, pools.names.ranks())
-    offset = flow_clock_offset(flows, segments)
+    one_bucket = 0
+    with Workers(1) as workers:
+        entries, begins = build_entries(conntrack, inventory.facts, local, pools, one_bucket, workers)
+        _, (segments,), ahead = build_segments(entries, begins, pools.names.ranks(), one_bucket, workers)
+    offset = flow_log_offset(Covered(flows, segments).clock_samples())
     nodes = np.unique(entries.node).tolist()
     return {pools.names.word(node) or "": int(ahead[node]) - offset for node in nodes}
 

@@ -116,7 +116,7 @@ def run(
         stages("joining")
         found = reconstruct(
             export.rows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
-            stages,
+            stages, options.threads,
         )  # fmt: skip
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)

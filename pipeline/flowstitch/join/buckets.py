@@ -1,0 +1,126 @@
+"""Rows by the hash of their wire key: buckets that fit into a core's cache and are worked on side by side."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import numpy as np
+
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.join.keys import Tuples
+
+_Result = TypeVar("_Result")
+# Rows of a bucket, about; what is made of them on the way takes some ten times their bytes.
+BUCKET_ROWS = 1 << 15
+MAX_BITS = 16
+# A column is moved as what it is as bits.
+_BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+class Workers:
+    """Threads that work on buckets; kernels and numpy let them run side by side."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def map(self, work: Callable[..., _Result], *items: Iterable[Any]) -> list[_Result]:
+        """Result of ``work`` for each item, in order."""
+        return list(self._pool.map(work, *items) if self._pool else map(work, *items))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Rows put together by bucket, in each in their own order.
+
+    Attributes
+    ----------
+    begins : shape (buckets + 1,), where each bucket begins.
+    places : shape (rows,), uint32, where each row stands now.
+    """
+
+    begins: Ints
+    places: NDArray[np.uint32]
+
+    def slices(self) -> list[slice]:
+        """Rows of each bucket where they stand now."""
+        return [
+            slice(begin, end)
+            for begin, end in zip(self.begins[:-1].tolist(), self.begins[1:].tolist(), strict=True)
+        ]
+
+    def move(self, columns: Columns, workers: Workers) -> Columns:
+        """Columns with each row at its place."""
+        if self.begins.shape[0] == 2:
+            return columns
+        return dict(zip(columns, workers.map(self._moved, columns.values()), strict=True))
+
+    def parts(self, columns: Columns) -> list[Columns]:
+        """Columns of each bucket, of what ``move`` gave."""
+        return [{name: values[rows] for name, values in columns.items()} for rows in self.slices()]
+
+    def _moved(self, values: NDArray[Any]) -> NDArray[Any]:
+        out = np.empty_like(values)
+        bits = _BITS[values.itemsize]
+        move_rows(values.view(bits), self.places, out.view(bits))
+        return out
+
+
+def bucket_bits(rows: int) -> int:
+    """How many bits of the hash number the buckets of so many rows."""
+    return min((rows // BUCKET_ROWS).bit_length(), MAX_BITS)
+
+
+def into_buckets(hashes: Words, bits: int) -> Buckets:
+    """Buckets by the first bits of the hashes, shape (rows,), uint64."""
+    rows = hashes.shape[0]
+    if not bits:
+        return Buckets(np.array([0, rows]), np.arange(rows, dtype=np.uint32))
+    begins, places = np.zeros((1 << bits) + 1, np.int64), np.empty(rows, np.uint32)
+    place_rows(hashes, np.uint64(64 - bits), begins, np.empty(1 << bits, np.int64), places)
+    return Buckets(begins, places)
+
+
+def wire_buckets(ends: Sequence[NDArray[Any]], scope: NDArray[Any], bits: int) -> Buckets:
+    """Buckets by wire key as flow logs show it, so that rows of one key of whatever observer are in one bucket.
+
+    Parameters
+    ----------
+    ends : protocol, source, its port, destination and its port, shape (rows,) each, as in ``Tuples``; a port below 0 is none.
+    scope : shape (rows,), as in ``Tuples``.
+    """
+    hashes = np.empty(scope.shape[0], np.uint64)
+    if bits:
+        kinds = (np.int32, np.uint32, np.int32, np.uint32, np.int32)
+        protocol, src, src_port, dst, dst_port = (
+            values.astype(kind, copy=False) for values, kind in zip(ends, kinds, strict=True)
+        )
+        narrow = scope.astype(np.uint32, copy=False)
+        hash_wires(protocol, src, src_port, dst, dst_port, narrow, protocols_with("ports"), hashes)
+    return into_buckets(hashes, bits)
+
+
+def tuple_buckets(tuples: Tuples, bits: int) -> Buckets:
+    """Buckets of tuples, see ``wire_buckets``."""
+    ends = (tuples.protocol, tuples.src, tuples.src_port, tuples.dst, tuples.dst_port)
+    return wire_buckets(ends, tuples.scope, bits)

@@ -1,0 +1,62 @@
+"""Rows of one wire key are in one bucket, whoever saw them and whichever way they go."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import naive
+from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.buckets import Workers, into_buckets, tuple_buckets, wire_buckets
+from flowstitch.join.keys import Tuples
+from flowstitch.kernels.partition import hash_wires
+
+PORTED = set(np.flatnonzero(protocols_with("ports")).tolist())
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from([-1, 1, 6, 17, 58, 132, 255]), st.integers(0, 2**32 - 1), st.integers(-1, 65535),
+        st.integers(0, 2**32 - 1), st.integers(-1, 65535), st.integers(0, 2**32 - 1),
+    ), max_size=30,
+)  # fmt: skip
+
+
+def hashes(rows: list[tuple[int, ...]]) -> list[int]:
+    kinds = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.uint32)
+    columns = [np.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+    out = np.empty(len(rows), np.uint64)
+    hash_wires(*columns, protocols_with("ports"), out)
+    return out.tolist()
+
+
+@given(ROWS)
+def test_hash_wires(rows: list[tuple[int, ...]]) -> None:
+    assert hashes(rows) == [naive.wire_hash(row, PORTED) for row in rows]
+    turned = [(row[0], row[3], row[4], row[1], row[2], row[5]) for row in rows]
+    assert hashes(turned) == hashes(rows)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=40), st.integers(0, 5), st.sampled_from([1, 2]))
+def test_rows_move_into_their_buckets(words: list[int], bits: int, threads: int) -> None:
+    found = into_buckets(np.array(words, np.uint64), bits)
+    wanted = naive.place_rows([word >> (64 - bits) if bits else 0 for word in words], 1 << bits)
+    assert (found.begins.tolist(), found.places.tolist()) == wanted
+    columns = {
+        "event": (np.arange(len(words)) % 7).astype(np.uint8),
+        "replied": -np.arange(len(words)).astype(np.int8),
+        "orig_src_ip": np.arange(len(words), dtype=np.uint32),
+        "seen_at": -np.arange(len(words)),
+    }
+    with Workers(threads) as workers:
+        moved = found.move(columns, workers)
+    for name, values in columns.items():
+        assert moved[name].dtype == values.dtype
+        assert moved[name][found.places].tolist() == values.tolist()
+    assert sum(len(part["event"]) for part in found.parts(moved)) == len(words)
+
+
+def test_a_row_of_a_flow_log_meets_the_entry_whose_echo_identifier_it_does_not_show() -> None:
+    one = np.ones(1, np.int64)
+    entry = Tuples(one, 5 * one, 77 * one, 6 * one, 77 * one, 0 * one)
+    row = [one, 6 * one, 0 * one, 5 * one, 0 * one]
+    assert tuple_buckets(entry, 16).begins.tolist() == wire_buckets(row, 0 * one, 16).begins.tolist()
