@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HEADER = "header"
 NO_HEADER = "no header says what its columns are"
 WRONG_COUNT = "wrong number of columns"
+# Where a block's first line is looked for: behind more blank lines than that a header is one of the lines that ``holds`` judges.
+_HEADER_BYTES = 1 << 11
 
 
 class Delimited(Form):
@@ -44,7 +46,7 @@ class Delimited(Form):
 
     def begin(self, block: Block, layout: Layout | None) -> Layout | None:
         """Layout of the block's first line that is not blank, when it is a header; ``Form.begin``."""
-        first = next((line.text for line in split_lines(block.head()) if line.text), b"")
+        first = next((line.text for line in split_lines(block.head(_HEADER_BYTES)) if line.text), b"")
         return find_header(self._dialect, first) or layout
 
     def holds(self, lines: Iterable[Line], layout: Layout | None) -> bool:
