@@ -61,7 +61,7 @@ def read(text: bytes, form: list[Step], words: int = 1 << 12) -> tuple[list[dict
     lines = text.count(b"\n") + 1
     out = tt.Rows(
         np.full((1, lines), 99, np.int64), np.full((2, lines), 99, np.int32), np.full((3, lines), 99, np.uint32),
-        np.empty(lines, np.int64), np.empty(lines, np.uint8),
+        np.empty(lines, np.int32), np.empty(lines, np.uint8),
     )  # fmt: skip
     state = np.zeros(tt.STATE, np.int64)
     state[tt.CODES] = 1

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from flowstitch.catalog.load import field as field_of
 from flowstitch.catalog.load import table
-from flowstitch.catalog.protocols import protocols_with
 from flowstitch.ingest.dialects import normal_key
+from flowstitch.ingest.judging import INTERFACE_ADDRESSES, judge
 from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.ingest.requesttimes import complete_connections, complete_requests
 from flowstitch.ingest.textparts import PARTS
@@ -20,7 +19,7 @@ from flowstitch.normalize.columns import LAST_TIME, NULL_TIME, STORAGE, null_col
 from flowstitch.normalize.numbers import scaled_decimals, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,9 +39,6 @@ _MOST = {
 _UNITS = {"": 1, "us": 1, "ms": 1000, "s": 1_000_000}
 # Units of a time that is a text: with its offset, and with or without one.
 _ISO, _ISO_UTC = "iso", "iso-utc"
-INTERFACE_ADDRESSES = "interface_addresses"
-# A second of a window belongs to it whole, whatever fraction of it a log has.
-_WINDOW = ("window_start", "window_end")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_SPELLINGS = 8
@@ -263,72 +259,13 @@ class Plan:
         columns = null_columns(self.table, frame.height) | self._numbers(frame) | self._words(frame, pools)
         if INTERFACE_ADDRESSES in columns:
             columns[INTERFACE_ADDRESSES][:] = frame[INTERFACE_ADDRESSES].to_numpy()
-        fault, missing = self.judge(columns, lambda name: self._given(frame[name]))
+        fault, missing = judge(self.columns, columns, lambda name: self._given(frame[name]))
         targets = [column.target.name for column in self.columns]
         for target, complete in _COMPLETIONS.items():
             if target in targets:
                 wrong = complete(columns)
                 fault[(fault == 0) & wrong] = targets.index(target) + 1
         return columns, fault, missing
-
-    def judge(
-        self, columns: Columns, given: Callable[[str], Flags] | None = None
-    ) -> tuple[NDArray[np.int16], Flags]:
-        """Null what rows of such a status or protocol do not have, and find the rows that do not have what they need.
-
-        Parameters
-        ----------
-        columns : those of the dialect, n rows, null where there is no value or none that fits; changed in place.
-        given : the rows whose column of that name is there and not null, fitting or not; without, what is given fits.
-
-        Returns
-        -------
-        (fault, missing) as ``convert`` returns them.
-        """
-        rows = columns[self.columns[0].target.name].shape[0]
-        fault = np.zeros(rows, np.int16)
-        missing = np.zeros(rows, np.bool_)
-        scope = self._scope(columns, rows)
-        outside = {needed: np.flatnonzero(~within) for needed, within in scope.items() if needed != "never"}
-        outside["never"] = outside["flow"]
-        for number, column in enumerate(self.columns, 1):
-            name = column.target.name
-            values = columns[name]
-            if name in _WINDOW and column.unit != "s":
-                values[values != column.null] -= values[values != column.null] % _UNITS["s"]
-            values[outside[column.needed]] = column.null
-            if column.needed != "never" or given is not None:
-                wrong = values == column.null
-                if np.count_nonzero(wrong) > outside[column.needed].shape[0]:
-                    said = np.zeros(rows, np.bool_) if given is None else given(name)
-                    wrong &= scope[column.needed] & (fault == 0)
-                    wrong &= said if column.needed == "never" else True
-                    fault[wrong] = number
-                    missing |= wrong & ~said
-            if name == "window_end":
-                early = values < columns["window_start"]
-                fault[early & (fault == 0)] = number
-        if INTERFACE_ADDRESSES in columns:
-            columns[INTERFACE_ADDRESSES][outside["flow"]] = -1
-        return fault, missing
-
-    @staticmethod
-    def count_lost(columns: Columns) -> int:
-        """Rows that say that others are missing."""
-        lost = field_of("log_status").code("SKIPDATA")
-        return int(np.count_nonzero(columns["log_status"] == lost)) if "log_status" in columns else 0
-
-    @staticmethod
-    def _scope(columns: Columns, rows: int) -> dict[str, Flags]:
-        """For each word of ``needed`` the rows in which a column has a value at all."""
-        ok = every = np.ones(rows, np.bool_)
-        if "log_status" in columns:
-            ok = columns["log_status"] == field_of("log_status").code("OK")
-        scope = {"row": every, "flow": ok, "never": ok}
-        if "protocol_number" in columns:
-            # null is -1, which finds the last one, the reserved 255
-            scope["ports"] = ok & protocols_with("ports")[columns["protocol_number"]]
-        return scope
 
     def _given(self, texts: pl.Series) -> Flags:
         given: Flags = (

@@ -12,6 +12,7 @@ from flowstitch.ingest.content import read_blocks, read_head
 from flowstitch.ingest.delimited import Delimited
 from flowstitch.ingest.dialects import dialect_of, forms_of
 from flowstitch.ingest.jsonlines import JsonLines
+from flowstitch.ingest.judging import count_lost
 from flowstitch.ingest.layouts import DELIMITED, QUOTED
 from flowstitch.ingest.lines import TORN_LINE, split_lines
 from flowstitch.ingest.model import Account
@@ -117,7 +118,7 @@ def _read_block(
     rows = columns["line"].shape[0]
     columns["source"] = np.full(rows, source_code, np.uint32)
     account.parsed += rows
-    return _Part(columns, account, form.plan.count_lost(columns), layout), layout
+    return _Part(columns, account, count_lost(columns), layout), layout
 
 
 def _columns_of(

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.catalog.load import table
-from flowstitch.ingest.logcolumns import INTERFACE_ADDRESSES
+from flowstitch.ingest.judging import INTERFACE_ADDRESSES, judge
 from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet, goal_of
 from flowstitch.kernels import template_text as tt
 from flowstitch.kernels.address_text import parse_addresses
 from flowstitch.kernels.intern import WORD_KEY
+from flowstitch.kernels.lookup import look_up
 from flowstitch.kernels.separated_text import make_separated, read_separated
 from flowstitch.normalize.address import NULL_HALF, parse_address
 from flowstitch.normalize.columns import STORAGE
@@ -171,9 +172,17 @@ class _Reading:
             np.empty((depth["in_wide"], lines), np.int64),
             np.empty((depth["in_narrow"], lines), np.int32),
             np.empty((depth["in_codes"], lines), np.uint32),
-            np.full(lines + 1, len(block), np.int64),
+            np.empty(lines + 1, np.int32),
             np.empty(lines, np.uint8),
         )
+        self._rows.begins[lines] = len(block)
+        # what the codes mean
+        self._words = [
+            np.empty(lines, STORAGE[column.target.type][0])
+            for column, sources in zip(plan.columns, templates.rows, strict=True)
+            if goal_of(column) == "in_codes"
+            for _ in sources
+        ]
         self._met = tt.Met(
             np.zeros(2 * _WORDS, np.uint32),
             np.empty((_WORDS, WORD_KEY), np.uint64),
@@ -201,16 +210,18 @@ class _Reading:
             begin = int(self._state[tt.ROW])
             self._read_some()
             self._take_words()
-            codes = self._rows.codes[:, begin : self._state[tt.ROW]]
+            some = slice(begin, int(self._state[tt.ROW]))
             if self._unfit[: self._taken].any():
-                unfit[begin : self._state[tt.ROW]] = self._unfit[codes].any(axis=0)
-            tt.translate(codes, self._meant)
+                unfit[some] = self._unfit[self._rows.codes[:, some]].any(axis=0)
+            for codes, words in zip(self._rows.codes, self._words, strict=True):
+                look_up(self._meant, codes[some], words[some])
             if self._state[tt.AT] < len(self._block):
                 self._forget()
         columns = self._columns()
-        fault, _ = self._plan.judge(columns)
+        fault, _ = judge(self._plan.columns, columns)
         hard = np.flatnonzero((self._rows.fits == tt.HARD) | unfit | (fault != 0))
-        return Fitting(columns, hard, self._rows.begins[hard], self._rows.begins[hard + 1])
+        begins, ends = (self._rows.begins[rows].astype(np.int64) for rows in (hard, hard + 1))
+        return Fitting(columns, hard, begins, ends)
 
     def _read_some(self) -> None:
         """Read lines to the end, or until there may be no room for the words of the next ones."""
@@ -238,18 +249,23 @@ class _Reading:
             for name, (storage, null) in fields.items()
             if name not in self._names | _SET_LATER
         }
-        written: dict[str, NDArray[Any]] = {
+        written: dict[str, NDArray[Any] | list[NDArray[Any]]] = {
             "in_wide": self._rows.wide,
             "in_narrow": self._rows.narrow,
-            "in_codes": self._rows.codes,
+            "in_codes": self._words,
         }
-        for column, sources in zip(self._plan.columns, self.templates.rows, strict=True):
+        for index, (column, sources) in enumerate(zip(self._plan.columns, self.templates.rows, strict=True)):
+            name = column.target.name
+            if not sources:
+                absent = self._meant[index + 1] if column.default else column.null
+                columns[name] = np.full(lines, absent, fields[name][0])
+                continue
             first, *others = (written[goal_of(column)][source] for source in sources)
             for other in others:
                 first = np.where(first == column.null, other, first)
-            columns[column.target.name] = first.astype(STORAGE[column.target.type][0], copy=False)
+            columns[name] = first
         if INTERFACE_ADDRESSES in fields:
-            columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).astype(np.int8)
+            columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).view(np.int8)
         columns["line"] = self._block.numbers()
         return columns
 
@@ -257,7 +273,7 @@ class _Reading:
         """Rows that have all addresses by which pods are told apart."""
         said = np.ones(self._block.lines, np.bool_)
         for sources in self.templates.pod_rows:
-            said &= (self._rows.codes[sources] != 0).any(axis=0)
+            said &= np.any([self._words[source] != 0 for source in sources], axis=0)
         return said
 
     def _forget(self) -> None:
@@ -273,7 +289,7 @@ class _Reading:
         keys = self._met.keys[self._taken : stop]
         groups = keys[:, 2] >> np.uint64(32)
         lengths = (keys[:, 2] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        for group in np.unique(groups).tolist():
+        for group in set(groups.tolist()):
             rows = np.flatnonzero(groups == group)
             begins = keys[rows, 3].astype(np.int64)
             if group == ADDRESSES:

@@ -145,7 +145,7 @@ class TemplateSet:
     templates : as given.
     steps : for the kernel.
     rows : for each column the rows that give it of what the kernel writes: ``wide``, ``narrow`` or ``codes``, by its
-        storage; the first that says something counts.
+        storage; the first that says something counts. None where no template has it.
     pod_rows : for each key of the addresses that tell pods apart the rows of codes that give it.
     depth : how many rows the kernel writes of each, by the field of a step that says which.
     separator : byte that stands behind each value of the only template there is, but for the last; None without such a one.
@@ -160,7 +160,7 @@ class TemplateSet:
         for column, spellings in zip(plan.columns, spelt, strict=True):
             kind = goal_of(column)
             first = self.depth[kind]
-            self.depth[kind] += max(1, len(spellings))
+            self.depth[kind] += len(spellings)
             self.rows.append(list(range(first, self.depth[kind])))
         self.pod_rows = [
             [

@@ -131,14 +131,14 @@ class Rows(NamedTuple):
     ----------
     wide : shape (k, rows), int64. narrow : shape (m, rows), int32.
     codes : shape (w, rows), uint32.
-    begins : shape (rows,) or more, int64, where the line begins.
+    begins : shape (rows,) or more, int32, where the line begins.
     fits : shape (rows,), uint8, the template that the line fits, or ``HARD``; then its numbers are -1 and its codes 0.
     """
 
     wide: Ints
     narrow: NDArray[np.int32]
     codes: NDArray[np.uint32]
-    begins: Ints
+    begins: NDArray[np.int32]
     fits: NDArray[np.uint8]
 
 
@@ -203,14 +203,6 @@ def read_lines(
     state[AT] = at
     state[ROW] = row
     state[LAST] = last
-
-
-@kernel
-def translate(codes, meant):
-    """Put in the place of each code of ``codes``, shape (w, rows), uint32, what it means: ``meant[code]``, uint32."""
-    for word in range(codes.shape[0]):
-        for row in range(codes.shape[1]):
-            codes[word, row] = meant[codes[word, row]]
 
 
 @inner_kernel
