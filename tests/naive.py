@@ -88,21 +88,24 @@ def _same_id(left: int, right: int) -> bool:
 
 
 def _find_open(row: dict, found: list[Lifetime]) -> Lifetime | None:
-    """The newest lifetime that the event fits; an older one only if both ids are known."""
+    """The newest lifetime that the event fits best; an older one only if both ids are known."""
+    fitting = []
     for life in reversed(found):
         by_id = life.conntrack_id and row["id"]
-        if (life is found[-1] or by_id) and _event_fits(row, life):
-            return life
-    return None
+        miss = _event_miss(row, life)
+        if (life is found[-1] or by_id) and miss is not None:
+            fitting.append((miss, life))
+    return min(fitting, key=lambda item: item[0])[1] if fitting else None
 
 
-def _event_fits(row: dict, life: Lifetime) -> bool:
+def _event_miss(row: dict, life: Lifetime) -> int | None:
+    """How far a DESTROY is from the second in which the lifetime had its age; None if an event cannot be of it."""
     if life.end is not None or not _same_id(life.conntrack_id, row["id"]):
-        return False
+        return None
     if row["event"] == "destroy" and life.exact and row["lived"] is not None and row["seen"] is not None:
         late = row["seen"] - row["lived"] * SECOND - life.start_lo
-        return -SLACK <= late <= COLLECTED_WITHIN
-    return True
+        return max(0, -late, late - SECOND) if -SLACK <= late <= COLLECTED_WITHIN else None
+    return 0
 
 
 def _list_gap(row: dict, life: Lifetime) -> int | None:

@@ -75,6 +75,20 @@ def test_split_lifetimes(rows: list[dict]) -> None:
         assert ids[number] == life.conntrack_id
 
 
+def test_a_destroy_that_its_successor_overtook_ends_the_entry_whose_age_it_tells() -> None:
+    """Both have one id, as a slot of the kernel that is used again gives it."""
+    events = np.array([2, 2, 4, 3, 4], np.uint8)
+    seen = np.array([0, 1_940_400, 1_940_800, 1_941_000, 124_000_000], np.int64)
+    unknown = np.full(5, UNKNOWN, np.int64)
+    entry, start_lo, start_hi, ends = (np.empty(5, np.int64) for _ in range(4))
+    count = split_lifetimes(
+        np.zeros(5, np.int64), events, seen, np.full(5, 246908409, np.uint64), np.array([-1, -1, 1, -1, 120]), unknown,
+        unknown, entry, start_lo, start_hi, np.empty(5, np.uint64), ends,
+    )  # fmt: skip
+    assert count == 2
+    assert entry.tolist() == [0, 1, 0, 1, 1]
+
+
 summary_rows = st.lists(
     st.fixed_dictionaries(
         {

@@ -24,11 +24,14 @@ def _ids_differ(left, right):
 
 
 @kernel
-def _destroy_fits(seen, lived, start):
+def _destroy_miss(seen, lived, start):
+    """How far a DESTROY is from the second after the start and its age (delta-time is cut), -1 if it cannot be of it."""
     if lived < 0 or start == UNKNOWN or seen == UNKNOWN:
-        return True
+        return 0
     gap = seen - lived * SECOND - start
-    return -SLACK <= gap <= COLLECTED_WITHIN
+    if gap < -SLACK or gap > COLLECTED_WITHIN:
+        return -1
+    return max(0, -gap, gap - SECOND)
 
 
 @kernel
@@ -59,17 +62,25 @@ def _open(seen, number, start_lo, start_hi, ids, ends, lo, hi, conntrack_id):
 
 @kernel
 def _find_open(kind, seen, lived, conntrack_id, begin, count, start_lo, start_hi, ids, ends):
-    """The newest lifetime that an UPDATE or DESTROY fits, an older one only by its id; -1 if none."""
+    """The newest lifetime that an UPDATE or DESTROY fits, an older one only by its id; -1 if none.
+
+    Of several with one id a DESTROY ends the one whose age it tells best: a NEW can overtake the DESTROY of the entry before it.
+    """
+    best = -1
+    least = np.int64(0)
     for number in range(count - 1, begin - 1, -1):
         if ends[number] != UNKNOWN or _ids_differ(ids[number], conntrack_id):
             continue
         if number < count - 1 and (ids[number] == 0 or conntrack_id == 0):
             continue
         exact = start_lo[number] == start_hi[number]
-        if kind == DESTROY and exact and not _destroy_fits(seen, lived, start_lo[number]):
-            continue
-        return number
-    return -1
+        if kind != DESTROY:
+            return number
+        miss = _destroy_miss(seen, lived, start_lo[number]) if exact else 0
+        if miss >= 0 and (best < 0 or miss < least):
+            best = number
+            least = miss
+    return best
 
 
 @kernel
@@ -77,7 +88,7 @@ def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, star
     """Number the lifetimes and give each row the number of its own.
 
     Events are taken in order: NEW opens a lifetime, DESTROY closes it; an UPDATE or DESTROY belongs to the newest open
-    lifetime that it fits, or by its id to an older one (the next NEW can overtake a DESTROY); one that fits none (another
+    lifetime that it fits, or by its id to an older one (the next NEW can overtake a DESTROY, whose delta-time then tells); one that fits none (another
     id, an age that contradicts the start) shows that a NEW was lost and opens a lifetime. Then each
     row of a list goes to the lifetime of its tuple whose start and span it agrees with best.
 
