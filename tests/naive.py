@@ -66,7 +66,7 @@ def split_lifetimes(rows: list[dict]) -> list[Lifetime]:
                 least = min(gap for gap, _ in fitting)
                 best = None
                 for gap, life in fitting:
-                    if gap == least and (best is None or _after(life.start_hi, best.start_hi)):
+                    if gap == least and (best is None or _surer(life, best)):
                         best = life
                 assert best is not None
                 _narrow(best, row)
@@ -77,6 +77,12 @@ def split_lifetimes(rows: list[dict]) -> list[Lifetime]:
             best.conntrack_id = best.conntrack_id or row["id"]
         lifetimes += found
     return lifetimes
+
+
+def _surer(life: Lifetime, best: Lifetime) -> bool:
+    """Whether the start of one is known and the other's is not; else the newer."""
+    known, best_known = (item.start_lo == item.start_hi for item in (life, best))
+    return known if known != best_known else _after(life.start_hi, best.start_hi)
 
 
 def _after(left: int | None, right: int | None) -> bool:

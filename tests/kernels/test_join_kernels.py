@@ -89,6 +89,19 @@ def test_a_destroy_that_its_successor_overtook_ends_the_entry_whose_age_it_tells
     assert entry.tolist() == [0, 1, 0, 1, 1]
 
 
+def test_a_list_is_of_the_lifetime_that_began_when_it_says_not_of_one_whose_begin_was_lost() -> None:
+    events = np.array([2, 1, 4, 3], np.uint8)
+    seen = np.array([0, 21_000_000, 105_990_000, 105_992_000], np.int64)
+    lo, hi = (np.array([UNKNOWN, start, UNKNOWN, UNKNOWN]) for start in (0, 1_000_000))
+    entry, start_lo, start_hi, ends = (np.empty(4, np.int64) for _ in range(4))
+    count = split_lifetimes(
+        np.zeros(4, np.int64), events, seen, np.full(4, 785438595, np.uint64), np.array([-1, 20, 105, -1]), lo, hi,
+        entry, start_lo, start_hi, np.empty(4, np.uint64), ends,
+    )  # fmt: skip
+    assert count == 2
+    assert entry.tolist() == [0, 0, 0, 1]
+
+
 summary_rows = st.lists(
     st.fixed_dictionaries(
         {

@@ -53,6 +53,15 @@ def _list_fits(gap, known_id, conntrack_id):
 
 
 @kernel
+def _surer(start_lo, start_hi, one, other):
+    """Whether of two lifetimes that a row fits as well the first is meant: a known start says more than an open bound, then the newer."""
+    known = start_lo[one] == start_hi[one]
+    if known != (start_lo[other] == start_hi[other]):
+        return known
+    return start_hi[one] > start_hi[other]
+
+
+@kernel
 def _open(seen, number, start_lo, start_hi, ids, ends, lo, hi, conntrack_id):
     start_lo[number] = lo
     start_hi[number] = hi if hi != UNKNOWN else seen
@@ -155,7 +164,11 @@ def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, star
                 gap += start_gap(seen[row], seen[row], start_lo[number], ends[number])
                 if not _list_fits(gap, ids[number], conntrack_id[row]):
                     continue
-                if best < 0 or gap < best_gap or (gap == best_gap and start_hi[number] > start_hi[best]):
+                if (
+                    best < 0
+                    or gap < best_gap
+                    or (gap == best_gap and _surer(start_lo, start_hi, number, best))
+                ):
                     best = number
                     best_gap = gap
             if best < 0:
