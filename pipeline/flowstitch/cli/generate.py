@@ -10,7 +10,16 @@ import click
 
 from flowstitch.cli.console import Progress, log_options, printable
 from flowstitch.cli.output import write_table
-from flowstitch.simulator.settings import EVENTS, FAMILIES, FLOW_LOGS, FORMATS, PROXIES, WINDOWS_S, Settings
+from flowstitch.simulator.settings import (
+    EVENTS,
+    FAMILIES,
+    FLOW_LOGS,
+    FORMATS,
+    MAX_PORT_REUSE,
+    PROXIES,
+    WINDOWS_S,
+    Settings,
+)
 
 EXAMPLES = """\b
 Examples:
@@ -49,6 +58,8 @@ _Share = click.FloatRange(0, 1)
               callback=lambda _ctx, _param, word: FAMILIES[word], help="Addresses of the cluster.")  # fmt: skip
 @click.option("--proxy", type=click.Choice(PROXIES), default=_default.proxy, show_default=True,
               help="How nodes translate services.")  # fmt: skip
+@click.option("--port-reuse", metavar="SHARE", type=click.FloatRange(0, MAX_PORT_REUSE), default=_default.port_reuse, show_default=True,
+              help="Share of connections on the same five-tuple as one that ended within the minute before, about.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(FORMATS), default=_default.form, show_default=True,
               help="Logs as their observers write them, or the tables that converting them gives.")  # fmt: skip
 @click.option("--flow-logs", type=click.Choice(FLOW_LOGS), default=_default.flow_logs, show_default=True,

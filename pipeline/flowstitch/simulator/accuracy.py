@@ -19,10 +19,13 @@ MEASURES = {
     "scenario": ("scenario",), "return lands on": ("return_lands_on",), "return ENI": ("return_in_eni",),
     "forward ENI": ("forward_out_eni",), "ENIs at server": ("forward_in_eni", "return_out_eni"),
 }  # fmt: skip
-PATHS, OUTCOME, REQUESTS = "paths", "outcome", "requests"
+PATHS, OUTCOME, REQUESTS, WHOLE = "paths", "outcome", "requests", "whole path"
+# What a reconstruction promises; ``WHOLE`` takes a path for wrong that does not exist or says any of it wrong.
+PROMISED = (PATHS, "server", "return ENI", "scenario")
 _OUTCOMES = {
     "ok": ("established", "closed"), "refused": ("refused",), "none": ("unanswered", "one_way", "rejected"),
 }  # fmt: skip
+_DOUBTED = "p.match = 'ambiguous'"
 # A connection and a path are one if they have protocol, client and port in common, are near enough in time, and each is
 # the other's best. Where there are as many of one as of the other, the first is the first, however far the clocks are off;
 # else the one with the same server, then the nearest.
@@ -47,11 +50,28 @@ qualify row_number() over (partition by id order by moved, other, gap, path_id) 
 
 @dataclass(frozen=True)
 class Measure:
-    """One answer over all connections: how often it was given, how often there is one, how often both agree."""
+    """One answer over all connections.
+
+    Attributes
+    ----------
+    given, wanted, right : how often it was given, how often there is one, how often both agree.
+    doubted : how often it was given, is wrong, and stands on a path that says ``ambiguous``; of requests, among several candidates.
+    """
 
     given: int
     wanted: int
     right: int
+    doubted: int
+
+    def __add__(self, other: Measure) -> Measure:
+        return Measure(
+            self.given + other.given, self.wanted + other.wanted, self.right + other.right, self.doubted + other.doubted
+        )  # fmt: skip
+
+    @property
+    def misled(self) -> int:
+        """How often a wrong answer was given without a word of doubt."""
+        return self.given - self.right - self.doubted
 
     @property
     def precision(self) -> float:
@@ -78,10 +98,10 @@ def accuracy(result: Path, simulation: Path) -> dict[str, Measure]:
         session.execute("set timezone = 'UTC'")
         places = {"truth": _text(simulation / TRUTH), "paths": _text(result / "datapaths" / "*.parquet")}
         session.execute(_MATCHED.format(**places, near=NEAR_S))
-        counts = "(select count(*) from paths), (select count(*) from truth), (select count(*) from pairs)"
-        found = {PATHS: _measure(session, f"select {counts}")}
+        found = {PATHS: _paths(session)}
         for name, columns in MEASURES.items():
             found[name] = _compared(session, columns)
+        found[WHOLE] = _wholes(session)
         found[OUTCOME] = _outcomes(session)
         found[REQUESTS] = _requests(session, result)
     return found
@@ -92,19 +112,45 @@ def _text(path: Path) -> str:
 
 
 def _measure(session: duckdb.DuckDBPyConnection, query: str) -> Measure:
-    given, wanted, right = session.execute(query).fetchall()[0]
-    return Measure(int(given), int(wanted), int(right or 0))
+    counts = session.execute(query).fetchall()[0]
+    return Measure(*(int(count or 0) for count in counts))
+
+
+def _paths(session: duckdb.DuckDBPyConnection) -> Measure:
+    return _measure(
+        session,
+        f"""select (select count(*) from paths), (select count(*) from truth), (select count(*) from pairs),
+                   (select count(*) from paths p where {_DOUBTED} and path_id not in (select path_id from pairs))""",
+    )
+
+
+def _judged(session: duckdb.DuckDBPyConnection, given: str, wanted: str, right: str) -> Measure:
+    """What conditions on a path ``p`` and its truth ``t`` count among the pairs, and one on the truth alone among all of it."""
+    return _measure(
+        session,
+        f"""select count(*) filter ({given}), (select count(*) from truth t where {wanted}), count(*) filter ({right}),
+                   count(*) filter ({given} and not coalesce({right}, false) and {_DOUBTED})
+            from pairs join paths p using (path_id) join truth t using (id)""",
+    )
 
 
 def _compared(session: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> Measure:
     def all_of(pattern: str) -> str:
-        return " and ".join(pattern.format(name) for name in columns)
+        return "(" + " and ".join(pattern.format(name) for name in columns) + ")"
 
+    return _judged(session, all_of("p.{0} is not null"), all_of("t.{0} is not null"), all_of("t.{0} = p.{0}"))
+
+
+def _wholes(session: duckdb.DuckDBPyConnection) -> Measure:
+    names = [name for measure in PROMISED[1:] for name in MEASURES[measure]]
+    right = " and ".join(f"(p.{name} is null or p.{name} is not distinct from t.{name})" for name in names)
     return _measure(
         session,
-        f"""select (select count(*) from pairs join paths p using (path_id) where {all_of("p.{0} is not null")}),
-                   (select count(*) from truth t where {all_of("t.{0} is not null")}),
-                   (select count(*) from pairs join paths p using (path_id) join truth t using (id) where {all_of("t.{0} = p.{0}")})""",
+        f"""with judged as (
+              select path_id, {right} fine from pairs join paths p using (path_id) join truth t using (id))
+            select count(*), (select count(*) from truth), count(*) filter (fine),
+                   count(*) filter (fine is not true and {_DOUBTED})
+            from paths p left join judged using (path_id)""",
     )
 
 
@@ -113,11 +159,7 @@ def _outcomes(session: duckdb.DuckDBPyConnection) -> Measure:
         f"(t.outcome = '{real}' and p.outcome in ({', '.join(repr(word) for word in words)}))"
         for real, words in _OUTCOMES.items()
     )
-    return _measure(
-        session,
-        f"""select (select count(*) from pairs), (select count(*) from truth),
-                   (select count(*) from pairs join paths p using (path_id) join truth t using (id) where {right})""",
-    )
+    return _judged(session, "true", "true", f"({right})")
 
 
 def _requests(session: duckdb.DuckDBPyConnection, result: Path) -> Measure:
@@ -126,7 +168,11 @@ def _requests(session: duckdb.DuckDBPyConnection, result: Path) -> Measure:
         session,
         f"""with requests as (
               select regexp_extract(uri, '^/c/(\\d+)$', 1)::bigint id, path_ids, candidate_count
-              from read_parquet({_text(result / "lb_requests" / "*.parquet")}))
-            select count(*) filter (candidate_count > 0), count(*), count(*) filter (list_contains(path_ids, path_id))
-            from requests left join pairs using (id)""",
+              from read_parquet({_text(result / "lb_requests" / "*.parquet")})),
+            judged as (
+              select candidate_count, coalesce(list_contains(path_ids, path_id), false) found
+              from requests left join pairs using (id))
+            select count(*) filter (candidate_count > 0), count(*), count(*) filter (found),
+                   count(*) filter (candidate_count > 1 and not found)
+            from judged""",
     )

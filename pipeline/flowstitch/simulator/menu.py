@@ -44,7 +44,9 @@ class Menu:
         return self._facts[fact]
 
     def has(self, kind: str) -> Flags:
-        """Which services have an address of one of the kinds ``ADDRESSES``."""
+        """Which services have an address of one of the kinds ``ADDRESSES``, or a ``node_port``."""
+        if kind == "node_port":
+            return self._facts[kind] > 0
         return self._addresses[kind].sum(axis=0) > 0
 
     @property

@@ -13,10 +13,13 @@ PROXIES = ("ipvs", "iptables")
 FAMILIES = {"4": (0,), "6": (1,), "both": (0, 1)}
 EVENTS = ("all", "ends", "none")
 WINDOWS_S = (60, 300, 600)
+# Enough connections can come again for so many to do.
+MAX_PORT_REUSE = 0.3
 # 2026-11-23T00:00:00Z, a multiple of every window.
 BEGIN_S = 1_795_392_000
-# An address has so many client ports, and the long connections their own; see ``ports``.
-MAX_CONNECTIONS_PER_POD = 100_000
+# Ports of a node and of the load balancers come round too soon beyond so many connections a second: while conntrack still
+# holds an entry of the same five-tuple; see ``ports``.
+MAX_PER_NODE_S, MAX_PER_S = 400, 12_000
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Settings:
     duration_s : length of the observed time in seconds.
     form : one of ``FORMATS``, of the logs. flow_logs : one of ``FLOW_LOGS``, format of raw flow logs.
     families : of the cluster, 0 is IPv4 and 1 IPv6. proxy : one of ``PROXIES``.
+    port_reuse : share of the connections whose five-tuple another had that ended less than a minute before, about.
     window_s : aggregation of the flow logs. dumps : conntrack lists of each node. events : one of ``EVENTS``, which of
         them ``conntrack -E`` was asked for: all, NEW and DESTROY alone, or none.
     lost_events : share of events that are lost. lost_nodes : nodes without conntrack. skipped_windows : share of the ENIs'
@@ -46,6 +50,7 @@ class Settings:
     flow_logs: str = "alibaba"
     families: tuple[int, ...] = (0,)
     proxy: str = "ipvs"
+    port_reuse: float = 0.02
     window_s: int = 60
     dumps: int = 3
     events: str = "all"
@@ -56,11 +61,11 @@ class Settings:
     torn_files: float = 0.0
 
     def __post_init__(self) -> None:
-        most = self.nodes * self.pods_per_node * MAX_CONNECTIONS_PER_POD
+        most = self.duration_s * min(self.nodes * MAX_PER_NODE_S, MAX_PER_S)
         if self.connections > most:
             raise UsageError(
-                f"--connections: got {self.connections}, expected at most {most} of {self.nodes} nodes: a pod runs out of "
-                f"ports beyond {MAX_CONNECTIONS_PER_POD}; give more --nodes."
+                f"--connections: got {self.connections}, expected at most {most} of {self.nodes} nodes in {self.duration_s} s: "
+                f"ports would come round too soon; give more --nodes or a longer --duration."
             )
         if self.lost_nodes >= self.nodes:
             raise UsageError(

@@ -12,16 +12,22 @@ from flowstitch.simulator.lives import draw_sizes, draw_timing
 from flowstitch.simulator.menu import Menu
 from flowstitch.simulator.ports import ECHO, FIXED, LONG, MASQUERADE, OF_NODE, SHORT, Counters
 from flowstitch.simulator.settings import SECOND
-from flowstitch.simulator.wants import WANTS, Draft
+from flowstitch.simulator.wants import WANTS, Draft, likelihoods
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Ints
+    from flowstitch.arrays import Flags, Ints
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.settings import Settings
 
 RANGES = {"short": SHORT, "long": LONG, "fixed": FIXED, "node": OF_NODE, "echo": ECHO}
-# A program that binds its port comes again with this probability, after some forty seconds, and a twentieth of one at least.
-AGAIN, MAX_REUSES, AGAIN_AFTER_US = 0.8, 3, 40 * SECOND
+# A program that binds its port comes again with this probability, after a time whose logarithm is evenly spread: while the
+# entry is in TIME_WAIT (120 s) or when it is gone.
+AGAIN, MAX_REUSES = 0.8, 3
+SOONEST_US, A_MINUTE_US, LATEST_US = SECOND // 20, 60 * SECOND, 600 * SECOND
+# How many connections follow within a minute of one that comes again.
+FOLLOWERS = sum(AGAIN**turn for turn in range(1, MAX_REUSES + 1)) * (
+    np.log(A_MINUTE_US / SOONEST_US) / np.log(LATEST_US / SOONEST_US)
+)
 
 
 class Traffic:
@@ -44,8 +50,7 @@ class Traffic:
         """
         random = np.random.default_rng([self._settings.seed, 1, self._drawn, count])
         names = list(WANTS)
-        share = np.array([WANTS[name] for name in names], np.float64)
-        wants = random.choice(len(names), count, p=share / share.sum())
+        wants = random.choice(len(names), count, p=likelihoods(self._menu))
         start = np.sort(random.integers(begin, end, count))
         family = random.choice(np.array(self._settings.families), count)
         draft = Draft(self._cluster, self._menu, self._settings, random, wants, start, family)
@@ -63,7 +68,7 @@ class Traffic:
         echo = (draft.protocol == ICMP) | (draft.protocol == ICMPV6)
         timing = draw_timing(draft, random)
         port = np.empty(count, np.int64)
-        fixed = draft.fixed(random) & (timing.fate == CLOSED)
+        fixed = self._returning(draft.repeatable & (timing.fate == CLOSED), random)
         # of a hairpin the node keeps the port, which must be none of its own
         bound = fixed | (draft.case == draft.case_of("hairpin"))
         kinds = np.select(
@@ -88,13 +93,20 @@ class Traffic:
         self._choose_ports(connections)
         return connections
 
+    def _returning(self, fitting: Flags, random: np.random.Generator) -> Flags:
+        """Which of the connections that can come again do, so that the share asked for follows on another."""
+        share = self._settings.port_reuse
+        followers = share / (1 - share) * fitting.shape[0]
+        chosen = followers / FOLLOWERS / max(1, np.count_nonzero(fitting))
+        return fitting & (random.random(fitting.shape[0]) < chosen)
+
     def _with_reuses(self, first: Connections, random: np.random.Generator) -> Connections:
         """The connections and those that follow on the same ports, ordered by their start."""
         parts, current = [first], np.flatnonzero(first.reused)
         latest = first.take(current)
         for _ in range(MAX_REUSES):
-            gap = (random.exponential(AGAIN_AFTER_US, len(latest)) + SECOND // 20).astype(np.int64)
-            starts = latest.end + gap
+            gap = SOONEST_US * (LATEST_US / SOONEST_US) ** random.random(len(latest))
+            starts = latest.end + gap.astype(np.int64)
             chosen = np.flatnonzero((starts < self._settings.until) & (random.random(len(latest)) < AGAIN))
             if not chosen.shape[0]:
                 break

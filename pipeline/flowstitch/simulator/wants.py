@@ -12,6 +12,8 @@ from flowstitch.simulator.connections import ICMP, ICMPV6, TCP, UDP
 from flowstitch.simulator.settings import SECOND
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from flowstitch.arrays import Flags, Ints
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.menu import Menu
@@ -23,10 +25,21 @@ WANTS = {
     "node-outside": 3, "outside": 6, "snatted": 3, "from-outside-lb": 6, "request": 5, "lb-probe": 5, "from-outside-port": 3,
     "from-outside-pod": 1, "dns": 11, "echo": 1,
 }  # fmt: skip
-# Of the connections from pod to pod and ClusterIP.
-FIXED_SHARE = 0.06
+# Which of them need a service with an address or port of a kind.
+NEEDS = {
+    "lb": "lb_ips", "node-lb": "lb_ips", "from-outside-lb": "lb_ips", "request": "lb_ips", "lb-probe": "lb_ips",
+    "external": "external_ips", "node-port": "node_port", "from-outside-port": "node_port",
+}  # fmt: skip
 # So long before its address is handed on a pod opens nothing: what it opened is over by then.
 QUIET_US = 120 * SECOND
+
+
+def likelihoods(menu: Menu) -> NDArray[np.float64]:
+    """How likely each of ``WANTS`` is where not every kind of service is there, in the order of ``WANTS``."""
+    share = np.array(
+        [share if name not in NEEDS or menu.has(NEEDS[name]).any() else 0.0 for name, share in WANTS.items()]
+    )
+    return share / share.sum()
 
 
 class Draft:
@@ -60,15 +73,11 @@ class Draft:
         """Who is meant by rows of a kind."""
         getattr(self, f"_{want.replace('-', '_')}")(rows)
 
-    def fixed(self, random: np.random.Generator) -> Flags:
-        """Connections of programs that bind their port, and come again on it."""
-        fitting = np.isin(self.case, self.case_of("pod-local", "pod-remote", "vip-local", "vip-remote"))
-        return (
-            fitting
-            & (self.protocol == TCP)
-            & ~self.recycled
-            & (random.random(self.case.shape[0]) < FIXED_SHARE)
-        )
+    @property
+    def repeatable(self) -> Flags:
+        """Connections of TCP whose client can bind its port and come again on it: it stays, and no node keeps that port."""
+        kept = np.isin(self.case, self.case_of("hairpin", "lb-probe"))
+        return (self.protocol == TCP) & ~self.recycled & ~self.of_nodes & ~kept
 
     def case_of(self, *names: str) -> Ints:
         """Numbers of cases."""
@@ -178,9 +187,6 @@ class Draft:
         return steady[order[first + (self._random.random(host.shape[0]) * sizes).astype(np.int64)]]
 
     def _external(self, rows: Ints) -> None:
-        if not self._menu.has("external_ips").any():
-            self._lb(rows)
-            return
         self._to_service(rows, self._pods(rows), "external_ips", self._menu.has("external_ips"))
         self.case[rows] = self._place(rows, "external-local", "external-remote")
         self._mark_hairpins(rows)
@@ -188,7 +194,7 @@ class Draft:
     def _node_port(self, rows: Ints) -> None:
         """Pods that dial some node's port; under policy Local a node that has a backend."""
         case, hosts = self._number, self._cluster.hosts
-        self._to_service(rows, self._pods(rows), "cluster_ips", self._menu.every("node_port") > 0)
+        self._to_service(rows, self._pods(rows), "cluster_ips", self._menu.has("node_port"))
         met = rows[self.client[rows] == self.server[rows]]
         self.client[met] = self._next("steady", self.server[met])
         self._enter(rows)
@@ -261,7 +267,7 @@ class Draft:
     def _from_outside_port(self, rows: Ints) -> None:
         case, hosts = self._number, self._cluster.hosts
         client = self._pick("outside", rows.shape[0])
-        self._to_service(rows, client, "cluster_ips", self._menu.every("node_port") > 0)
+        self._to_service(rows, client, "cluster_ips", self._menu.has("node_port"))
         self._enter(rows)
         local = self._menu.every("local")[self.service[rows]]
         there = hosts.node[self.server[rows]] == self.entered[rows]
