@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,16 +12,31 @@ if TYPE_CHECKING:
 
     Call = Callable[[Any], None]
 
-# So many calls wait at most: what they hold stays in memory.
+# So many calls of a queue wait at most: what they hold stays in memory.
 WAITING = 3
 
 
-class Behind:
-    """Calls one after the other in a thread of its own; the first that fails is raised by a later call or at the end."""
+class _Queue:
+    """Calls one after the other in a thread of its own."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[None]] = deque()
+        self.pool = ThreadPoolExecutor(1)
+        self.waiting: deque[Future[None]] = deque()
+
+    def settle(self, most: int) -> None:
+        while len(self.waiting) > most:
+            self.waiting.popleft().result()
+
+
+class Behind:
+    """Calls of each function in order, those of several functions side by side.
+
+    What is written is the same however they interleave, if no two functions write the same file. The first call that fails
+    is raised by a later one of its function, or at the end.
+    """
+
+    def __init__(self) -> None:
+        self._queues: defaultdict[Call, _Queue] = defaultdict(_Queue)
 
     def __enter__(self) -> Self:
         return self
@@ -30,13 +45,14 @@ class Behind:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            while self._waiting and error is None:
-                self._waiting.popleft().result()
+            for queue in self._queues.values() if error is None else ():
+                queue.settle(0)
         finally:
-            self._pool.shutdown(cancel_futures=True)
+            for queue in self._queues.values():
+                queue.pool.shutdown(cancel_futures=True)
 
     def __call__(self, call: Call, rows: Any) -> None:
         """Have it called when its turn comes."""
-        while len(self._waiting) >= WAITING:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(call, rows))
+        queue = self._queues[call]
+        queue.settle(WAITING - 1)
+        queue.waiting.append(queue.pool.submit(call, rows))

@@ -24,6 +24,13 @@ class Rows:
         """Chosen rows, by index, mask or slice."""
         return type(self)(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
+    def ordered(self, *keys: str) -> Self:
+        """Rows by columns, the most important one first; those that are equal stay in order."""
+        arrays = [getattr(self, name) for name in reversed(keys)]
+        if len(arrays) == 1 and (arrays[0][1:] >= arrays[0][:-1]).all():
+            return self
+        return self.take(np.lexsort(arrays))
+
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         """Rows of all parts in order; there is one part at least."""

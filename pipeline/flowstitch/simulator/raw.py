@@ -64,8 +64,7 @@ class RawWriter:
         """Events, or one dump, of nodes in order."""
         if len(rows) == 0:
             return
-        order = np.argsort(rows.node, kind="stable")
-        ordered = rows.take(order)
+        ordered = rows.ordered("node")
         dump = int(ordered.dump[0])
         for node, content in cut(self._entries(ordered), ordered.node):
             name = (
@@ -80,7 +79,7 @@ class RawWriter:
         """Rows of flow logs."""
         if len(rows) == 0:
             return
-        ordered = rows.take(np.lexsort((rows.end_s, rows.eni)))
+        ordered = rows.ordered("eni", "end_s")
         texts = self._flow_lines(ordered)
         for eni, content in cut(texts, ordered.eni):
             head = b"" if eni in self._headed else self._header.encode()
