@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 import polars as pl
 import pyarrow as pa
+
+from benchmarks.common.model import Contender
 
 _TUPLE = (
     r"src=(?P<{0}_src_ip>\S+) dst=(?P<{0}_dst_ip>\S+)(?: sport=(?P<{0}_src_port>\d+) dport=(?P<{0}_dst_port>\d+)| type=\d+ code=\d+ id=\d+)?"
@@ -33,7 +33,7 @@ _GROUPS = ["stamp", "event", "protocol_number", "timeout_s", "state"] + [
 ] + ["conntrack_id"]  # fmt: skip
 
 
-def duckdb_regexp_extract(path: Path) -> pa.Table:
+def duckdb_regexp_extract(path: str) -> pa.Table:
     """DuckDB: one column of lines, ``regexp_extract`` with a list of names."""
     casts = ", ".join(
         f"nullif(m.{name}, '')::{_SQL_TYPES[kind]} as {name}"
@@ -52,14 +52,16 @@ def duckdb_regexp_extract(path: Path) -> pa.Table:
     return duckdb.sql(query, params={"pattern": pattern}).to_arrow_table()
 
 
-def polars_extract_groups(path: Path) -> pa.Table:
+def polars_extract_groups(path: str) -> pa.Table:
     """Polars: one column of lines, ``str.extract_groups``."""
     lines = pl.scan_csv(path, separator="\x01", has_header=False, new_columns=["line"], quote_char=None)
     groups = lines.select(pl.col("line").str.extract_groups(_PATTERN).alias("m")).unnest("m")
     return groups.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items()).collect().to_arrow()
 
 
-PEERS = {
-    "conntrack-list": {"duckdb": duckdb_regexp_extract, "polars": polars_extract_groups},
-    "conntrack-events": {"duckdb": duckdb_regexp_extract, "polars": polars_extract_groups},
-}
+_CONTENDERS = [
+    Contender("duckdb", f"{__name__}:duckdb_regexp_extract", needs=["duckdb"]),
+    Contender("polars", f"{__name__}:polars_extract_groups", needs=["polars"]),
+]
+CONTENDERS = {"conntrack-list": _CONTENDERS, "conntrack-events": _CONTENDERS}
+COLUMNS_BY_FORMAT = {name: list(COLUMNS) for name in CONTENDERS}

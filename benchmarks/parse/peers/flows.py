@@ -14,6 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 
+from benchmarks.common.model import Contender
+from flowstitch.catalog.protocols import protocols_with
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -77,7 +80,7 @@ def _sql_wanted(names: Iterable[str]) -> str:
     )
 
 
-def pyarrow_csv(path: Path) -> pa.Table:
+def pyarrow_csv(path: str) -> pa.Table:
     """PyArrow: typed columns, '-' is null; addresses as a dictionary of numbers; unpacks gzip itself."""
     types = {name: _ARROW_TYPES[kind] for name, kind in AWS.items()}
     types |= dict.fromkeys(ADDRESSES, pa.dictionary(pa.int32(), pa.string()))
@@ -96,7 +99,7 @@ def pyarrow_csv(path: Path) -> pa.Table:
     )
 
 
-def polars_csv(path: Path) -> pa.Table:
+def polars_csv(path: str) -> pa.Table:
     """Polars: typed columns, '-' is null; unpacks gzip itself."""
     frame = pl.scan_csv(path, separator=" ", schema=AWS, null_values="-", quote_char=None)
     return _polars_wanted(frame, AWS).collect().to_arrow()
@@ -110,10 +113,10 @@ def _polars_wanted(frame: pl.LazyFrame, types: dict[str, type[pl.DataType]]) -> 
     )
 
 
-def duckdb_csv(path: Path) -> pa.Table:
+def duckdb_csv(path: str) -> pa.Table:
     """DuckDB: typed columns, '-' is null; unpacks gzip itself."""
     columns = {name: _SQL_TYPES[kind] for name, kind in AWS.items()}
-    compression = "gzip" if path.suffix == ".gz" else "none"
+    compression = "gzip" if path.endswith(".gz") else "none"
     query = (
         f"select {_sql_wanted(AWS)} from read_csv('{path}', delim = ' ', header = true, columns = {columns}, nullstr = '-', quote = '', "
         f"escape = '', auto_detect = false, compression = '{compression}')"
@@ -121,12 +124,12 @@ def duckdb_csv(path: Path) -> pa.Table:
     return duckdb.sql(query).to_arrow_table()
 
 
-def flowlogs_reader(path: Path) -> pa.Table:
+def flowlogs_reader(path: str) -> pa.Table:
     """flowlogs-reader: an object a row."""
     from flowlogs_reader import FlowRecord  # noqa: PLC0415 - an extra of the benchmark alone
 
     rows = []
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+    with gzip.open(path, "rt") if path.endswith(".gz") else Path(path).open() as lines:
         names = [name.replace("-", "_") for name in next(lines).split()]
         for line in lines:
             record = FlowRecord(dict(zip(names, line.split(), strict=True)))
@@ -138,7 +141,7 @@ def flowlogs_reader(path: Path) -> pa.Table:
     return pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
-def pyarrow_json(path: Path) -> pa.Table:
+def pyarrow_json(path: str) -> pa.Table:
     """PyArrow: the wanted keys as text, as they are written, then typed by polars."""
     schema = pa.schema([(name, pa.string()) for name in _JSON])
     options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
@@ -147,25 +150,47 @@ def pyarrow_json(path: Path) -> pa.Table:
     return _polars_wanted(pl.DataFrame(pl.from_arrow(table)).lazy(), _JSON).collect().to_arrow()
 
 
-def polars_json(path: Path) -> pa.Table:
+def polars_json(path: str) -> pa.Table:
     """Polars: the wanted keys as text, as they are written, then typed."""
     frame = pl.scan_ndjson(path, schema=dict.fromkeys(_JSON, pl.String))
     return _polars_wanted(frame, _JSON).collect().to_arrow()
 
 
-def duckdb_json(path: Path) -> pa.Table:
+def duckdb_json(path: str) -> pa.Table:
     """DuckDB: typed columns from the text."""
     columns = {name: _SQL_TYPES[kind] for name, kind in _JSON.items()}
     query = f"select {_sql_wanted(_JSON)} from read_json('{path}', format = 'newline_delimited', columns = {columns})"
     return duckdb.sql(query).to_arrow_table()
 
 
-PEERS = {
-    "aws-text": {
-        "pyarrow": pyarrow_csv,
-        "polars": polars_csv,
-        "duckdb": duckdb_csv,
-        "flowlogs-reader": flowlogs_reader,
-    },
-    "alibaba-json": {"pyarrow": pyarrow_json, "polars": polars_json, "duckdb": duckdb_json},
+def without_false_ports(table: pa.Table, path: str) -> pa.Table:  # noqa: ARG001 - of the input
+    """A port that the protocol does not have is 0 in the log and null with us."""
+    frame = pl.DataFrame(pl.from_arrow(table))
+    portless = ~pl.Series(protocols_with("ports"))[frame["protocol_number"].fill_null(0)]
+    ports = pl.col("src_port", "dst_port")
+    return frame.with_columns(
+        pl.when(pl.lit(portless) & (ports == 0)).then(None).otherwise(ports).name.keep()
+    ).to_arrow()
+
+
+def _contender(name: str, function: str, *needs: str) -> Contender:
+    return Contender(name, f"{__name__}:{function}", f"{__name__}:without_false_ports", needs)
+
+
+CONTENDERS = {
+    "aws-text": [
+        _contender("pyarrow", "pyarrow_csv", "pyarrow"),
+        _contender("polars", "polars_csv", "polars"),
+        _contender("duckdb", "duckdb_csv", "duckdb"),
+        _contender("flowlogs-reader", "flowlogs_reader", "flowlogs_reader"),
+    ],
+    "alibaba-json": [
+        _contender("pyarrow", "pyarrow_json", "pyarrow"),
+        _contender("polars", "polars_json", "polars"),
+        _contender("duckdb", "duckdb_json", "duckdb"),
+    ],
+}
+COLUMNS_BY_FORMAT = {
+    "aws-text": [WANTED[name] for name in AWS if name in WANTED],
+    "alibaba-json": [WANTED[name] for name in _JSON if name in WANTED],
 }

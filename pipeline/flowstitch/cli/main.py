@@ -31,6 +31,7 @@ COMMANDS = {
     "sql": "flowstitch.cli.sql",
     "schema": "flowstitch.cli.schema",
     "generate": "flowstitch.cli.generate",
+    "bench": "flowstitch.cli.bench",
 }
 NAME = "flowstitch"
 WRONG_USE, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 3, 130, 141, 143

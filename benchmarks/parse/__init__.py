@@ -1,0 +1,1 @@
+"""Suite ``parse``: text to typed columns."""

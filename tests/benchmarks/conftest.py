@@ -1,0 +1,8 @@
+"""The suites of a checkout, importable as ``flowstitch bench`` has them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
