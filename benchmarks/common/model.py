@@ -14,6 +14,7 @@ from flowstitch.errors import unknown_name
 OURS = "flowstitch"
 SUITES = {
     "parse": "benchmarks.parse.suite",
+    "join": "benchmarks.join.suite",
 }
 
 

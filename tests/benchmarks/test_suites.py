@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.common.model import Case, Contender
 
 # Records that have every case in them.
-SMALL = {"parse": 4000}
+SMALL = {"parse": 4000, "join": 12_000}
 
 
 def answer(case: Case, contender: Contender) -> pl.DataFrame:
@@ -39,3 +39,21 @@ def test_every_contender_gives_our_answer(name: str, tmp_path: Path) -> None:
             if not peer.missing():
                 assert difference(expected, answer(case, peer), case.key) == "", (case.name, peer.name)
     assert seen == set(asked.peers)
+
+
+def test_join_finds_each_made_connection_once(tmp_path: Path) -> None:
+    (case,) = suite("join").cases(tmp_path, [6000])
+    paths = answer(case, case.contenders[0])
+    assert paths.height == case.paths == paths.select(case.key).n_unique()
+    assert case.rows == pytest.approx(6000, rel=0.05)
+    # plain, translated, masqueraded; seen by flow logs alone, by conntrack alone, by both
+    assert set(paths["segments"]) == {1, 2}
+    assert 0.1 < (paths["source_ip"] != paths["client_ip"]).mean() < 0.3
+    assert set(zip(paths["entries"], paths["rows"], strict=True)) == {(2, 4), (0, 4), (2, 0), (1, 4)}
+    again = paths.group_by("client_ip", "client_port", "dialled_ip", "dialled_port").len()
+    assert 0.05 < (again["len"] > 1).mean() < 0.2
+    # what is masqueraded comes back over another ENI than it left by
+    masked = paths.filter(
+        (pl.col("segments") == 2) & (pl.col("source_ip") != pl.col("client_ip")) & (pl.col("rows") > 0)
+    )
+    assert (masked["forward_out_eni"] != masked["return_in_eni"]).all()

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 SUITES = {
     "parse": "Text to typed columns, against the readers of DuckDB, Polars and PyArrow, and flowlogs-reader.",
+    "join": "Interned rows to paths with their legs and counters, against DuckDB, Polars and pandas.",
 }
 EXAMPLES = """\b
 Examples:
   flowstitch bench parse --sizes 1e5 --repeats 5
   flowstitch bench parse --only aws-text --peers duckdb,polars
+  flowstitch bench join --sizes 6e6,3e7 --inputs tables/
 
 \b
 Every contender runs in a process of its own, and its answer is compared with ours row for row before its times count.

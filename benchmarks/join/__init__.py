@@ -1,0 +1,1 @@
+"""Suite ``join``: interned rows to paths."""

@@ -1,0 +1,79 @@
+"""The project's own join of the interned tables."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.join.question import LEGS
+from flowstitch.arrays import Columns, Ints
+from flowstitch.catalog import field, table
+from flowstitch.join.chains import Chains, build_chains
+from flowstitch.join.entries import build_entries
+from flowstitch.join.segments import Segments, Sides, build_segments
+from flowstitch.join.windows import Windows, attach_windows
+from flowstitch.normalize.columns import STORAGE, Pools
+
+
+def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
+    """One row per path, see ``question.py``."""
+    pools, rows = _pools(names), _columns("conntrack", conntrack)
+    entries = build_entries(rows, {}, np.zeros(addresses + 1, np.bool_), pools)
+    del rows
+    sides, seen, _ = build_segments(entries, pools.names.ranks())
+    logged = _columns("flows", flows)
+    nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
+    windows, segments = attach_windows(logged, seen, *nothing)
+    chains = build_chains(sides, len(segments))
+    return pa.table(_lifetimes(segments, chains, sides) | _legs(logged, windows, chains))
+
+
+@cache
+def _pools(names: int) -> Pools:
+    pools = Pools()
+    pools.names.codes([f"name-{number:06}" for number in range(1, names + 1)])
+    return pools
+
+
+def _columns(name: str, path: str) -> Columns:
+    """Columns of a canonical table; those that the file does not have are null."""
+    read = pq.read_table(path)
+    rows = read.num_rows
+    return {
+        item.name: read.column(item.name).to_numpy()
+        if item.name in read.column_names
+        else np.full(rows, STORAGE[item.type][1], STORAGE[item.type][0])
+        for item in table(name).fields
+        if item.type in STORAGE
+    }
+
+
+def _lifetimes(segments: Segments, chains: Chains, sides: Sides) -> dict[str, Ints]:
+    order, pointer = chains.by_path()
+    own = chains.path[sides.segment[~sides.reply]]
+    root, tail = segments.tuples.take(chains.root), segments.tuples.take(chains.tail)
+    return {
+        "client_ip": root.src, "client_port": root.src_port, "dialled_ip": root.dst, "dialled_port": root.dst_port,
+        "source_ip": tail.src, "source_port": tail.src_port, "server_ip": tail.dst, "server_port": tail.dst_port,
+        "first": np.minimum.reduceat(segments.first[order], pointer[:-1]),
+        "last": np.maximum.reduceat(segments.last[order], pointer[:-1]),
+        "segments": np.diff(pointer),
+        "entries": np.bincount(own, minlength=len(chains)),
+    }  # fmt: skip
+
+
+def _legs(flows: Columns, windows: Windows, chains: Chains) -> dict[str, Ints]:
+    enters = flows["direction"][windows.row] == field("direction").code("in")
+    leg = chains.path[windows.segment] * len(LEGS) + 2 * ~windows.forward + enters
+    cells = len(chains) * len(LEGS)
+    eni = np.zeros(cells, np.int64)
+    eni[leg] = flows["eni"][windows.row]
+    out = {"rows": np.bincount(leg, minlength=cells).reshape(-1, len(LEGS)).sum(axis=1)}
+    for name in ("packets", "bytes"):
+        # exact, as long as a sum is below 2**53
+        total = np.bincount(leg, flows[name][windows.row], cells).astype(np.int64)
+        out |= {f"{way}_{name}": total[number :: len(LEGS)] for number, way in enumerate(LEGS)}
+    return out | {f"{way}_eni": eni[number :: len(LEGS)] for number, way in enumerate(LEGS)}
