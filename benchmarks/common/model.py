@@ -15,6 +15,7 @@ OURS = "flowstitch"
 SUITES = {
     "parse": "benchmarks.parse.suite",
     "join": "benchmarks.join.suite",
+    "end-to-end": "benchmarks.end_to_end.suite",
 }
 
 

@@ -18,6 +18,7 @@ COLUMNS = (
     "warm s",
     "M rows/s",
     "ns/row",
+    "k paths/s",
     "CPU s",
     "peak MB",
     "times ours",
@@ -56,11 +57,11 @@ def table_rows(result: dict[str, Any]) -> Iterator[Sequence[Any]]:
     for one in result["measurements"]:
         head = (one["case"], one["rows"], one["contender"])
         if one["failure"]:
-            yield (*head, *[None] * 6, one["failure"])
+            yield (*head, *[None] * 7, one["failure"])
             continue
         if one["contender"] == OURS:
             ours = one["rows_per_s"]
         yield (
             *head, f"{one['first_s']:.3f}", f"{one['warm_s']:.3f}", f"{one['rows_per_s'] / 1e6:.3f}", f"{one['ns_per_row']:.0f}",
-            f"{one['cpu_s']:.3f}", f"{one['peak_rss_bytes'] / 1e6:.0f}", f"{one['rows_per_s'] / ours:.2f}" if ours else None,
+            f"{one['paths_per_s'] / 1e3:.1f}" if "paths_per_s" in one else None, f"{one['cpu_s']:.3f}", f"{one['peak_rss_bytes'] / 1e6:.0f}", f"{one['rows_per_s'] / ours:.2f}" if ours else None,
         )  # fmt: skip

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmarks.common.model import Case, Contender
 
 # Records that have every case in them.
-SMALL = {"parse": 4000, "join": 12_000}
+SMALL = {"parse": 4000, "join": 12_000, "end-to-end": 20_000}
 
 
 def answer(case: Case, contender: Contender) -> pl.DataFrame:

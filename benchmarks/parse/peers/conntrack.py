@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import polars as pl
 import pyarrow as pa
@@ -33,23 +35,36 @@ _GROUPS = ["stamp", "event", "protocol_number", "timeout_s", "state"] + [
 ] + ["conntrack_id"]  # fmt: skip
 
 
-def duckdb_regexp_extract(path: str) -> pa.Table:
-    """DuckDB: one column of lines, ``regexp_extract`` with a list of names."""
-    casts = ", ".join(
+# What DuckDB takes: groups are named by a list.
+SQL_PATTERN = re.sub(r"\?P<\w+>", "", _PATTERN)
+
+
+def sql_rows(files: str, *more: str) -> str:
+    """Query that reads conntrack text; it has the parameter ``pattern``, which is ``SQL_PATTERN``.
+
+    Parameters
+    ----------
+    files : a file, or a glob. more : expressions over ``filename`` and the texts of the groups in ``m``.
+    """
+    columns = [
         f"nullif(m.{name}, '')::{_SQL_TYPES[kind]} as {name}"
         if kind in _SQL_TYPES
         else f"nullif(m.{name}, '') as {name}"
         for name, kind in COLUMNS.items()
-    )
-    pattern = _PATTERN.replace("?P<", "?<")
-    for name in _GROUPS:
-        pattern = pattern.replace(f"?<{name}>", "")
-    query = f"""
-        select {casts} from (
-            select regexp_extract(line, $pattern, {_GROUPS}) m
-            from read_csv('{path}', columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false)
+    ]
+    return f"""
+        select {", ".join([*more, *columns])} from (
+            select filename, regexp_extract(line, $pattern, {_GROUPS}) as m
+            from read_csv(
+                '{files}', columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '', header = false, auto_detect = false,
+                filename = true
+            )
         )"""
-    return duckdb.sql(query, params={"pattern": pattern}).to_arrow_table()
+
+
+def duckdb_regexp_extract(path: str) -> pa.Table:
+    """DuckDB: one column of lines, ``regexp_extract`` with a list of names."""
+    return duckdb.sql(sql_rows(path), params={"pattern": SQL_PATTERN}).to_arrow_table()
 
 
 def polars_extract_groups(path: str) -> pa.Table:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SUITES = {
     "parse": "Text to typed columns, against the readers of DuckDB, Polars and PyArrow, and flowlogs-reader.",
     "join": "Interned rows to paths with their legs and counters, against DuckDB, Polars and pandas.",
+    "end-to-end": "Raw exports to Parquet tables, plain and gzipped, against a script for DuckDB.",
 }
 EXAMPLES = """\b
 Examples:

@@ -1,0 +1,1 @@
+"""Suite ``end-to-end``: exports to result tables."""

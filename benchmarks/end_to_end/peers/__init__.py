@@ -1,0 +1,1 @@
+"""What else could do the job, each as its experts would write it."""

@@ -1,0 +1,1 @@
+"""Suite ``scale``: time and memory as inputs grow."""
