@@ -16,6 +16,7 @@ SUITES = {
     "parse": "benchmarks.parse.suite",
     "join": "benchmarks.join.suite",
     "end-to-end": "benchmarks.end_to_end.suite",
+    "scale": "benchmarks.scale.suite",
 }
 
 

@@ -7,29 +7,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks.common.model import SUITES
-from click.testing import CliRunner, Result
 
 import flowstitch.cli.bench
-from flowstitch.cli.main import commands
 from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from click.testing import Result
 
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(commands, ["bench", *map(str, arguments)])
+    Bench = Callable[..., Result]
 
 
-def test_every_suite_is_a_command() -> None:
+def test_every_suite_is_a_command(bench: Bench) -> None:
     assert list(flowstitch.cli.bench.SUITES) == list(SUITES)
     for name in SUITES:
-        assert call(name, "--help").exit_code == 0
+        assert bench(name, "--help").exit_code == 0
 
 
-def test_a_suite_prints_a_table_and_writes_a_dated_result(tmp_path: Path) -> None:
+def test_a_suite_prints_a_table_and_writes_a_dated_result(bench: Bench, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
-    done = call(
+    done = bench(
         "parse",
         "--sizes",
         "2e3",
@@ -65,18 +64,20 @@ def test_a_suite_prints_a_table_and_writes_a_dated_result(tmp_path: Path) -> Non
         (["--only", "nothing", "--sizes", "100"], "no case of suite parse begins with 'nothing'"),
     ],
 )
-def test_wrong_use_is_one_sentence(arguments: list[str], sentence: str) -> None:
-    done = call("parse", "-q", *arguments)
+def test_wrong_use_is_one_sentence(bench: Bench, arguments: list[str], sentence: str) -> None:
+    done = bench("parse", "-q", *arguments)
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_without_a_checkout_it_says_where_benchmarks_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_checkout_it_says_where_benchmarks_are(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nowhere(name: str) -> Path:
         raise SchemaError(name)
 
     monkeypatch.setattr(flowstitch.cli.bench, "packaged_root", nowhere)
-    done = call("parse")
+    done = bench("parse")
     assert done.exit_code == 2
     assert "they are in a checkout of flowstitch: pip install -e '.[bench]' there" in done.stderr

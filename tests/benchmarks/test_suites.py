@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 from benchmarks.common.answers import difference
-from benchmarks.common.model import OURS, SUITES, loaded, suite
+from benchmarks.common.model import OURS, loaded, suite
 from benchmarks.common.worker import compared
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def answer(case: Case, contender: Contender) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(table))
 
 
-@pytest.mark.parametrize("name", SUITES)
+# `scale` has the cases of others.
+@pytest.mark.parametrize("name", SMALL)
 def test_every_contender_gives_our_answer(name: str, tmp_path: Path) -> None:
     asked = suite(name)
     seen = set()
@@ -57,3 +58,9 @@ def test_join_finds_each_made_connection_once(tmp_path: Path) -> None:
         (pl.col("segments") == 2) & (pl.col("source_ip") != pl.col("client_ip")) & (pl.col("rows") > 0)
     )
     assert (masked["forward_out_eni"] != masked["return_in_eni"]).all()
+
+
+def test_scale_has_the_cases_of_both_suites_by_size(tmp_path: Path) -> None:
+    found = [(case.name, case.rows) for case in suite("scale").cases(tmp_path, [3000, 6000])]
+    assert [name for name, _ in found] == ["join", "join", "end-to-end", "end-to-end"]
+    assert all(small < large for (_, small), (_, large) in zip(found[::2], found[1::2], strict=True))

@@ -6,6 +6,7 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,21 @@ SUITES = {
     "parse": "Text to typed columns, against the readers of DuckDB, Polars and PyArrow, and flowlogs-reader.",
     "join": "Interned rows to paths with their legs and counters, against DuckDB, Polars and pandas.",
     "end-to-end": "Raw exports to Parquet tables, plain and gzipped, against a script for DuckDB.",
+    "scale": "Time and memory of `join` and `end-to-end` as inputs grow.",
 }
 EXAMPLES = """\b
 Examples:
   flowstitch bench parse --sizes 1e5 --repeats 5
   flowstitch bench parse --only aws-text --peers duckdb,polars
   flowstitch bench join --sizes 6e6,3e7 --inputs tables/
+  flowstitch bench scale --sizes 1e5,3e5,1e6 --out scale.json
+  flowstitch bench plot scale.json
+  flowstitch bench compare before.json after.json --threshold 1.1 --relative duckdb
 
 \b
 Every contender runs in a process of its own, and its answer is compared with ours row for row before its times count.
 Suites are part of a checkout: pip install -e '.[bench]' there brings the peers.
-Exit codes: 0 done; 1 a peer failed or answered something else; 2 wrong use; 3 failed.
+Exit codes: 0 done; 1 a peer failed or answered something else, or compare found us worse; 2 wrong use; 3 failed.
 """
 
 
@@ -117,6 +122,50 @@ def _suite_command(name: str, what: str) -> click.Command:
         ctx.exit(int(bool(failures)))
 
     return run
+
+
+@command.command("compare")
+@click.argument("old", type=click.Path(dir_okay=False))
+@click.argument("new", type=click.Path(dir_okay=False))
+@click.option("--threshold", metavar="TIMES", type=click.FloatRange(1, min_open=True), default=1.1, show_default=True,
+              help="More than so many times the old time or memory is worse.")  # fmt: skip
+@click.option(
+    "--relative",
+    metavar="PEER",
+    help="Times as multiples of that peer's in the same result: for another or a busy machine.",
+)
+@click.pass_context
+def _compare(ctx: click.Context, /, old: str, new: str, threshold: float, relative: str | None) -> None:
+    """Compare two results; exit 1 where ours became slower or needs more memory."""
+    comparison, report = _part("common.compare"), _part("common.report")
+    results = [report.read_result(Path(path)) for path in (old, new)]
+    changes = comparison.compare(*results, threshold, relative)
+    numeric = [column not in {"suite", "case", "contender", "verdict"} for column in comparison.COLUMNS]
+    write_table(comparison.COLUMNS, [change.row() for change in changes], numeric)
+    for sentence in comparison.gone(*results):
+        say(sentence)
+    ctx.exit(int(any(change.worse for change in changes)))
+
+
+@command.command("plot")
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(dir_okay=False))
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Where SVG files go.  [default: benchmarks/plots]",
+)
+def _plot(results: tuple[str, ...], out: str | None) -> None:
+    """Draw results as SVG: against records where there are several sizes, else by contender."""
+    report = _part("common.report")
+    read = [report.read_result(Path(path)) for path in results]
+    if find_spec("matplotlib") is None:
+        raise UsageError(
+            "matplotlib, which draws, is not installed: pip install -e '.[bench]' in the checkout."
+        )
+    folder = Path(out) if out else packaged_root("benchmarks") / "plots"
+    for path in _part("common.plot").plot(read, folder):
+        click.echo(printable(str(path)))
 
 
 for _name, _what in SUITES.items():
