@@ -84,6 +84,7 @@ def measure(
         request = {
             "work": contender.work,
             "answer": contender.answer,
+            "prepare": contender.prepare,
             "arguments": timed,
             "checked": checked,
             "repeats": repeats,

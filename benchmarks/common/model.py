@@ -17,6 +17,7 @@ SUITES = {
     "join": "benchmarks.join.suite",
     "end-to-end": "benchmarks.end_to_end.suite",
     "scale": "benchmarks.scale.suite",
+    "sql": "benchmarks.sql.suite",
 }
 
 
@@ -30,6 +31,7 @@ class Contender:
     work : ``module:function``, called with the arguments of the case by name; this is what is timed.
     answer : ``module:function`` that makes of what ``work`` returned the Arrow table that is compared, given the arguments
         too; None where it is that table already. It is not timed.
+    prepare : ``module:function`` that is called before, with the arguments; it is not timed.
     needs : modules that must be installed.
     extra : arguments beside those of the case.
     rows, timed : a smaller input for who would take too long: its rows, and its arguments; None for those of the case.
@@ -40,6 +42,7 @@ class Contender:
     answer: str | None = None
     needs: Sequence[str] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    prepare: str | None = None
     rows: int | None = None
     timed: Mapping[str, Any] | None = None
 

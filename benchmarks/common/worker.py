@@ -2,7 +2,7 @@
 
     python -m benchmarks.common.worker REQUEST.json
 
-The request has ``work``, ``answer``, ``arguments``, ``checked``, ``repeats``, ``reply`` and ``table``, see ``measure.py``.
+The request has ``work``, ``answer``, ``prepare``, ``arguments``, ``checked``, ``repeats``, ``reply`` and ``table``, see ``measure.py``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """Time the runs, then write the answer; returns what was measured."""
     work, arguments = loaded(request["work"]), request["arguments"]
     keep_freed_memory()
+    if request["prepare"]:
+        loaded(request["prepare"])(**arguments)
     idle, runs = memory_bytes("VmRSS"), []
     outcome = None
     for _ in range(1 + request["repeats"]):

@@ -10,6 +10,9 @@ from benchmarks.common.answers import difference
 from benchmarks.common.model import OURS, loaded, suite
 from benchmarks.common.worker import compared
 
+import flowstitch
+from flowstitch.sql.questions import question, question_names
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,7 +28,7 @@ def answer(case: Case, contender: Contender) -> pl.DataFrame:
     return pl.DataFrame(pl.from_arrow(table))
 
 
-# `scale` has the cases of others.
+# `scale` has the cases of others, `sql` has no peers.
 @pytest.mark.parametrize("name", SMALL)
 def test_every_contender_gives_our_answer(name: str, tmp_path: Path) -> None:
     asked = suite(name)
@@ -64,3 +67,12 @@ def test_scale_has_the_cases_of_both_suites_by_size(tmp_path: Path) -> None:
     found = [(case.name, case.rows) for case in suite("scale").cases(tmp_path, [3000, 6000])]
     assert [name for name, _ in found] == ["join", "join", "end-to-end", "end-to-end"]
     assert all(small < large for (_, small), (_, large) in zip(found[::2], found[1::2], strict=True))
+
+
+def test_sql_asks_every_question(tmp_path: Path) -> None:
+    found = list(suite("sql").cases(tmp_path, [5000]))
+    assert [case.name for case in found] == list(question_names())
+    with flowstitch.open(found[0].arguments["result"]) as result:
+        for case in found:
+            expected = result.sql(question(case.name).sql).pl()
+            assert answer(case, case.contenders[0]).equals(expected, null_equal=True), case.name

@@ -25,6 +25,7 @@ SUITES = {
     "join": "Interned rows to paths with their legs and counters, against DuckDB, Polars and pandas.",
     "end-to-end": "Raw exports to Parquet tables, plain and gzipped, against a script for DuckDB.",
     "scale": "Time and memory of `join` and `end-to-end` as inputs grow.",
+    "sql": "Each named question on a result: first from the disk, then warm.",
 }
 EXAMPLES = """\b
 Examples:

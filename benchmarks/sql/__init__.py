@@ -1,0 +1,1 @@
+"""Suite ``sql``: the named questions on a result."""
