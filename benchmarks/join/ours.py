@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import numpy as np
@@ -11,24 +12,30 @@ import pyarrow.parquet as pq
 from benchmarks.join.question import LEGS
 from flowstitch.arrays import Columns, Ints
 from flowstitch.catalog import field, table
+from flowstitch.join.buckets import Workers, bucket_bits, tuple_buckets
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import build_entries
 from flowstitch.join.segments import Segments, Sides, build_segments
-from flowstitch.join.windows import Windows, attach_windows
+from flowstitch.join.windows import Windows, attach_windows, flow_tuples
 from flowstitch.normalize.columns import STORAGE, Pools
+
+THREADS = os.cpu_count() or 1
 
 
 def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
     """One row per path, see ``question.py``."""
-    pools, rows = _pools(names), _columns("conntrack", conntrack)
-    entries = build_entries(rows, {}, np.zeros(addresses + 1, np.bool_), pools)
-    del rows
-    sides, seen, _ = build_segments(entries, pools.names.ranks())
-    logged = _columns("flows", flows)
-    nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
-    windows, segments = attach_windows(logged, seen, *nothing)
+    pools, rows, logged = _pools(names), _columns("conntrack", conntrack), _columns("flows", flows)
+    bits = bucket_bits(rows["line"].shape[0] + logged["line"].shape[0])
+    with Workers(THREADS) as workers:
+        local = np.zeros(addresses + 1, np.bool_)
+        entries, begins = build_entries(rows, {}, local, pools, bits, workers)
+        sides, seen, _ = build_segments(entries, begins, pools.names.ranks(), bits, workers)
+        buckets = tuple_buckets(flow_tuples(logged), bits)
+        moved = buckets.move(logged, workers)
+        nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
+        windows, segments, _ = attach_windows(moved, buckets, seen, *nothing, workers)
     chains = build_chains(sides, len(segments))
-    return pa.table(_lifetimes(segments, chains, sides) | _legs(logged, windows, chains))
+    return pa.table(_lifetimes(segments, chains, sides) | _legs(moved, windows, chains))
 
 
 @cache
