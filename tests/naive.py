@@ -313,3 +313,28 @@ def place_rows(buckets: list[int], count: int) -> tuple[list[int], list[int]]:
     order = sorted(range(len(buckets)), key=lambda row: buckets[row])
     begins = [sum(bucket < number for bucket in buckets) for number in range(count + 1)]
     return begins, [order.index(row) for row in range(len(buckets))]
+
+
+def wire_words(row: tuple[int, ...], ported: set[int]) -> list[int]:
+    """Words of the wire key of (protocol, source, its port, destination, its port, scope)."""
+    protocol, src, src_port, dst, dst_port, scope = row
+    ends = (src, src_port), (dst, dst_port)
+    low, high = sorted(ip << 16 | (port if protocol in ported else 0) for ip, port in ends)
+    return [scope << 8 | protocol, low, high]
+
+
+def entry_words(place: tuple[int, int, int], tuples: tuple[int, ...]) -> list[int]:
+    """Words of (node, zone, protocol) and (source, its port, destination, its port) of both tuples."""
+    node, zone, protocol = place
+    words = [(node << 24 | protocol << 16 | max(zone, 0)) & MASK]  # noqa: F405
+    for src, src_port, dst, dst_port in (tuples[:4], tuples[4:]):
+        words += [src << 32 | dst, src_port << 16 | dst_port]
+    return words
+
+
+def summarize_segment(sides: list[tuple[int, bool, int, int, int, int]]) -> tuple[int, int, int, int, int]:
+    """Lead, first, end, until and since of a segment of (side, sure, lo, hi, last, held)."""
+    lead = min(sides, key=lambda side: (not side[1], side[3], side[0]))[0]
+    first = min(side[3] for side in sides)
+    end, until = (max(first, *(side[part] for side in sides)) for part in (4, 5))
+    return lead, first, end, until, min(first, max(side[2] for side in sides))

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.keys import Tuples, concat_tuples
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
-    from typing import Any
 
     from numpy.typing import NDArray
 
     from flowstitch.arrays import Columns, Ints, Words
-    from flowstitch.join.keys import Tuples
 
 _Result = TypeVar("_Result")
 # Rows of a bucket, about; what is made of them on the way takes some ten times their bytes.
@@ -84,6 +83,17 @@ class Buckets:
         bits = _BITS[values.itemsize]
         move_rows(values.view(bits), self.places, out.view(bits))
         return out
+
+
+def concat_fields(kind: type, parts: Sequence[Any], workers: Workers) -> dict[str, Any]:
+    """Fields of a dataclass of arrays and ``Tuples``, those of all parts one behind the other."""
+
+    def join(name: str) -> Any:
+        values = [getattr(part, name) for part in parts]
+        return concat_tuples(*values) if isinstance(values[0], Tuples) else np.concatenate(values)
+
+    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    return dict(zip(names, workers.map(join, names), strict=True))
 
 
 def bucket_bits(rows: int) -> int:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowstitch.join.keys import run_pointers
 from flowstitch.kernels.chain import link_edges, walk_chains
+from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Ints
@@ -44,8 +44,7 @@ class Chains:
 
     def by_path(self) -> tuple[Ints, Ints]:
         """Segments by (path, position), and where each path begins, shape (paths + 1,)."""
-        order = np.lexsort((self.position, self.path))
-        return order, run_pointers(self.path[order], len(self))
+        return by_run(self.path, len(self), self.position)
 
 
 def build_chains(sides: Sides, segments: int) -> Chains:

@@ -9,15 +9,16 @@ import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import wire_buckets
+from flowstitch.join.buckets import concat_fields, wire_buckets
 from flowstitch.join.instants import join_lateness, late_samples, row_instants
-from flowstitch.join.keys import Tuples, concat_tuples, run_pointers
+from flowstitch.join.keys import Tuples
 from flowstitch.kernels.group import group
+from flowstitch.kernels.keys import entry_words
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
+from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.ingest.model import NodeFacts
@@ -95,7 +96,7 @@ def build_entries(
     )
     found = workers.map(lambda part, full: _entries_of(part, full[part.case], late), keyed, timeouts)
     begins = np.append(0, np.cumsum([len(part) for part in found]))
-    entries = _joined(found, begins)
+    entries = _joined(found, begins, workers)
     spans = _event_spans(rows, len(pools.names))
     return replace(
         entries, row_entry=entries.row_entry[buckets.places], events_from=spans[0], events_to=spans[1]
@@ -115,24 +116,31 @@ _CASE = ("node", "protocol_number", "state", "assured")
 
 @dataclass(frozen=True)
 class _Keyed:
-    """Rows of a bucket: their tuples, equal ``number`` for rows of one tuple of one node, and the case of their timeout."""
+    """Rows of a bucket: their tuples, the ``number`` of each tuple of each node, and the case of their timeout."""
 
     rows: Columns
     orig: Tuples
     reply: Tuples
     number: Ints
+    numbers: int
     case: Ints
     cases: Columns
 
 
 def _key_rows(rows: Columns, local: Flags) -> _Keyed:
     orig, reply = _tuples(rows, local)
-    number, _ = group(_entry_words(rows, orig, reply))
-    case, first = group(np.stack([rows[name].astype(np.uint64) for name in _CASE], axis=1))
+    number, heads = group(_entry_words(rows, orig, reply))
+    case, first = group(_case_words(rows))
     longest = np.zeros(first.shape[0], np.int64)
     np.maximum.at(longest, case, rows["timeout_s"])
     cases = {name: rows[name][first] for name in _CASE} | {"timeout_s": longest}
-    return _Keyed(rows, orig, reply, number, case, cases)
+    return _Keyed(rows, orig, reply, number, heads.shape[0], case, cases)
+
+
+def _case_words(rows: Columns) -> Words:
+    node, protocol, state, assured = (rows[name].astype(np.int64) for name in _CASE)
+    words = (node << 24 | protocol << 16 | state << 8 | assured + 1).astype(np.uint64)
+    return words[:, None]
 
 
 def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
@@ -147,7 +155,7 @@ def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
     rows, number = keyed.rows, keyed.number
     instants, earliest = row_instants(rows, late)
     lo, hi = _start_bounds(rows, instants)
-    order = np.lexsort((instants, number))
+    order, _ = by_run(number, keyed.numbers, instants)
     count = rows["node"].shape[0]
     entry, start_lo, start_hi, ends = (np.empty(count, np.int64) for _ in range(4))
     ids = np.empty(count, np.uint64)
@@ -157,7 +165,8 @@ def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
     )  # fmt: skip
     row_entry = np.empty(count, np.int64)
     row_entry[order] = entry
-    by_entry = order[np.argsort(entry, kind="stable")]
+    within, pointer = by_run(entry, found)
+    by_entry = order[within]
     facts_out = np.empty((found, 8), np.int64)
     counters = np.empty((found, 4), np.int64)
     start_lo, start_hi = start_lo[:found], start_hi[:found]
@@ -167,7 +176,7 @@ def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,
     )  # fmt: skip
-    first = by_entry[run_pointers(row_entry[by_entry], found)[:-1]]
+    first = by_entry[pointer[:-1]]
     last = np.maximum(facts_out[:, 0], np.where(start_lo == UNKNOWN, UNKNOWN, start_lo))
     # an entry that no NEW told of began by its last packet at the latest
     sure = (start_lo == start_hi) | (facts_out[:, 0] == UNKNOWN)
@@ -185,15 +194,9 @@ def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
     )  # fmt: skip
 
 
-def _joined(parts: Sequence[Entries], begins: Ints) -> Entries:
+def _joined(parts: Sequence[Entries], begins: Ints, workers: Workers) -> Entries:
     """Entries of all buckets as one; those of each begin where ``begins`` says."""
-    joined: dict[str, Any] = {}
-    for name in Entries.__dataclass_fields__:
-        values = [getattr(part, name) for part in parts]
-        if isinstance(values[0], Tuples):
-            joined[name] = concat_tuples(*values)
-        else:
-            joined[name] = np.concatenate(values)
+    joined = concat_fields(Entries, parts, workers)
     rows = np.cumsum([part.row_entry.shape[0] for part in parts])
     for part, end, begin in zip(parts, rows.tolist(), begins.tolist(), strict=False):
         joined["row_entry"][end - part.row_entry.shape[0] : end] += begin
@@ -203,11 +206,11 @@ def _joined(parts: Sequence[Entries], begins: Ints) -> Entries:
 def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
     """First and last event of each node by name code, µs."""
     first, last = np.full(nodes, np.iinfo(np.int64).max, np.int64), np.full(nodes, UNKNOWN, np.int64)
-    node, seen = rows["node"].astype(np.int64), rows["seen_at"]
+    node, seen = rows["node"], rows["seen_at"]
     told = (rows["event"] != field("event").code("list")) & (seen != UNKNOWN)
     # a source is of one node and its rows are together
-    heads = np.flatnonzero(np.diff(node, prepend=-1))
-    if heads.shape[0]:
+    heads = np.append(0, np.flatnonzero(node[1:] != node[:-1]) + 1)
+    if node.shape[0]:
         np.minimum.at(first, node[heads], np.minimum.reduceat(np.where(told, seen, first[0]), heads))
         np.maximum.at(last, node[heads], np.maximum.reduceat(np.where(told, seen, UNKNOWN), heads))
     return first, last
@@ -234,14 +237,12 @@ def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:
 
 
 def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
-    place: Words = rows["node"].astype(np.uint64) << np.uint64(24) | orig.protocol.astype(
-        np.uint64
-    ) << np.uint64(16)
-    words: list[Words] = [place | rows["zone"].clip(0).astype(np.uint64)]
-    for tuples in (orig, reply):
-        words.append(tuples.src.astype(np.uint64) << np.uint64(32) | tuples.dst.astype(np.uint64))
-        words.append(tuples.src_port.astype(np.uint64) << np.uint64(16) | tuples.dst_port.astype(np.uint64))
-    return np.stack(words, axis=1)
+    words = np.empty((len(orig), 5), np.uint64)
+    entry_words(
+        rows["node"], rows["zone"], orig.protocol, orig.src, orig.src_port, orig.dst, orig.dst_port,
+        reply.src, reply.src_port, reply.dst, reply.dst_port, words,
+    )  # fmt: skip
+    return words
 
 
 def _start_bounds(rows: Columns, seen: Ints) -> tuple[Ints, Ints]:

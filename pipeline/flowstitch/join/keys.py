@@ -9,9 +9,10 @@ import numpy as np
 
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.kernels.group import group
+from flowstitch.kernels.keys import wire_words
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Flags, Ints, Words
+    from flowstitch.arrays import Flags, Ints
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Tuples:
     def __len__(self) -> int:
         return self.protocol.shape[0]
 
-    def take(self, rows: Ints) -> Tuples:
-        """Chosen tuples, by index or mask."""
+    def take(self, rows: Ints | slice) -> Tuples:
+        """Chosen tuples, by index, mask or slice."""
         return Tuples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
     def differs(self, other: Tuples) -> Flags:
@@ -52,24 +53,6 @@ class Tuples:
         upper = (self.src > self.dst) | ((self.src == self.dst) & (self.src_port > self.dst_port))
         return ~upper
 
-    def words(self, *, logged: bool = False) -> Words:
-        """Wire keys as words, shape (n, 3), uint64.
-
-        Parameters
-        ----------
-        logged : leave out what flow logs do not show: ports of protocols without ports, echo identifiers.
-        """
-        forward = self.forward()
-        low = np.where(forward, self.src, self.dst).astype(np.uint64)
-        high = np.where(forward, self.dst, self.src).astype(np.uint64)
-        low_port = np.where(forward, self.src_port, self.dst_port).astype(np.uint64)
-        high_port = np.where(forward, self.dst_port, self.src_port).astype(np.uint64)
-        ports = low_port << np.uint64(16) | high_port
-        if logged:
-            ports = np.where(protocols_with("ports")[self.protocol], ports, np.uint64(0))
-        head = self.protocol.astype(np.uint64) | self.scope.astype(np.uint64) << np.uint64(32)
-        return np.stack([head, low << np.uint64(32) | high, ports], axis=1)
-
 
 def concat_tuples(*parts: Tuples) -> Tuples:
     """Tuples of all parts in order."""
@@ -78,9 +61,22 @@ def concat_tuples(*parts: Tuples) -> Tuples:
     )
 
 
-def number_wires(tuples: Tuples, *, logged: bool = False) -> tuple[Ints, Ints]:
-    """Numbers of wire keys in order of first appearance, shape (n,), and a row of each, shape (keys,)."""
-    return group(tuples.words(logged=logged))
+def number_wires(*parts: Tuples, logged: bool = False) -> tuple[Ints, int]:
+    """Numbers of the wire keys of all parts in order of first appearance, shape (n,), and how many there are.
+
+    Parameters
+    ----------
+    logged : leave out what flow logs do not show: ports of protocols without ports, echo identifiers.
+    """
+    ends = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    words = np.empty((ends[-1], 3), np.uint64)
+    ported = protocols_with("ports") if logged else np.ones(256, np.bool_)
+    for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True):
+        wire_words(
+            part.protocol, part.src, part.src_port, part.dst, part.dst_port, part.scope, ported, words[begin:end]
+        )  # fmt: skip
+    number, first = group(words)
+    return number, first.shape[0]
 
 
 def run_pointers(numbers: Ints, count: int) -> Ints:

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowstitch.join.buckets import tuple_buckets
+from flowstitch.join.buckets import concat_fields, tuple_buckets
 from flowstitch.join.clocks import clock_samples, join_offsets
-from flowstitch.join.keys import Tuples, concat_tuples, number_wires, run_pointers
-from flowstitch.kernels.align import align_observers
+from flowstitch.join.keys import Tuples, concat_tuples, number_wires
+from flowstitch.kernels.align import align_observers, summarize_segments
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
+from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from flowstitch.arrays import Flags, Ints
     from flowstitch.join.buckets import Workers
     from flowstitch.join.entries import Entries
@@ -77,13 +83,9 @@ class Segments:
         return Segments(self.tuples, first, last, held, self.directed, since, self.exact)
 
 
-def concat_segments(*parts: Segments) -> Segments:
+def concat_segments(parts: Sequence[Segments], workers: Workers) -> Segments:
     """Segments of all parts in order."""
-    times = ("first", "last", "held", "directed", "since", "exact")
-    return Segments(
-        concat_tuples(*(part.tuples for part in parts)),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in times),
-    )
+    return Segments(**concat_fields(Segments, parts, workers))
 
 
 def build_segments(
@@ -109,7 +111,7 @@ def build_segments(
     reply_at[replies.places] = np.arange(both.shape[0])
     whole = zip(begins[:-1].tolist(), begins[1:].tolist(), replies.slices(), strict=True)
     seen = workers.map(
-        lambda at: _Seen(entries, np.arange(at[0], at[1]), both[reply_at[at[2]]], ranks), list(whole)
+        lambda at: _Seen(entries, slice(at[0], at[1]), both[reply_at[at[2]]], ranks), list(whole)
     )
     offsets = join_offsets([part.clock_samples() for part in seen], ranks[np.unique(entries.node)])
     found = workers.map(lambda part: part.align(offsets), seen)
@@ -133,28 +135,29 @@ def build_segments(
 class _Seen:
     """What the entries of a bucket saw: original sides, then the reply sides of what translates into it."""
 
-    def __init__(self, entries: Entries, own: Ints, turned: Ints, ranks: Ints) -> None:
-        self._entries = entries
-        self._entry = np.concatenate([own, turned])
+    def __init__(self, entries: Entries, own: slice, turned: Ints, ranks: Ints) -> None:
+        self._entries, self._own, self._turned = entries, own, turned
         self._tuples = concat_tuples(entries.orig.take(own), entries.reply.take(turned))
-        self._wire, _ = number_wires(self._tuples)
-        self._node = ranks[entries.node[self._entry]]
-        self._new = (entries.seen[self._entry] & (1 << NEW)) > 0
+        self._wire, self._wires = number_wires(self._tuples)
+        self._node = ranks[self._of_sides(entries.node)]
+        self._new = (self._of_sides(entries.seen) & (1 << NEW)) > 0
+
+    def _of_sides(self, values: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([values[self._own], values[self._turned]])
 
     def clock_samples(self) -> Ints:
         """See ``clock_samples``."""
-        return clock_samples(self._wire, self._node, self._entries.start_hi[self._entry], self._new)
+        return clock_samples(self._wire, self._node, self._of_sides(self._entries.start_hi), self._new)
 
     def align(self, offsets: Ints) -> tuple[Ints, Ints, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
-        entries, entry = self._entries, self._entry
-        observer = self._node << 16 | entries.zone[entry]
+        entries = self._entries
+        observer = self._node << 16 | self._of_sides(entries.zone)
         shift = offsets[self._node]
         times = (entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held)
-        lo, hi, surely, last, held = (_shifted(values[entry], shift) for values in times)
-        order = np.lexsort((last, hi, observer, self._wire))
-        segment, candidates = np.empty(entry.shape[0], np.int64), np.empty(entry.shape[0], np.int64)
-        found, fitting = np.empty_like(segment), np.empty_like(candidates)
+        lo, hi, surely, last, held = (_shifted(self._of_sides(values), shift) for values in times)
+        order, _ = by_run(self._wire, self._wires, observer, hi, last)
+        segment, candidates, found, fitting = (np.empty(order.shape[0], np.int64) for _ in range(4))
         count = align_observers(
             self._wire[order], observer[order], lo[order], hi[order], surely[order], held[order], NEAR, FAR, JITTER, found, fitting
         )  # fmt: skip
@@ -163,22 +166,13 @@ class _Seen:
 
     def _segments(self, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
-        sure = self._entries.translated[self._entry] | self._new
-        order = np.lexsort((start, ~sure, segment))
-        pointer = run_pointers(segment[order], count)
-        lead = order[pointer[:-1]]
-        if count == 0:
-            return Segments(
-                self._tuples, start, last, held, np.zeros(0, np.bool_), start, np.zeros(0, np.bool_)
-            )
-        first = np.minimum.reduceat(start[order], pointer[:-1])
-        end, until = (
-            np.maximum(first, np.maximum.reduceat(times[order], pointer[:-1])) for times in (last, held)
-        )
-        since = np.maximum.reduceat(lo[order], pointer[:-1])
+        sure = self._of_sides(self._entries.translated) | self._new
+        lead = np.full(count, -1, np.int64)
+        first, end, until, since = (np.empty(count, np.int64) for _ in range(4))
+        summarize_segments(segment, sure, lo, start, last, held, lead, first, end, until, since)
         return Segments(
-            self._tuples.take(lead), first, end, until, np.ones(count, np.bool_), np.minimum(first, since), self._new[lead]
-        )  # fmt: skip
+            self._tuples.take(lead), first, end, until, np.ones(count, np.bool_), since, self._new[lead]
+        )
 
 
 def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:

@@ -10,9 +10,10 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.clocks import flow_log_offset
-from flowstitch.join.keys import Tuples, concat_tuples, number_wires, run_pointers
+from flowstitch.join.keys import Tuples, number_wires
 from flowstitch.join.segments import Segments, concat_segments
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
+from flowstitch.kernels.runs import by_run
 from flowstitch.kernels.windows import cover_windows, running_maximum
 
 if TYPE_CHECKING:
@@ -82,16 +83,15 @@ class Covered:
         self._flows, self._segments = flows, segments
         self._tuples = flow_tuples(flows)
         known = len(segments)
-        key, _ = number_wires(concat_tuples(segments.tuples, self._tuples), logged=True)
+        key, self._keys = number_wires(segments.tuples, self._tuples, logged=True)
         self._segment_key, self._key = key[:known], key[known:]
         self._begins = _begins(flows, self._tuples)
 
     def clock_samples(self) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
-        count = int(max(self._key.max(initial=-1), self._segment_key.max(initial=-1))) + 1
-        segment_of = np.full(count, -1, np.int64)
+        segment_of = np.full(self._keys, -1, np.int64)
         segment_of[self._segment_key] = np.arange(self._segment_key.shape[0])
-        lone = np.bincount(self._segment_key, minlength=count) == 1
+        lone = np.bincount(self._segment_key, minlength=self._keys) == 1
         rows = np.flatnonzero(self._begins & lone[self._key])
         segment = segment_of[self._key[rows]]
         dated = self._segments.exact[segment] & (self._segments.first[segment] != UNKNOWN)
@@ -114,21 +114,48 @@ class Covered:
         reason[hidden] = HIDDEN
         flags = flows["tcp_flags"]
         opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
-        offsets, segment = _cover(flows, np.where(usable, key, -1), self._segment_key, segments, opens)
-        lonely = np.flatnonzero(usable & (np.diff(offsets) == 0))
+        count, segment = self._cover(np.where(usable, key, -1), segments, opens)
+        lonely = np.flatnonzero(usable & (count == 0))
         errors = _one_way_echo(tuples.take(lonely), key[lonely])
         reason[lonely[errors]] = ICMP_ONE_WAY
         lonely = lonely[~errors]
         extra, extra_segment = _flow_segments(flows, tuples, lonely, key, self._begins, service_ports)
-        row = np.concatenate([np.repeat(np.arange(len(tuples)), np.diff(offsets)), lonely])
-        segment = np.concatenate([segment, extra_segment + len(segments)])
-        order = np.lexsort((segment, row))
-        row, segment = row[order], segment[order]
-        ends = concat_tuples(segments.tuples, extra.tuples).take(segment)
-        forward = tuples.src[row] == ends.src
+        count[lonely] = 1
+        row = np.repeat(np.arange(len(tuples)), count)
+        covered = np.ones(len(tuples), np.bool_)
+        covered[lonely] = False
+        of_flows = ~covered[row]
+        every = np.empty(row.shape[0], np.int64)
+        every[~of_flows], every[of_flows] = segment, extra_segment + len(segments)
+        several = np.flatnonzero(count[row] > 1)
+        every[several] = every[several[np.lexsort((every[several], row[several]))]]
+        ends = [
+            np.concatenate([getattr(part.tuples, name) for part in (segments, extra)])
+            for name in ("src", "src_port")
+        ]
+        forward = tuples.src[row] == ends[0][every]
         same_host = tuples.src[row] == tuples.dst[row]
-        forward = np.where(same_host, tuples.src_port[row] == ends.src_port, forward)
-        return Windows(run_pointers(row, len(tuples)), segment, row, forward, reason), segments, extra
+        forward = np.where(same_host, tuples.src_port[row] == ends[1][every], forward)
+        offsets = np.append(0, np.cumsum(count))
+        return Windows(offsets, every, row, forward, reason), segments, extra
+
+    def _cover(self, key: Ints, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
+        """How many of the segments each row covers, and which, row by row."""
+        order, pointer = by_run(self._segment_key, self._keys, segments.since)
+        first, last, held = (times[order] for times in (segments.since, segments.last, segments.held))
+        reach = np.empty_like(last)
+        running_maximum(pointer, last, reach)
+        offsets = np.empty(key.shape[0] + 1, np.int64)
+        window = self._flows["window_start"], self._flows["window_end"]
+        # most rows cover one
+        room = key.shape[0] + (key.shape[0] >> 2)
+        while True:
+            pairs = np.empty(room, np.int64)
+            room = cover_windows(
+                key, *window, opens, pointer, first, last, held, reach, SLACK, LINGER, offsets, pairs
+            )
+            if room <= pairs.shape[0]:
+                return np.diff(offsets), order[pairs[:room]]
 
 
 def attach_windows(
@@ -149,7 +176,8 @@ def attach_windows(
     )
     known = [segments for _, segments, _ in found]
     extra = [segments for *_, segments in found]
-    return _joined([windows for windows, *_ in found], known, extra), concat_segments(*known, *extra), ahead
+    windows = _joined([windows for windows, *_ in found], known, extra)
+    return windows, concat_segments([*known, *extra], workers), ahead
 
 
 def _joined(parts: Sequence[Windows], known: Sequence[Segments], extra: Sequence[Segments]) -> Windows:
@@ -181,36 +209,6 @@ def _coverage_reasons(flows: Columns) -> Ints:
     reason[flows["log_status"] == status.code("NODATA")] = 1
     reason[flows["log_status"] == status.code("SKIPDATA")] = 2
     return reason
-
-
-def _cover(
-    flows: Columns, key: Ints, segment_key: Ints, segments: Segments, opens: Flags
-) -> tuple[Ints, Ints]:
-    order = np.lexsort((segments.since, segment_key))
-    count = int(max(key.max(initial=-1), segment_key.max(initial=-1))) + 1
-    pointer = run_pointers(segment_key[order], count)
-    first, last, held = segments.since[order], segments.last[order], segments.held[order]
-    reach = np.empty_like(last)
-    running_maximum(pointer, last, reach)
-    offsets = np.empty(key.shape[0] + 1, np.int64)
-    arguments = (
-        key,
-        flows["window_start"],
-        flows["window_end"],
-        opens,
-        pointer,
-        first,
-        last,
-        held,
-        reach,
-        SLACK,
-        LINGER,
-    )
-    total = cover_windows(*arguments, offsets, np.empty(0, np.int64))
-    pairs = np.empty(total, np.int64)
-    if total:
-        cover_windows(*arguments, offsets, pairs)
-    return offsets, order[pairs]
 
 
 def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:

@@ -178,6 +178,15 @@ def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segm
                 count += 1
             first = end
             continue
+        if end - first == 2:
+            # most wire keys: either end saw it once
+            same = _cost(lo, hi, last, held, first, first + 1, True, near, far) >= 0
+            segment[first] = count
+            segment[first + 1] = count if same else count + 1
+            candidates[first] = candidates[first + 1] = 1
+            count += 1 if same else 2
+            first = end
+            continue
         starts = np.empty(runs + 1, np.int64)
         run = 0
         for row in range(first, end):
@@ -213,3 +222,36 @@ def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segm
             head = _merge(head, right, alone, hi)
         first = end
     return count
+
+
+@kernel
+def summarize_segments(segment, sure, lo, hi, last, held, lead, first, end, until, since):
+    """What the sides of each segment say together.
+
+    Parameters
+    ----------
+    segment : shape (n,), int64, segment of each side.
+    sure : shape (n,), bool, the side knows who began.
+    lo, hi, last, held : as ``align_observers`` takes them.
+    lead : shape (segments,), int64, all -1, receives the side that says the direction: one that knows, of several the earliest.
+    first, end, until, since : shape (segments,), int64, receive the earliest start, the last packet, the end of the last entry
+        and the latest lower bound of the start, but none of the last before, and not the bound behind, the first.
+    """
+    for side in range(segment.shape[0]):
+        number = segment[side]
+        best = lead[number]
+        if best < 0:
+            lead[number] = side
+            first[number], end[number] = hi[side], last[side]
+            until[number], since[number] = held[side], lo[side]
+            continue
+        if sure[side] > sure[best] or (sure[side] == sure[best] and hi[side] < hi[best]):
+            lead[number] = side
+        first[number] = min(first[number], hi[side])
+        end[number] = max(end[number], last[side])
+        until[number] = max(until[number], held[side])
+        since[number] = max(since[number], lo[side])
+    for number in range(lead.shape[0]):
+        end[number] = max(end[number], first[number])
+        until[number] = max(until[number], first[number])
+        since[number] = min(since[number], first[number])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from flowstitch.kernels._jit import kernel
-from flowstitch.kernels.hashing import hash_words
+
+_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
 
 @kernel
@@ -14,6 +15,16 @@ def _same(left, right):
         if left[word] != right[word]:
             return False
     return True
+
+
+@kernel
+def _spread(words):
+    """Where a key is looked for first: a multiplication per word, which is less than ``hash_words`` takes, and enough to place it."""
+    seed = np.uint64(0)
+    for word in words:
+        seed = (seed ^ word) * _GOLDEN
+        seed ^= seed >> _HALF
+    return seed
 
 
 @kernel
@@ -34,7 +45,7 @@ def number_keys(keys, slots, first, out):
     mask = np.uint64(slots.shape[0] - 1)
     count = 0
     for row in range(keys.shape[0]):
-        place = hash_words(keys[row]) & mask
+        place = _spread(keys[row]) & mask
         while True:
             number = slots[place]
             if number < 0:

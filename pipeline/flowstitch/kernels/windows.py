@@ -23,7 +23,7 @@ def _cover(row, begin, end, first, last, held, reach, window_start, window_end, 
     at = low - 1
     while at >= begin and reach[at] >= window_start[row] - slack:
         if last[at] >= window_start[row] - slack:
-            if found.shape[0] > 0:
+            if count < found.shape[0]:
                 found[count] = at
             count += 1
         at -= 1
@@ -67,11 +67,11 @@ def cover_windows(
     reach : shape (segments,), int64, running maximum of ``last`` within a key.
     slack, linger : µs.
     offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
-    pairs : shape (m,), int64, receives the segments; with m = 0 only ``offsets`` is filled.
+    pairs : shape (m,), int64, receives the segments, as many as there is room for.
 
     Returns
     -------
-    How many pairs there are.
+    How many pairs there are; where that is more than ``pairs`` has room for, call again with room for so many.
     """
     total = 0
     for row in range(key.shape[0]):
@@ -79,7 +79,7 @@ def cover_windows(
         if key[row] < 0:
             continue
         begin, end = pointer[key[row]], pointer[key[row] + 1]
-        found = pairs[total:]
+        found = pairs[min(total, pairs.shape[0]) :]
         total += _cover(
             row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found
         )

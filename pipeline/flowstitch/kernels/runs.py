@@ -1,0 +1,103 @@
+"""Rows of equal number put together, each such run in order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flowstitch.kernels._jit import inner_kernel, kernel
+
+# Up to here an insertion sort is the fastest; most runs are that short.
+SHORT = 24
+
+
+@inner_kernel
+def _before(keys, left, right):
+    """Whether row ``left`` comes before row ``right`` by the columns of ``keys``, the first counting most."""
+    for column in range(keys.shape[0]):
+        if keys[column, left] != keys[column, right]:
+            return keys[column, left] < keys[column, right]
+    return False
+
+
+@kernel
+def _insert(order, begin, end, keys):
+    for place in range(begin + 1, end):
+        row = order[place]
+        at = place
+        while at > begin and _before(keys, row, order[at - 1]):
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = row
+
+
+@kernel
+def _merge(order, begin, middle, end, keys, scratch):
+    for place in range(begin, middle):
+        scratch[place] = order[place]
+    left, right, at = begin, middle, begin
+    while left < middle:
+        if right < end and _before(keys, order[right], scratch[left]):
+            order[at] = order[right]
+            right += 1
+        else:
+            order[at] = scratch[left]
+            left += 1
+        at += 1
+
+
+@kernel
+def _sort_run(order, begin, end, keys, scratch):
+    """Stable; rows that are in order already are only looked at."""
+    place = begin + 1
+    while place < end and not _before(keys, order[place], order[place - 1]):
+        place += 1
+    if place >= end:
+        return
+    for head in range(begin, end, SHORT):
+        _insert(order, head, min(head + SHORT, end), keys)
+    width = SHORT
+    while width < end - begin:
+        for head in range(begin, end - width, 2 * width):
+            _merge(order, head, head + width, min(head + 2 * width, end), keys, scratch)
+        width *= 2
+
+
+@kernel
+def sort_runs(numbers, keys, pointer, order, scratch):
+    """Order of rows by (number, keys), rows that are equal in all of them as they were.
+
+    Parameters
+    ----------
+    numbers : shape (n,), int64, from 0 on.
+    keys : shape (k, n), int64, the first counts most.
+    pointer : shape (numbers + 1,), int64, all 0, receives where the run of each number begins.
+    order : shape (n,), int64, receives the rows in order.
+    scratch : shape (max(n, numbers),), int64, is overwritten.
+    """
+    count = pointer.shape[0] - 1
+    for row in range(numbers.shape[0]):
+        pointer[numbers[row] + 1] += 1
+    for number in range(count):
+        pointer[number + 1] += pointer[number]
+        scratch[number] = pointer[number]
+    for row in range(numbers.shape[0]):
+        order[scratch[numbers[row]]] = row
+        scratch[numbers[row]] += 1
+    if keys.shape[0]:
+        for number in range(count):
+            if pointer[number + 1] - pointer[number] > 1:
+                _sort_run(order, pointer[number], pointer[number + 1], keys, scratch)
+
+
+def by_run(numbers, count, *keys):
+    """Order of rows by (number, keys), stable, shape (n,), and where each number's run begins there, shape (count + 1,), int64.
+
+    Parameters
+    ----------
+    numbers : shape (n,), int64, in [0, count). keys : shape (n,) each, int64, the first counts most.
+    """
+    rows = numbers.shape[0]
+    pointer, order = np.zeros(count + 1, np.int64), np.empty(rows, np.int64)
+    stacked = np.stack(keys) if keys else np.empty((0, rows), np.int64)
+    sort_runs(numbers, stacked, pointer, order, np.empty(max(rows, count), np.int64))
+    return order, pointer
