@@ -48,6 +48,20 @@ def test_the_same_of_two_families(simulate: Simulate, reconstruct: Reconstruct) 
     } == {}
 
 
+def test_what_a_security_group_drops_is_said_to_be_rejected(
+    simulate: Simulate, reconstruct: Reconstruct
+) -> None:
+    simulation = simulate()
+    outcomes = duckdb.execute(
+        f"""select distinct "case", p.outcome, p.evidence from '{simulation}/truth.parquet' t
+            join '{reconstruct(simulation)}/datapaths/*.parquet' p using (protocol, client_ip, client_port, server_ip, server_port)
+            where "case" like '%denied' order by all"""
+    ).fetchall()
+    assert outcomes == [
+        ("outside-denied", "rejected", ["flow"]), ("pod-denied", "rejected", ["conntrack", "flow"])
+    ]  # fmt: skip
+
+
 def test_what_comes_in_by_the_clients_eni_has_reached_its_node(
     simulate: Simulate, reconstruct: Reconstruct
 ) -> None:
@@ -60,7 +74,9 @@ def test_what_comes_in_by_the_clients_eni_has_reached_its_node(
 
 
 def test_every_case_happens(simulate: Simulate) -> None:
-    met = duckdb.execute(f"select distinct \"case\" from '{simulate()}/truth.parquet'").fetchall()
+    met = duckdb.execute(
+        f"select distinct \"case\" from '{simulate(seed=3, connections=4000)}/truth.parquet'"
+    ).fetchall()
     assert {case for (case,) in met} == {case.name for case in cases("ipvs")}
 
 

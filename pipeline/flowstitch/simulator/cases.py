@@ -10,6 +10,8 @@ its **entries** say which node tracks what, ``node original reply`` with the num
     kept                      the client's node with the client's port (KUBE-LOOP-BACK)
     entered                   the node whose port was dialled, with a port of its choice
 
+What the security group of the server's ENI drops (``DENIED``) ends there: no node behind it tracks it, and nothing comes back.
+
 ``proxy_out`` is the ENI by which translated traffic leaves, ``node_port_reply`` that by which a local backend's answer does:
 measured with real kernels, IPVS sends by the main table, iptables and nftables by the pod's own rule.
 """
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from functools import cache
 
 LOCAL, OUTSIDE_LANDS = "local", "outside"
+DENIED = ("outside-denied", "pod-denied")
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ outside-port-policy  | outside-to-nodeport-local  | - | outside | client>dialled
 outside-port-remote  | outside-to-nodeport-remote | - | outside | client>dialled, entered>server | entered 0 1, server 1 1 | 0 in entered_primary, 1 out entered_primary, 1 in server_eni | 1 out server_eni, 1 in entered_primary, 0 out entered_primary
 outside-lb           | outside-to-lb-to-pod    | 7 | outside   | client>server | server 0 0 | 0 in server_eni | 0 out server_eni
 outside-pod          | outside-to-pod          | - | outside   | client>server | server 0 0 | 0 in server_eni | 0 out server_eni
+outside-denied       | outside-to-pod          | - | outside   | client>server | | 0 in server_eni |
+pod-denied           | pod-to-pod-remote       | 3 | secondary | client>server | client 0 0 | 0 out client_eni, 0 in server_eni |
 lb-request           | lb-to-pod               | 7 | outside   | client>server | server 0 0 | 0 in server_eni | 0 out server_eni
 lb-probe             | lb-health-check         | - | outside   | client>server | server 0 0 | 0 in server_eni | 0 out server_eni
 node-lb-local        | node-to-service-local   | - | local     | {host}>dialled, node>server | client 0 1 | |
@@ -140,7 +145,7 @@ def cases(proxy: str) -> tuple[Case, ...]:
         )
         tracked = tuple(
             (node, int(orig), int(reply))
-            for node, orig, reply in (item.split() for item in entries.split(","))
+            for node, orig, reply in (item.split() for item in entries.split(",") if item.strip())
         )
         found.append(
             Case(

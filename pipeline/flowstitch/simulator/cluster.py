@@ -135,6 +135,8 @@ def build_cluster(settings: Settings) -> Cluster:
     services = _services(settings, backing)
     recycled = np.zeros(pods_of, np.bool_)
     recycled[clients[: len(clients) // 2]] = True
+    # the first of each node stays
+    recycled[:: settings.pods_per_node] = False
     pods = _pods(pods_of, services, recycled, handovers, random)
     outside = _outside(settings)
     texts = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 OK, NODATA, SKIPDATA = 0, 1, 2
+ACTIONS = ("ACCEPT", "REJECT")
 STATUSES = ("OK", "NODATA", "SKIPDATA")
 # A SYN without answer is sent again so often within its seven seconds; conntrack counts the first alone.
 SYNS = 4
@@ -28,13 +29,14 @@ SYNS = 4
 class FlowRows(Rows):
     """Rows of flow logs; arrays of shape (n,). ``start_s`` and ``end_s`` are epoch seconds; ports of ICMP are 0.
 
-    Where ``status`` is not ``OK`` only the ENI and the times mean something.
+    ``denied`` rows are those that the ENI's security group dropped. Where ``status`` is not ``OK`` only the ENI and the times mean something.
     """
 
     eni: Ints
     window: Ints
     status: Ints
     out: Flags
+    denied: Flags
     protocol: Ints
     src: Ints
     src_port: Ints
@@ -76,7 +78,7 @@ def flow_rows(connections: Connections, crossings: Crossings, settings: Settings
     end_s = np.where(over, (begin[row] + (after - 1) * length // gaps) // SECOND, until // SECOND - 1)
     sent = octets[row]
     rows = FlowRows(
-        eni=crossings.eni[row], window=window, status=np.full(row.shape[0], OK), out=crossings.out[row],
+        eni=crossings.eni[row], window=window, status=np.full(row.shape[0], OK), out=crossings.out[row], denied=crossings.denied[row],
         protocol=part.protocol[row], src=crossings.src[row], src_port=_port(crossings.src_port, part)[row], dst=crossings.dst[row],
         dst_port=_port(crossings.dst_port, part)[row], packets=after - before,
         octets=sent * after // total - sent * before // total,
@@ -158,6 +160,6 @@ class Coverage:
         start_s = (window + self._first) * self._width_s
         columns |= {
             "eni": eni, "window": window + self._first, "status": np.where(self._skipped[eni, window], SKIPDATA, NODATA),
-            "out": np.zeros(count, np.bool_), "start_s": start_s, "end_s": start_s + self._width_s - 1,
+            "out": np.zeros(count, np.bool_), "denied": np.zeros(count, np.bool_), "start_s": start_s, "end_s": start_s + self._width_s - 1,
         }  # fmt: skip
         return FlowRows(**columns)

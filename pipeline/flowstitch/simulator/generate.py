@@ -138,7 +138,7 @@ def _observe(
             table = truth.table(connections)
             behind(sink.write_table, table)
             if slices == 1:
-                write_csv(directory / TRUTH_CSV, table)
+                write_csv(directory / TRUTH_CSV, table, settings.proxy)
         behind(writer.flows, coverage.rest())
     writer.close()
     return total

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowstitch.simulator.cases import DENIED
 from flowstitch.simulator.connections import CLOSED, DATAGRAMS, ICMP, ICMPV6, REFUSED, SILENT, TCP
 from flowstitch.simulator.settings import SECOND
 
@@ -34,9 +35,10 @@ def draw_timing(draft: Draft, random: np.random.Generator) -> Timing:
     tcp = draft.protocol == TCP
     dice = random.random(count)
     of_lb = np.isin(draft.case, draft.case_of("lb-request", "lb-probe"))
+    denied = np.isin(draft.case, draft.case_of(*DENIED))
     fate = np.where(
         ~tcp, DATAGRAMS,
-        np.select([of_lb, dice < REFUSED_SHARE, dice < REFUSED_SHARE + SILENT_SHARE], [CLOSED, REFUSED, SILENT], CLOSED),
+        np.select([of_lb, denied, dice < REFUSED_SHARE, dice < REFUSED_SHARE + SILENT_SHARE], [CLOSED, SILENT, REFUSED, SILENT], CLOSED),
     )  # fmt: skip
     rtt = np.clip(random.lognormal(6.5, 0.7, count), 80, 50_000).astype(np.int64)
     brief = np.clip(random.lognormal(11.0, 1.8, count), 2000, BRIEF_US).astype(np.int64)

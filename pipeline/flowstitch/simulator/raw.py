@@ -11,7 +11,7 @@ import pyarrow.compute
 from flowstitch.simulator.cluster import ACCOUNT, REGION, VPC
 from flowstitch.simulator.connections import ICMP, ICMPV6
 from flowstitch.simulator.conntrack import LIST, STATES
-from flowstitch.simulator.flowlogs import OK, STATUSES
+from flowstitch.simulator.flowlogs import ACTIONS, OK, STATUSES
 from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
@@ -205,7 +205,7 @@ class RawWriter:
             "flow-direction": traffic(word_texts(("ingress", "egress"), out)),
             "packets": traffic(number_texts(rows.packets)), "bytes": traffic(number_texts(rows.octets)),
             "start": number_texts(rows.start_s), "end": number_texts(rows.end_s), "tcp-flags": traffic(number_texts(flags)),
-            "action": traffic("ACCEPT"), "log-status": word_texts(STATUSES, rows.status),
+            "action": traffic(word_texts(ACTIONS, rows.denied.astype(np.int64))), "log-status": word_texts(STATUSES, rows.status),
             "type": traffic(word_texts(("IPv4", "IPv6"), self._v6[rows.src].astype(np.int64))),
             "traffic_path": "-", "traffic-path": traffic(word_texts(("-", "1"), out)),
         }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from flowstitch.simulator.cases import cases
+from flowstitch.simulator.cases import DENIED, cases
 from flowstitch.simulator.columns import Rows
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ class Tracked(Rows):
 
 @dataclass
 class Crossings(Rows):
-    """Crossings of ENIs; arrays of shape (n,), the tuple as it is on the wire. ``row`` is the connection's."""
+    """Crossings of ENIs; arrays of shape (n,), the tuple as it is on the wire. ``row`` is the connection's, ``denied`` what ends there."""
 
     row: Ints
     eni: Ints
     out: Flags
     forward: Flags
+    denied: Flags
     src: Ints
     src_port: Ints
     dst: Ints
@@ -129,7 +130,8 @@ def _crossings(
             count = rows.shape[0]
             found.append(
                 Crossings(
-                    rows, eni, np.full(count, crossing.direction == "out"), np.full(count, forward), *ends
+                    rows, eni, np.full(count, crossing.direction == "out"), np.full(count, forward),
+                    np.full(count, case.name in DENIED and crossing.direction == "in"), *ends
                 ).take(chosen)
             )  # fmt: skip
     return found

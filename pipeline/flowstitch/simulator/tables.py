@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
 from flowstitch.simulator.connections import ICMP, ICMPV6
 from flowstitch.simulator.conntrack import LIST, STATES
-from flowstitch.simulator.flowlogs import OK, SKIPDATA, STATUSES
+from flowstitch.simulator.flowlogs import ACTIONS, OK, SKIPDATA, STATUSES
 from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
@@ -104,7 +104,7 @@ class TableWriter:
             "source": _words(self._logged, ordered.eni), "line": self._line_numbers(self._logged, ordered.eni),
             "eni": _words([eni.name for eni in self._cluster.enis], ordered.eni),
             "direction": _words(("in", "out"), np.where(ok, ordered.out, -1)),
-            "action": _words(("ACCEPT",), np.where(ok, 0, -1)), "log_status": _words(STATUSES, ordered.status),
+            "action": _words(ACTIONS, np.where(ok, ordered.denied, -1)), "log_status": _words(STATUSES, ordered.status),
             "protocol_number": _null(np.where(ok, ordered.protocol, -1)),
             "src_ip": self._address(np.where(ok, ordered.src, 0)), "dst_ip": self._address(np.where(ok, ordered.dst, 0)),
             "src_port": _null(np.where(ok & ~echo, ordered.src_port, -1)),

@@ -166,14 +166,16 @@ def _numbers(values: Ints, kind: pa.DataType) -> pa.Array:
     return pa.array(values, mask=values < 0).cast(kind)
 
 
-def write_csv(path: Path, table: pa.Table) -> None:
+def write_csv(path: Path, table: pa.Table, proxy: str) -> None:
     """Write the truth as that of a capture is written."""
+    tracked = {case.name for case in cases(proxy) if case.entries}
     with path.open("w", encoding="utf-8", newline="") as sink:
         table_of = csv.writer(sink)
         table_of.writerow(CSV_COLUMNS)
         times = {name: table[name].cast(pa.int64()).to_pylist() for name in ("t_start", "t_end")}
         for place, known in enumerate(table.to_pylist()):
             row = known | {
-                "id": f"c{known['id']:06d}", "lab_case": known["case"], "in_conntrack": "yes",
+                "id": f"c{known['id']:06d}", "lab_case": known["case"],
+                "in_conntrack": "yes" if known["case"] in tracked else "no",
             } | {name: f"{at[place] / SECOND:.6f}" for name, at in times.items()}  # fmt: skip
             table_of.writerow("" if row[name] is None else row[name] for name in CSV_COLUMNS)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WANTS = {
     "pod": 10, "vip": 26, "lb": 9, "external": 2, "node-port": 3, "probe": 9, "node-pod": 3, "node-vip": 5, "node-lb": 2,
     "node-outside": 3, "outside": 6, "snatted": 3, "from-outside-lb": 6, "request": 5, "lb-probe": 5, "from-outside-port": 3,
-    "from-outside-pod": 1, "dns": 11, "echo": 1,
+    "from-outside-pod": 1, "denied-outside": 1, "denied-pod": 1, "dns": 11, "echo": 1,
 }  # fmt: skip
 # Which of them need a service with an address or port of a kind.
 NEEDS = {
@@ -177,14 +177,23 @@ class Draft:
 
     def _neighbour(self, host: Ints) -> Ints:
         """Some steady pod on the node of each host."""
+        return self._steady_of(self._cluster.hosts.node[host])
+
+    def _abroad(self, host: Ints) -> Ints:
+        """Some steady pod on another node than that of each host."""
+        count = len(self._cluster.nodes)
+        step = self._random.integers(1, count, host.shape[0])
+        return self._steady_of((self._cluster.hosts.node[host] + step) % count)
+
+    def _steady_of(self, node: Ints) -> Ints:
+        """Some steady pod of each node."""
         cluster = self._cluster
         steady = cluster.groups["steady"]
         homes = cluster.hosts.node[steady]
         order = np.argsort(homes, kind="stable")
         pointer = np.searchsorted(homes[order], np.arange(len(cluster.nodes) + 1))
-        node = cluster.hosts.node[host]
         first, sizes = pointer[node], pointer[node + 1] - pointer[node]
-        return steady[order[first + (self._random.random(host.shape[0]) * sizes).astype(np.int64)]]
+        return steady[order[first + (self._random.random(node.shape[0]) * sizes).astype(np.int64)]]
 
     def _external(self, rows: Ints) -> None:
         self._to_service(rows, self._pods(rows), "external_ips", self._menu.has("external_ips"))
@@ -263,6 +272,16 @@ class Draft:
     def _from_outside_pod(self, rows: Ints) -> None:
         client, server = self._pick("outside", rows.shape[0]), self._pick("steady", rows.shape[0])
         self._direct(rows, client, server, 7000, self._number("outside-pod"))
+
+    def _denied_outside(self, rows: Ints) -> None:
+        client, server = self._pick("outside", rows.shape[0]), self._pick("steady", rows.shape[0])
+        self._direct(rows, client, server, 22, self._number("outside-denied"))
+
+    def _denied_pod(self, rows: Ints) -> None:
+        """Pods to what the security group of another node's ENI keeps from them."""
+        client = self._pods(rows)
+        server = self._abroad(client)
+        self._direct(rows, client, server, 6379, self._number("pod-denied"))
 
     def _from_outside_port(self, rows: Ints) -> None:
         case, hosts = self._number, self._cluster.hosts
