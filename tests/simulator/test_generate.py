@@ -63,13 +63,14 @@ def test_raw_logs_and_tables_of_one_seed_have_one_result(
         assert rows(raw, query) == rows(tables, query)
 
 
-def test_converted_logs_are_the_tables(simulate: Simulate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flow_logs", ["alibaba", "alibaba-csv", "aws"])
+def test_converted_logs_are_the_tables(flow_logs: str, simulate: Simulate, tmp_path: Path) -> None:
     import flowstitch
 
-    wishes = {"skipped_windows": 0.05, "clock_skew_s": 2, "families": (0, 1)}
+    wishes = {"skipped_windows": 0.05, "clock_skew_s": 2, "families": (0, 1), "flow_logs": flow_logs}
     flowstitch.convert(simulate(form="raw", **wishes) / "export", out=tmp_path / "tables")
     written = simulate(form="parquet", **wishes) / "export" / "tables"
-    for name in ("conntrack", "flows", "requests"):
+    for name in ("conntrack", "flows", "requests", "ipvs_connections"):
         query = f"from '{{}}/{name}/*.parquet' order by source, line"
         assert rows(written, query) == rows(tmp_path / "tables", query), name
 
@@ -83,6 +84,22 @@ def test_every_line_is_understood(simulate: Simulate, reconstruct: Reconstruct) 
     assert (rejected, skipped, incomplete) == (0, 0, 0)
     left = rows(result, "select distinct reason from '{}/unmatched/*.parquet'")
     assert set(left) <= {("no traffic in the window",), ("several connections could have carried it",)}
+
+
+def test_listed_ipvs_connections_are_on_paths_to_what_they_say(
+    simulate: Simulate, reconstruct: Reconstruct
+) -> None:
+    simulation = simulate(form="parquet")
+    listed = simulation / "export" / "tables" / "ipvs_connections"
+    found = rows(
+        reconstruct(simulation),
+        f"""select count(*), count(path_id), count(*) filter (dialled_ip = virtual_ip and p.server_ip = i.server_ip)
+            from '{listed}/*.parquet' i
+            left join '{{}}/observations/*.parquet' o on i.source = o.source and i.line = o.line
+            left join '{{}}/datapaths/*.parquet' p using (path_id)""",
+    )
+    ((all_of_them, on_paths, agreeing),) = found
+    assert all_of_them == on_paths == agreeing > 100
 
 
 def test_too_much_is_refused(tmp_path: Path) -> None:

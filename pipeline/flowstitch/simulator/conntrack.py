@@ -53,7 +53,7 @@ class Entries(Rows):
 
     Attributes
     ----------
-    tuples as in ``Tracked``. ident : conntrack id. start, rtt, end : µs, as this node sees it.
+    tuples, ``virtual`` as in ``Tracked``. ident : conntrack id. start, rtt, end : µs, as this node sees it.
     expiry : when the timeout ends. removed : when the DESTROY comes. late : of the reader, µs.
     """
 
@@ -79,6 +79,7 @@ class Entries(Rows):
     octets: Ints
     packets_back: Ints
     octets_back: Ints
+    virtual: Flags
 
     @property
     def stream(self) -> Flags:
@@ -147,6 +148,7 @@ def build_entries(connections: Connections, tracked: Tracked, random: np.random.
         ident=_idents(tracked, part, random), start=start, rtt=part.rtt, end=end, expiry=expiry, removed=removed,
         late=random.exponential(LATE_US, count).astype(np.int64), packets=part.packets, octets=part.octets,
         packets_back=part.packets_back, octets_back=part.octets_back,
+        virtual=tracked.virtual,
     )  # fmt: skip
 
 
@@ -287,8 +289,8 @@ def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows
     times = _times(part, ends_only=False)[:, :STEPS]
     step = (times <= at).sum(axis=1) - 1
     state = np.where(tcp, np.array(TCP_STATES)[step], 0)
-    packets, last, octets = _so_far(part, at, part.packets, part.octets)
-    back, _, octets_back = _so_far(part, at, part.packets_back, part.octets_back)
+    packets, last, octets = so_far(part, at, part.packets, part.octets)
+    back, _, octets_back = so_far(part, at, part.packets_back, part.octets_back)
     full = np.where(tcp, np.array(TCP_TIMEOUTS_S)[step], np.where(step == 2, STREAM_S, DATAGRAM_S))
     # within a step the clock of the timeout starts with its packet, when established with the last one
     since = np.where(tcp & (state != ESTABLISHED), times[np.arange(len(part)), step], last)
@@ -302,7 +304,7 @@ def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows
     )  # fmt: skip
 
 
-def _so_far(entries: Entries, at: int, packets: Ints, octets: Ints) -> tuple[Ints, Ints, Ints]:
+def so_far(entries: Entries, at: int, packets: Ints, octets: Ints) -> tuple[Ints, Ints, Ints]:
     """Packets until a time, when the last of them came, and their bytes; they are spread evenly."""
     gaps = np.maximum(packets - 1, 1)
     length = np.maximum(entries.end - entries.start, 1)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.simulator.conntrack import ConntrackRows
+    from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.settings import Settings
 
 # Of a torn file so much is left.
@@ -34,6 +35,10 @@ class Defects:
         self._silent = np.zeros(nodes, np.bool_)
         self._silent[random.permutation(nodes)[: settings.lost_nodes]] = True
         self._settings = settings
+
+    def listed(self, rows: IpvsRows) -> IpvsRows:
+        """What is left of listings of IPVS connections."""
+        return rows.take(np.flatnonzero(~self._silent[rows.node]))
 
     def pass_on(self, rows: ConntrackRows, number: int) -> ConntrackRows:
         """What is left of rows of the slice ``number``."""

@@ -84,7 +84,11 @@ def flow_rows(connections: Connections, crossings: Crossings, settings: Settings
         octets=sent * after // total - sent * before // total,
         flags=_flags(part, crossings, row, before == 0, after == total), start_s=start_s, end_s=np.maximum(start_s, end_s),
     )  # fmt: skip
-    return _merged(rows, part.reused[row] | (rows.protocol == ICMP) | (rows.protocol == ICMPV6))
+    rows = _merged(rows, part.reused[row] | (rows.protocol == ICMP) | (rows.protocol == ICMPV6))
+    if settings.flow_logs == "aws":
+        # FIN, SYN and RST, an ACK only beside SYN (docs.aws.amazon.com/vpc/latest/userguide/flow-log-records.html)
+        rows.flags &= FIN | SYN | RST | np.where(rows.flags & (SYN | ACK) == SYN | ACK, ACK, 0)
+    return rows
 
 
 def _port(port: Ints, part: Connections) -> Ints:

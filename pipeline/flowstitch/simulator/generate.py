@@ -16,6 +16,7 @@ from flowstitch.simulator.conntrack import EventStream, build_entries, list_rows
 from flowstitch.simulator.defects import Defects, tear
 from flowstitch.simulator.flowlogs import Coverage, flow_rows
 from flowstitch.simulator.inventory import inventory_files
+from flowstitch.simulator.ipvs import ipvs_rows
 from flowstitch.simulator.raw import RawWriter
 from flowstitch.simulator.requests import request_rows
 from flowstitch.simulator.routes import route
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from flowstitch.simulator.connections import Connections
     from flowstitch.simulator.conntrack import ConntrackRows
     from flowstitch.simulator.flowlogs import FlowRows
+    from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.requests import RequestRows
     from flowstitch.simulator.settings import Settings
 
@@ -52,6 +54,10 @@ class Writer(Protocol):
 
     def flows(self, rows: FlowRows) -> None:
         """Rows of flow logs."""
+        ...
+
+    def ipvs(self, rows: IpvsRows) -> None:
+        """One listing of IPVS connections, of nodes in order."""
         ...
 
     def requests(self, rows: RequestRows) -> None:
@@ -155,5 +161,6 @@ def _write_slice(
         events.push(entries)
     for dump, at in enumerate(settings.dump_times):
         behind(writer.conntrack, defects.pass_on(list_rows(entries, at, dump, defects.skew), number))
+        behind(writer.ipvs, defects.listed(ipvs_rows(entries, at, dump, defects.skew)))
     behind(writer.flows, coverage.pass_on(flow_rows(connections, crossings, settings)))
     behind(writer.requests, request_rows(connections, cluster, settings, random))

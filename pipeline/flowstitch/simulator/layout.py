@@ -24,6 +24,11 @@ def list_file(cluster: Cluster, node: int, at: int) -> str:
     return f"nodes/{cluster.nodes[node].name}/conntrack-list.{at // SECOND}.{at % SECOND // 1000:03d}.txt.gz"
 
 
+def ipvs_file(cluster: Cluster, node: int, at: int) -> str:
+    """Listing of a node's IPVS connections, taken at a time in µs by the node's own clock."""
+    return f"nodes/{cluster.nodes[node].name}/ipvsadm-Lnc.{at // SECOND}.{at % SECOND // 1000:03d}.txt.gz"
+
+
 def flow_file(cluster: Cluster, eni: int, settings: Settings) -> str:
     """Flow log of an ENI."""
     return f"vpc-flow/{cluster.enis[eni].name}.{_ENDINGS[settings.flow_logs]}.gz"

@@ -12,7 +12,9 @@ from flowstitch.simulator.cluster import ACCOUNT, REGION, VPC
 from flowstitch.simulator.connections import ICMP, ICMPV6
 from flowstitch.simulator.conntrack import LIST, STATES
 from flowstitch.simulator.flowlogs import ACTIONS, OK, STATUSES
-from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, list_file
+from flowstitch.simulator.ipvs import HEADER as IPVS_HEADER
+from flowstitch.simulator.ipvs import STATES as IPVS_STATES
+from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, ipvs_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
 from flowstitch.simulator.text import append_gzip, cut, lines, number_texts, optional, padded, word_texts
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.conntrack import ConntrackRows
     from flowstitch.simulator.flowlogs import FlowRows
+    from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.requests import RequestRows
     from flowstitch.simulator.settings import Settings
 
@@ -52,13 +55,13 @@ class RawWriter:
         self._directory, self._cluster, self._settings = directory, cluster, settings
         self._skew = skew
         self._v6 = np.array([":" in address for address in cluster.addresses])
-        self.counts = {"conntrack": 0, "flows": 0, "requests": 0}
+        self.counts = {"conntrack": 0, "flows": 0, "requests": 0, "ipvs_connections": 0}
         # a node of which nothing is in its table, or an ENI without a window, has an empty file all the same
         self._header = {
             "aws": " ".join(AWS_COLUMNS) + "\n",
             "alibaba-csv": ",".join(ALIBABA_COLUMNS) + "\n",
         }.get(settings.flow_logs, "")
-        self._headed: set[int] = set()
+        self._headed: set[str] = set()
 
     def conntrack(self, rows: ConntrackRows) -> None:
         """Events, or one dump, of nodes in order."""
@@ -82,10 +85,28 @@ class RawWriter:
         ordered = rows.ordered("eni", "end_s")
         texts = self._flow_lines(ordered)
         for eni, content in cut(texts, ordered.eni):
-            head = b"" if eni in self._headed else self._header.encode()
-            self._headed.add(eni)
-            append_gzip(self._directory / flow_file(self._cluster, eni, self._settings), head + content)
+            self._append(flow_file(self._cluster, eni, self._settings), self._header, content)
         self.counts["flows"] += len(rows)
+
+    def ipvs(self, rows: IpvsRows) -> None:
+        """One listing of IPVS connections, of nodes in order."""
+        if len(rows) == 0:
+            return
+        ordered = rows.ordered("node")
+        at = self._settings.dump_times[int(ordered.dump[0])]
+        ends = (
+            self._end(getattr(ordered, end), getattr(ordered, f"{end}_port"))
+            for end in ("client", "virtual", "server")
+        )
+        texts = lines(
+            word_texts([PROTOCOLS.get(number, "").split(" ")[0].upper() for number in range(max(PROTOCOLS) + 1)], ordered.protocol),
+            " ", padded(ordered.left_s // 60, 2), ":", padded(ordered.left_s % 60, 2), " ",
+            pyarrow.compute.utf8_rpad(word_texts(IPVS_STATES, ordered.state), 11, " "),
+            *(part for end in ends for part in (" ", pyarrow.compute.utf8_rpad(end, 18, " "))), "\n",
+        )  # fmt: skip
+        for node, content in cut(texts, ordered.node):
+            self._append(ipvs_file(self._cluster, node, at + int(self._skew[node])), IPVS_HEADER, content)
+        self.counts["ipvs_connections"] += len(rows)
 
     def requests(self, rows: RequestRows) -> None:
         """Rows of the access log of all load balancers."""
@@ -116,6 +137,18 @@ class RawWriter:
 
     def close(self) -> None:
         """Nothing is kept back."""
+
+    def _append(self, name: str, header: str, content: bytes) -> None:
+        """Append to a file that begins with a header."""
+        head = b"" if name in self._headed else header.encode()
+        self._headed.add(name)
+        append_gzip(self._directory / name, head + content)
+
+    def _end(self, addresses: Ints, ports: Ints) -> pa.Array:
+        """``address:port``, with brackets around an IPv6 address."""
+        wide = pa.array(self._v6[addresses])
+        left, right = (pyarrow.compute.if_else(wide, bracket, "") for bracket in "[]")
+        return lines(left, self._address(addresses), right, ":", number_texts(ports))
 
     def _address(self, numbers: Ints) -> pa.Array:
         return word_texts(self._cluster.addresses, numbers)
@@ -187,7 +220,6 @@ class RawWriter:
             for way, ip in ((True, src), (False, dst))
         )
         aws = self._settings.flow_logs == "aws"
-        flags = rows.flags & (7 | (np.where((rows.flags & 18) == 18, 16, 0))) if aws else rows.flags
         zones = [f"vsw-{node.zone}" for node in cluster.nodes]
         return {
             "version": "5" if aws else "1", "account-id": ACCOUNT, "region": REGION, "vpc-id": VPC,
@@ -204,7 +236,7 @@ class RawWriter:
             "direction": traffic(word_texts(("in", "out"), out)),
             "flow-direction": traffic(word_texts(("ingress", "egress"), out)),
             "packets": traffic(number_texts(rows.packets)), "bytes": traffic(number_texts(rows.octets)),
-            "start": number_texts(rows.start_s), "end": number_texts(rows.end_s), "tcp-flags": traffic(number_texts(flags)),
+            "start": number_texts(rows.start_s), "end": number_texts(rows.end_s), "tcp-flags": traffic(number_texts(rows.flags)),
             "action": traffic(word_texts(ACTIONS, rows.denied.astype(np.int64))), "log-status": word_texts(STATUSES, rows.status),
             "type": traffic(word_texts(("IPv4", "IPv6"), self._v6[rows.src].astype(np.int64))),
             "traffic_path": "-", "traffic-path": traffic(word_texts(("-", "1"), out)),

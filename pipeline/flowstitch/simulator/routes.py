@@ -28,7 +28,7 @@ class Tracked(Rows):
     Attributes
     ----------
     orig_…, reply_… : the tuples as the kernel has them, addresses by number.
-    replaceable : a later connection on the same ports has the same original tuple here.
+    virtual : IPVS translates it. replaceable : a later connection on the same ports has the same original tuple here.
     """
 
     row: Ints
@@ -43,6 +43,7 @@ class Tracked(Rows):
     reply_dst: Ints
     reply_dst_port: Ints
     replaceable: Flags
+    virtual: Flags
 
 
 @dataclass
@@ -97,21 +98,24 @@ def route(connections: Connections, cluster: Cluster, proxy: str) -> tuple[Track
         rows = np.flatnonzero(connections.case == number)
         part = connections.take(rows)
         segments = [(ends_of(src, part, cluster), ends_of(dst, part, cluster)) for src, dst in case.segments]
-        tracked += _entries(case, rows, part, segments, cluster)
+        tracked += _entries(case, rows, part, segments, cluster, proxy)
         crossed += _crossings(case, rows, part, segments, cluster)
     return Tracked.concat(tracked), Crossings.concat(crossed)
 
 
-def _entries(case: Case, rows: Ints, part: Connections, segments: Tuples, cluster: Cluster) -> list[Tracked]:
+def _entries(
+    case: Case, rows: Ints, part: Connections, segments: Tuples, cluster: Cluster, proxy: str
+) -> list[Tracked]:
     found = []
     for place, (node, orig, reply) in enumerate(case.entries):
         (src, src_port), (dst, dst_port) = segments[orig]
         (back_dst, back_dst_port), (back_src, back_src_port) = segments[reply]
         same = np.full(rows.shape[0], case.segments[orig][0] not in CHOSEN_SOURCES)
+        virtual = (part.service >= 0) & (orig != reply) & (proxy == "ipvs")
         found.append(
             Tracked(
                 rows, node_of(node, part, cluster), np.full(rows.shape[0], place), src, src_port, dst, dst_port,
-                back_src, back_src_port, back_dst, back_dst_port, same,
+                back_src, back_src_port, back_dst, back_dst_port, same, virtual,
             )
         )  # fmt: skip
     return found

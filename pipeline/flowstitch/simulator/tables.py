@@ -13,7 +13,9 @@ from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arr
 from flowstitch.simulator.connections import ICMP, ICMPV6
 from flowstitch.simulator.conntrack import LIST, STATES
 from flowstitch.simulator.flowlogs import ACTIONS, OK, SKIPDATA, STATUSES
-from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, list_file
+from flowstitch.simulator.ipvs import HEADER as IPVS_HEADER
+from flowstitch.simulator.ipvs import STATES as IPVS_STATES
+from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, ipvs_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
 from flowstitch.simulator.text import lines, number_texts, padded, word_texts
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.conntrack import ConntrackRows
     from flowstitch.simulator.flowlogs import FlowRows
+    from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.requests import RequestRows
     from flowstitch.simulator.settings import Settings
 
 ROW_GROUP_ROWS = 1 << 17
 EMPTY = (
-    "nodes", "enis", "pods", "services", "endpoints", "sysctls", "ip_rules", "ipvs_servers", "ipvs_connections", "lb_connections", "rejects", "observations",
+    "nodes", "enis", "pods", "services", "endpoints", "sysctls", "ip_rules", "ipvs_servers", "lb_connections", "rejects", "observations",
 )  # fmt: skip
 DIRECTORY = "tables"
 # Columns whose values differ little from row to row, or in all bits.
@@ -53,11 +56,18 @@ class TableWriter:
             name: cluster.nodes[place % len(cluster.nodes)].name for place, name in enumerate(self._tracked)
         }
         self._logged = [flow_file(cluster, eni, settings) for eni in range(len(cluster.enis))]
-        self._lines = dict.fromkeys((*self._tracked, *self._logged, ACCESS_LOG), 0)
+        self._listed = [ipvs_file(cluster, node, at + int(skew[node])) for at in dumps for node in nodes]
+        self._nodes_of |= {
+            name: cluster.nodes[place % len(cluster.nodes)].name for place, name in enumerate(self._listed)
+        }
+        self._lines = dict.fromkeys((*self._tracked, *self._logged, *self._listed, ACCESS_LOG), 0)
+        self._heads = dict.fromkeys(self._listed, IPVS_HEADER.count("\n"))
+        if settings.flow_logs != "alibaba":
+            self._heads |= dict.fromkeys(self._logged, 1)
         self._spans: dict[str, tuple[int, int]] = {}
         self._skipped: Counter[str] = Counter()
         self._writers: dict[str, pq.ParquetWriter] = {}
-        self.counts = {"conntrack": 0, "flows": 0, "requests": 0}
+        self.counts = {"conntrack": 0, "flows": 0, "requests": 0, "ipvs_connections": 0}
         for name in (*self.counts, *EMPTY, "sources"):
             (self._directory / name).mkdir(parents=True)
             self._writers[name] = self._open(name)
@@ -117,6 +127,22 @@ class TableWriter:
         self._skipped.update(self._logged[eni] for eni in ordered.eni[ordered.status == SKIPDATA].tolist())
         self._write("flows", columns)
 
+    def ipvs(self, rows: IpvsRows) -> None:
+        """One listing of IPVS connections, of nodes in order."""
+        ordered = rows.ordered("node")
+        source = ordered.node + ordered.dump * len(self._cluster.nodes)
+        columns: dict[str, Any] = {
+            "source": _words(self._listed, source), "line": self._line_numbers(self._listed, source),
+            "node": _words([node.name for node in self._cluster.nodes], ordered.node),
+            "seen_at": _times(ordered.seen // 1000 * 1000), "protocol_number": ordered.protocol,
+            "ipvs_state": _words(IPVS_STATES, ordered.state), "timeout_s": ordered.left_s,
+        }  # fmt: skip
+        for end in ("client", "virtual", "server"):
+            columns[f"{end}_ip"] = self._address(getattr(ordered, end))
+            columns[f"{end}_port"] = getattr(ordered, f"{end}_port")
+        self._span(self._listed, source, ordered.seen, ordered.seen)
+        self._write("ipvs_connections", columns)
+
     def requests(self, rows: RequestRows) -> None:
         """Rows of the access log of all load balancers."""
         nothing = pa.nulls(len(rows), pa.int64())
@@ -158,17 +184,8 @@ class TableWriter:
 
     def _source(self, name: str, rows: int) -> dict[str, Any]:
         """Row of the table ``sources``, as reading the file would give it."""
-        node = None
-        if name == ACCESS_LOG:
-            kind, dialect = "lb-access-log", "alibaba-clb-access"
-        elif name in self._nodes_of:
-            kind, dialect = "conntrack-list" if "-list." in name else "conntrack-events", "conntrack"
-            node = self._nodes_of[name]
-        else:
-            kind, dialect = (
-                "vpc-flow-log",
-                "aws-vpc-flow" if self._settings.flow_logs == "aws" else "alibaba-vpc-flow",
-            )
+        head = self._heads.get(name, 0)
+        kind, dialect = self._kind(name)
         first, last = self._spans[name]
         skipped = self._skipped[name]
         warnings = (
@@ -177,10 +194,20 @@ class TableWriter:
             else []
         )
         return {
-            "source": name, "kind": kind, "dialect": dialect, "node": node, "size_bytes": 0, "rows": rows, "parsed": rows,
-            "skipped": 0, "rejected": 0, "skipped_by": [], "rejected_by": [], "first_seen": first, "last_seen": last,
+            "source": name, "kind": kind, "dialect": dialect, "node": self._nodes_of.get(name), "size_bytes": 0, "rows": rows + head,
+            "parsed": rows, "skipped": head, "rejected": 0, "skipped_by": [("header", head)] if head else [], "rejected_by": [], "first_seen": first, "last_seen": last,
             "complete": not skipped, "copies": [], "warnings": warnings,
         }  # fmt: skip
+
+    def _kind(self, name: str) -> tuple[str, str | None]:
+        """Kind and dialect of a file."""
+        if name == ACCESS_LOG:
+            return "lb-access-log", "alibaba-clb-access"
+        if name in self._heads and name in self._nodes_of:
+            return "ipvs-connections", None
+        if name in self._nodes_of:
+            return "conntrack-list" if "-list." in name else "conntrack-events", "conntrack"
+        return "vpc-flow-log", "aws-vpc-flow" if self._settings.flow_logs == "aws" else "alibaba-vpc-flow"
 
     def _open(self, name: str) -> pq.ParquetWriter:
         schema = arrow_schema(name).with_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
@@ -210,7 +237,7 @@ class TableWriter:
         before = np.zeros(heads.shape[0], np.int64)
         for place, (head, size) in enumerate(zip(heads.tolist(), sizes.tolist(), strict=True)):
             name = names[int(source[head])]
-            before[place] = self._lines[name]
+            before[place] = self._lines[name] + self._heads.get(name, 0)
             self._lines[name] += size
         return np.arange(source.shape[0]) - np.repeat(heads, sizes) + np.repeat(before, sizes) + 1
 
