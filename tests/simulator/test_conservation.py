@@ -177,8 +177,14 @@ def test_requests_lie_within_the_connection_that_carries_them(simulate: Simulate
         truth = {int(row["id"][1:]): row for row in csv.DictReader(lines)}
     log = gzip.decompress((simulation / "export/slb/access.jsonl.gz").read_bytes()).decode().splitlines()
     assert log
+    retried = 0
     for line in log:
         row = json.loads(line)
-        carrier = truth[int(row["request_uri"].removeprefix("/c/"))]
-        assert row["upstream_addr"] == f"{carrier['server_ip']}:{carrier['server_port']}"
-        assert carrier["scenario"] == "lb-to-pod"
+        carriers = [truth[int(number)] for number in row["request_uri"].removeprefix("/c/").split("-")]
+        backends = [f"{carrier['server_ip']}:{carrier['server_port']}" for carrier in carriers]
+        assert row["upstream_addr"].split(", ") == backends
+        assert {carrier["scenario"] for carrier in carriers} == {"lb-to-pod"}
+        assert [carrier["outcome"] for carrier in carriers] == ["refused"] * (len(carriers) - 1) + ["ok"]
+        assert len(row["upstream_status"].split(", ")) == len(carriers)
+        retried += len(carriers) > 1
+    assert retried

@@ -79,7 +79,7 @@ def test_every_line_is_understood(simulate: Simulate, reconstruct: Reconstruct) 
     result = reconstruct(simulate())
     ((rejected, skipped, incomplete),) = rows(
         result,
-        "select sum(rejected), sum(skipped), count(*) filter (not complete) from '{}/sources/*.parquet'",
+        "select sum(rejected), sum(skipped) filter (kind <> 'ipvs-connections'), count(*) filter (not complete) from '{}/sources/*.parquet'",
     )
     assert (rejected, skipped, incomplete) == (0, 0, 0)
     left = rows(result, "select distinct reason from '{}/unmatched/*.parquet'")

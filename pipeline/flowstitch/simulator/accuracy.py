@@ -163,11 +163,11 @@ def _outcomes(session: duckdb.DuckDBPyConnection) -> Measure:
 
 
 def _requests(session: duckdb.DuckDBPyConnection, result: Path) -> Measure:
-    """Requests that have the connection that carried them among their candidates."""
+    """Attempts of requests that have the connection that carried them among their candidates."""
     return _measure(
         session,
         f"""with requests as (
-              select regexp_extract(uri, '^/c/(\\d+)$', 1)::bigint id, path_ids, candidate_count
+              select string_split(regexp_extract(uri, '^/c/([0-9-]+)$', 1), '-')[attempt]::bigint id, path_ids, candidate_count
               from read_parquet({_text(result / "lb_requests" / "*.parquet")})),
             judged as (
               select candidate_count, coalesce(list_contains(path_ids, path_id), false) found

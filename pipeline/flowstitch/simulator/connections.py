@@ -25,6 +25,7 @@ class Connections(Rows):
     client, server : hosts. dialled : address number. client_port, dialled_port, server_port : of ICMP the echo identifier.
     entered : node whose port was dialled, -1 if none. chosen_port : the port that masquerade chose, 0 where it did not.
     service : -1 if none.
+    pair : -k of a connection that a backend refused a load balancer, k of the one that it opened instead, else 0.
     start, rtt, end : first packet, round trip and last packet, µs. packets, octets and their ``back`` twins: both ways.
     reused : the five-tuple comes again. replaced_at : when, µs, if a later start lets the client's node drop the entry, else 0; ``replaced_there`` the
         same of the other nodes, which see that only if it goes to the same server.
@@ -44,6 +45,7 @@ class Connections(Rows):
     entered: Ints
     chosen_port: Ints
     service: Ints
+    pair: Ints
     start: Ints
     rtt: Ints
     end: Ints

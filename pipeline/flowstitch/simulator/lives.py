@@ -38,7 +38,7 @@ def draw_timing(draft: Draft, random: np.random.Generator) -> Timing:
     denied = np.isin(draft.case, draft.case_of(*DENIED))
     fate = np.where(
         ~tcp, DATAGRAMS,
-        np.select([of_lb, denied, dice < REFUSED_SHARE, dice < REFUSED_SHARE + SILENT_SHARE], [CLOSED, SILENT, REFUSED, SILENT], CLOSED),
+        np.select([draft.pair < 0, of_lb, denied, dice < REFUSED_SHARE, dice < REFUSED_SHARE + SILENT_SHARE], [REFUSED, CLOSED, SILENT, REFUSED, SILENT], CLOSED),
     )  # fmt: skip
     rtt = np.clip(random.lognormal(6.5, 0.7, count), 80, 50_000).astype(np.int64)
     brief = np.clip(random.lognormal(11.0, 1.8, count), 2000, BRIEF_US).astype(np.int64)

@@ -16,6 +16,7 @@ from flowstitch.simulator.ipvs import HEADER as IPVS_HEADER
 from flowstitch.simulator.ipvs import STATES as IPVS_STATES
 from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, ipvs_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
+from flowstitch.simulator.requests import seconds as seconds_texts
 from flowstitch.simulator.settings import SECOND
 from flowstitch.simulator.text import append_gzip, cut, lines, number_texts, optional, padded, word_texts
 
@@ -115,20 +116,20 @@ class RawWriter:
         services = range(len(self._cluster.services))
         seconds = number_texts(rows.at_s).cast(pa.int64()).cast(pa.timestamp("s"))
         ip = self._address(rows.client)
-        took = lines(number_texts(rows.took_ms // 1000), ".", padded(rows.took_ms % 1000, 3))
+        attempts = rows.texts(self._cluster.addresses)
         texts = lines(
             '{"__topic__":"slb_layer7_access_log","body_bytes_sent":"', number_texts(rows.told),
             '","client_ip":"', ip, '","client_port":"', number_texts(rows.client_port),
             '","host":"', word_texts([f"app-{service}.example.com" for service in services], rows.service),
             '","read_request_time":"0","request_length":"', number_texts(rows.asked),
             '","request_method":"', word_texts(METHODS, rows.method),
-            '","request_time":"', took, '","request_uri":"/c/', number_texts(rows.connection),
+            '","request_time":"', seconds_texts(rows.total_ms), '","request_uri":"', attempts["uri"],
             '","scheme":"http","server_protocol":"HTTP/1.1","slb_vport":"', str(LB_PORT),
             '","slbid":"', word_texts([lb_name(service) for service in services], rows.service),
             '","status":"', number_texts(rows.status), '","tcpinfo_rtt":"1200","time":"',
-            pa.compute.strftime(seconds, "%Y-%m-%dT%H:%M:%S"), '+00:00","upstream_addr":"', self._address(rows.upstream), ":",
-            number_texts(rows.upstream_port), '","upstream_response_time":"', took,
-            '","upstream_status":"', number_texts(rows.status),
+            pa.compute.strftime(seconds, "%Y-%m-%dT%H:%M:%S"), '+00:00","upstream_addr":"', attempts["upstream_addrs"],
+            '","upstream_response_time":"', attempts["upstream_response_times"],
+            '","upstream_status":"', attempts["upstream_statuses"],
             '","vip_addr":"', word_texts([lb_address(service) for service in services], rows.service),
             '","write_response_time":"0"}\n',
         )  # fmt: skip

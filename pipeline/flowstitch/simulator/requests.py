@@ -10,8 +10,12 @@ import numpy as np
 from flowstitch.simulator.cases import case_numbers
 from flowstitch.simulator.columns import Rows
 from flowstitch.simulator.settings import SECOND
+from flowstitch.simulator.text import lines, number_texts, optional, padded, word_texts
+from flowstitch.simulator.wants import RETRY_AFTER_US
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from flowstitch.arrays import Ints
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.connections import Connections
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "GET", "GET", "POST")
 LB_PORT = 80
+BAD_GATEWAY = 502
 
 
 @dataclass
@@ -27,10 +32,14 @@ class RequestRows(Rows):
 
     Attributes
     ----------
-    at_s : when it was answered, epoch seconds. took_ms : how long it took.
+    refused : connection to a backend that was tried before and refused it, -1 if none; ``refused_by``, ``refused_port`` that backend.
+    at_s : when it was answered, epoch seconds. took_ms : how long the last attempt took.
     """
 
     connection: Ints
+    refused: Ints
+    refused_by: Ints
+    refused_port: Ints
     at_s: Ints
     took_ms: Ints
     service: Ints
@@ -42,6 +51,34 @@ class RequestRows(Rows):
     status: Ints
     asked: Ints
     told: Ints
+
+    @property
+    def total_ms(self) -> Ints:
+        """How long all attempts took."""
+        return self.took_ms + np.where(self.refused >= 0, RETRY_AFTER_US // 1000, 0)
+
+    def texts(self, addresses: list[str]) -> dict[str, pa.Array]:
+        """Columns that list attempts, as ``requests`` names them; ``uri`` has the connection of each attempt."""
+        again = self.refused >= 0
+
+        def attempts(first: pa.Array | str, last: pa.Array, between: str = ", ") -> pa.Array:
+            return lines(optional(again, lines(first, between)), last)
+
+        refused_by, upstream = (
+            lines(word_texts(addresses, ip), ":", number_texts(port))
+            for ip, port in ((self.refused_by, self.refused_port), (self.upstream, self.upstream_port))
+        )
+        return {
+            "uri": lines("/c/", attempts(number_texts(self.refused), number_texts(self.connection), "-")),
+            "upstream_addrs": attempts(refused_by, upstream),
+            "upstream_response_times": attempts(f"{RETRY_AFTER_US / SECOND:.3f}", seconds(self.took_ms)),
+            "upstream_statuses": attempts(str(BAD_GATEWAY), number_texts(self.status)),
+        }
+
+
+def seconds(milliseconds: Ints) -> pa.Array:
+    """Seconds with three decimals."""
+    return lines(number_texts(milliseconds // 1000), ".", padded(milliseconds % 1000, 3))
 
 
 def lb_address(service: int) -> str:
@@ -58,18 +95,25 @@ def request_rows(
     connections: Connections, cluster: Cluster, settings: Settings, random: np.random.Generator
 ) -> RequestRows:
     """Requests over the connections that load balancers keep to backends, in the order of their times."""
-    carrier = connections.take(np.flatnonzero(connections.case == case_numbers(settings.proxy)["lb-request"]))
+    of_lb = connections.take(np.flatnonzero(connections.case == case_numbers(settings.proxy)["lb-request"]))
+    carrier = of_lb.take(of_lb.pair >= 0)
     each = random.geometric(0.4, len(carrier))
     part = carrier.take(np.repeat(np.arange(len(carrier)), each))
     # a request has packets; the handshake comes before, the teardown after
     gaps, begin = part.packets - 1, part.start + part.rtt
     packet = 1 + (random.random(len(part)) * (gaps - 1)).astype(np.int64)
+    # what was sent again is the first that its connection carries
+    again = np.zeros(len(part), np.bool_)
+    again[np.cumsum(each) - each] = carrier.pair > 0
+    packet[again] = 1
     at = np.maximum(part.start + packet * (part.end - part.start) // gaps, begin)
     took = np.minimum(at - begin, (random.exponential(20_000, len(part))).astype(np.int64))
+    took = np.where(again, at - part.start, took)
+    refused, refused_by, refused_port = _refused(of_lb, np.where(again, part.pair, 0))
     outside = cluster.groups["outside"]
     client = outside[random.integers(0, outside.shape[0], len(part))]
     rows = RequestRows(
-        connection=part.number, at_s=at // SECOND, took_ms=took // 1000, service=part.service,
+        connection=part.number, refused=refused, refused_by=refused_by, refused_port=refused_port, at_s=at // SECOND, took_ms=took // 1000, service=part.service,
         client=cluster.hosts.ip[0, client], client_port=random.integers(1024, 65536, len(part)),
         upstream=part.dialled, upstream_port=part.dialled_port, method=random.integers(0, len(METHODS), len(part)),
         status=random.choice(np.array([200, 200, 200, 304, 404, 500]), len(part)), asked=random.integers(80, 1200, len(part)),
@@ -78,3 +122,16 @@ def request_rows(
     return rows.take(np.flatnonzero(at < settings.until)).take(
         np.argsort(at[at < settings.until], kind="stable")
     )
+
+
+def _refused(of_lb: Connections, pair: Ints) -> tuple[Ints, Ints, Ints]:
+    """Number, address and port of the connection that was refused before each one of a pair; -1, 0 and 0 where there is none."""
+    row = np.zeros(len(of_lb) + 1, np.int64)
+    before = np.flatnonzero(of_lb.pair < 0)
+    row[-of_lb.pair[before]] = before
+    chosen, known = row[pair], pair > 0
+    columns = (of_lb.number, of_lb.dialled, of_lb.dialled_port)
+    number, ip, port = (
+        np.where(known, values[chosen], nothing) for values, nothing in zip(columns, (-1, 0, 0), strict=True)
+    )
+    return number, ip, port

@@ -18,7 +18,6 @@ from flowstitch.simulator.ipvs import STATES as IPVS_STATES
 from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, ipvs_file, list_file
 from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
-from flowstitch.simulator.text import lines, number_texts, padded, word_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,10 +146,6 @@ class TableWriter:
         """Rows of the access log of all load balancers."""
         nothing = pa.nulls(len(rows), pa.int64())
         services = range(len(self._cluster.services))
-        upstream = lines(
-            word_texts(self._cluster.addresses, rows.upstream), ":", number_texts(rows.upstream_port)
-        )
-        took = lines(number_texts(rows.took_ms // 1000), ".", padded(rows.took_ms % 1000, 3))
         source, at = np.zeros(len(rows), np.int64), rows.at_s * SECOND
         columns: dict[str, Any] = dict.fromkeys(arrow_schema("requests").names, nothing)
         columns |= {
@@ -160,12 +155,12 @@ class TableWriter:
             "lb_port": np.full(len(rows), LB_PORT), "client_ip": self._address(rows.client), "client_port": rows.client_port,
             "method": _words(sorted(set(METHODS)), np.searchsorted(sorted(set(METHODS)), METHODS)[rows.method]),
             "host": _words([f"app-{service}.example.com" for service in services], rows.service),
-            "uri": lines("/c/", number_texts(rows.connection)), "status": rows.status,
-            "request_length_bytes": rows.asked, "body_bytes_sent": rows.told, "request_time_us": rows.took_ms * 1000,
+            "status": rows.status,
+            "request_length_bytes": rows.asked, "body_bytes_sent": rows.told, "request_time_us": rows.total_ms * 1000,
             "read_request_time_us": source, "write_response_time_us": source, "tcpinfo_rtt_us": np.full(len(rows), 1200),
-            "upstream_addrs": upstream, "upstream_response_times": took, "upstream_statuses": number_texts(rows.status),
+            **rows.texts(self._cluster.addresses),
         }  # fmt: skip
-        self._span([ACCESS_LOG], source, at - rows.took_ms * 1000, at)
+        self._span([ACCESS_LOG], source, at - rows.total_ms * 1000, at)
         self._write("requests", columns)
 
     def close(self) -> None:

@@ -83,7 +83,7 @@ class Traffic:
         first = Connections(
             number=np.zeros(count, np.int64), case=draft.case, family=draft.family, protocol=draft.protocol, fate=timing.fate,
             client=draft.client, server=draft.server, dialled=draft.dialled, client_port=port, dialled_port=dialled_port,
-            server_port=server_port, entered=draft.entered, chosen_port=np.zeros(count, np.int64), service=draft.service,
+            server_port=server_port, entered=draft.entered, chosen_port=np.zeros(count, np.int64), service=draft.service, pair=draft.pair,
             start=draft.start, rtt=timing.rtt, end=timing.end, packets=data[0], octets=data[1], packets_back=data[2],
             octets_back=data[3], reused=fixed, replaced_at=np.zeros(count, np.int64), replaced_there=np.zeros(count, np.int64),
         )  # fmt: skip
@@ -124,7 +124,7 @@ class Traffic:
         """The same five-tuples once more; what dialled a service may be sent to another of its backends."""
         again = before.take(np.arange(len(before)))
         again.start, again.end = start, start + (before.end - before.start)
-        again.replaced_at, again.replaced_there = np.zeros_like(start), np.zeros_like(start)
+        again.replaced_at, again.replaced_there, again.pair = (np.zeros_like(start) for _ in range(3))
         balanced = np.flatnonzero(np.isin(again.case, self._balanced))
         server = self._menu.backend(random, again.service[balanced])
         # one that would meet itself stays where it was

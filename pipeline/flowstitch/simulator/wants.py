@@ -30,6 +30,8 @@ NEEDS = {
     "lb": "lb_ips", "node-lb": "lb_ips", "from-outside-lb": "lb_ips", "request": "lb_ips", "lb-probe": "lb_ips",
     "external": "external_ips", "node-port": "node_port", "from-outside-port": "node_port",
 }  # fmt: skip
+# Of the requests of load balancers so many are refused by a backend, and sent to another after so long.
+RETRIED, RETRY_AFTER_US = 0.05, 60_000
 # So long before its address is handed on a pod opens nothing: what it opened is over by then.
 QUIET_US = 120 * SECOND
 
@@ -63,11 +65,12 @@ class Draft:
         count = wants.shape[0]
         self._cluster, self._menu, self._random = cluster, menu, random
         self._cases, self._families = case_numbers(settings.proxy), settings.families
+        self._until = settings.until
         self.wants, self.start, self.family = wants, start, family.astype(np.int64)
         self.case, self.client, self.server, self.dialled = (np.zeros(count, np.int64) for _ in range(4))
         self.dialled_port, self.server_port = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.entered, self.service = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
-        self.protocol = np.full(count, TCP, np.int64)
+        self.protocol, self.pair = np.full(count, TCP, np.int64), np.zeros(count, np.int64)
 
     def settle(self, want: str, rows: Ints) -> None:
         """Who is meant by rows of a kind."""
@@ -298,6 +301,26 @@ class Draft:
 
     def _request(self, rows: Ints) -> None:
         self._from_lb(rows, "lb-request")
+        if 0 in self._families:
+            self._retry(rows)
+
+    def _retry(self, rows: Ints) -> None:
+        """Make some connections the second try of the one before, which is refused."""
+        couples = rows[: rows.shape[0] // 2 * 2].reshape(-1, 2)
+        in_time = self.start[couples[:, 0]] + RETRY_AFTER_US < self._until
+        refused, second = couples[in_time & (self._random.random(couples.shape[0]) < 2 * RETRIED)].T
+        self.pair[second] = np.arange(second.shape[0]) + 1
+        self.pair[refused] = -self.pair[second]
+        self.start[second] = self.start[refused] + RETRY_AFTER_US
+        self.client[second], self.service[second] = self.client[refused], self.service[refused]
+        server = self._menu.backend(self._random, self.service[second])
+        self._direct(
+            second,
+            self.client[second],
+            server,
+            self._menu.every("target_port")[self.service[second]],
+            self.case[second],
+        )
 
     def _lb_probe(self, rows: Ints) -> None:
         self._from_lb(rows, "lb-probe")
