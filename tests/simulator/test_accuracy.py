@@ -93,3 +93,15 @@ def test_the_other_form_of_the_truth_says_the_same(simulate: Simulate, reconstru
     scored = score(truth, paths)
     assert set(scored.tries) == set(FLOORS)
     assert {name: misses for name, misses in scored.misses.items() if misses} == {}
+
+
+def test_pods_behind_services_make_room_for_others(simulate: Simulate, reconstruct: Reconstruct) -> None:
+    """One address, several pods over time: each connection is told with the one that had it then."""
+    simulation = simulate()
+    told = duckdb.execute(
+        f"""select count(*), count(*) filter (t.server_name = p.server_name) from '{simulation}/truth.parquet' t
+            join '{reconstruct(simulation)}/datapaths/*.parquet' p using (protocol, client_ip, client_port, server_ip, service)
+            where server_ip in (select server_ip from '{simulation}/truth.parquet' group by all having count(distinct server_name) > 1)"""
+    ).fetchone()
+    assert told
+    assert told[0] == told[1] > 50

@@ -19,8 +19,8 @@ REGION, ACCOUNT, VPC = "cn-hongkong", "1379186349531844", "vpc-j6csimulated00000
 ENIS_PER_NODE = 2
 # Of a pod's address that is handed on, nobody uses it for so long on either side.
 HANDOVER_US = 5 * SECOND
-# Share of the pods that back no service.
-CLIENTS = 0.35
+# Share of the pods that back no service; half of them make room for others, and so many of those behind services for their like.
+CLIENTS, REPLACED = 0.35, 0.125
 # The kube-proxy of every so manieth node masquerades whatever dials a ClusterIP, as --masquerade-all has it.
 MASQUERADING = 4
 LB_SOURCES = [f"100.117.12.{number}" for number in range(5, 13)]
@@ -135,6 +135,7 @@ def build_cluster(settings: Settings) -> Cluster:
     services = _services(settings, backing)
     recycled = np.zeros(pods_of, np.bool_)
     recycled[clients[: len(clients) // 2]] = True
+    recycled[backing[: round(len(backing) * REPLACED)]] = True
     # the first of each node stays
     recycled[:: settings.pods_per_node] = False
     pods = _pods(pods_of, services, recycled, handovers, random)

@@ -58,6 +58,7 @@ class Traffic:
             rows = np.flatnonzero(wants == number)
             if rows.shape[0]:
                 draft.settle(name, rows)
+        draft.wait()
         connections = self._finish(draft, random)
         self._drawn += 1
         return connections
@@ -127,8 +128,9 @@ class Traffic:
         again.replaced_at, again.replaced_there, again.pair = (np.zeros_like(start) for _ in range(3))
         balanced = np.flatnonzero(np.isin(again.case, self._balanced))
         server = self._menu.backend(random, again.service[balanced])
-        # one that would meet itself stays where it was
-        balanced, server = (values[server != again.client[balanced]] for values in (balanced, server))
+        # one that would meet itself, or a backend that is replaced, stays where it was
+        moves = (server != again.client[balanced]) & ~self._cluster.hosts.recycled[server]
+        balanced, server = balanced[moves], server[moves]
         again.server[balanced] = server
         node = self._cluster.hosts.node
         near = node[again.client[balanced]] == node[server]

@@ -32,7 +32,7 @@ NEEDS = {
 }  # fmt: skip
 # Of the requests of load balancers so many are refused by a backend, and sent to another after so long.
 RETRIED, RETRY_AFTER_US = 0.05, 60_000
-# So long before its address is handed on a pod opens nothing: what it opened is over by then.
+# So long before its address is handed on nobody connects from or to it: what was opened is over by then.
 QUIET_US = 120 * SECOND
 
 
@@ -72,6 +72,14 @@ class Draft:
         self.entered, self.service = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
         self.protocol, self.pair = np.full(count, TCP, np.int64), np.zeros(count, np.int64)
 
+    def wait(self) -> None:
+        """Have whatever meets an address that is about to be handed on start when it has been."""
+        for moment in self._cluster.handovers:
+            near = (self.start > moment - QUIET_US) & (self.start < moment + 2 * HANDOVER_US) & self.recycled
+            self.start[near] += QUIET_US + 2 * HANDOVER_US
+            # a second try comes at once or is none
+            self.pair[np.isin(np.abs(self.pair), np.abs(self.pair[near]))] = 0
+
     def settle(self, want: str, rows: Ints) -> None:
         """Who is meant by rows of a kind."""
         getattr(self, f"_{want.replace('-', '_')}")(rows)
@@ -97,8 +105,9 @@ class Draft:
 
     @property
     def recycled(self) -> Flags:
-        """Connections of pods whose address is handed on."""
-        return self._cluster.hosts.recycled[self.client]
+        """Connections from or to pods whose address is handed on."""
+        hosts = self._cluster.hosts
+        return hosts.recycled[self.client] | hosts.recycled[self.server]
 
     def _number(self, name: str) -> int:
         return self._cases[name]
@@ -108,15 +117,8 @@ class Draft:
         return hosts[self._random.integers(0, hosts.shape[0], count)]
 
     def _pods(self, rows: Ints) -> Ints:
-        """Pods as clients; nobody whose address is about to be handed on."""
-        chosen, cluster = self._pick("pods", rows.shape[0]), self._cluster
-        start = self.start[rows]
-        near = np.zeros(rows.shape[0], np.bool_)
-        for moment in cluster.handovers:
-            near |= (start > moment - QUIET_US) & (start < moment + 2 * HANDOVER_US)
-        swap = near & cluster.hosts.recycled[chosen]
-        chosen[swap] = self._pick("steady", int(swap.sum()))
-        return chosen
+        """Pods as clients."""
+        return self._pick("pods", rows.shape[0])
 
     def _same_node(self, rows: Ints) -> Flags:
         node = self._cluster.hosts.node
