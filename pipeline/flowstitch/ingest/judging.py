@@ -11,7 +11,7 @@ from flowstitch.catalog.protocols import protocols_with
 from flowstitch.kernels.lookup import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,7 +25,10 @@ _SECOND = 1_000_000
 
 
 def judge(
-    plan: Sequence[Column], columns: Columns, given: Callable[[str], Flags] | None = None
+    plan: Sequence[Column],
+    columns: Columns,
+    given: Callable[[str], Flags] | None = None,
+    filled: Container[str] = (),
 ) -> tuple[NDArray[np.int16], Flags]:
     """Null what rows of such a status or protocol do not have, and find the rows that do not have what they need.
 
@@ -34,6 +37,7 @@ def judge(
     plan : the columns of the dialect.
     columns : n rows, null where there is no value or none that fits; changed in place.
     given : the rows whose column of that name is there and not null, fitting or not; without, what is given fits.
+    filled : columns that are known to have no null.
 
     Returns
     -------
@@ -51,7 +55,8 @@ def judge(
             values[values != column.null] -= values[values != column.null] % _SECOND
         if without.shape[0]:
             values[without] = column.null
-        if (column.needed != "never" or given is not None) and _has_null(column, values, without):
+        asked = name not in filled and (column.needed != "never" or given is not None)
+        if asked and _has_null(column, values, without):
             wrong = values == column.null
             wrong[without] = False
             said = np.zeros(rows, np.bool_) if given is None else given(name)

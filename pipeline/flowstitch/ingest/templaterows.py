@@ -36,6 +36,9 @@ _MAX_LESSONS = 8  # times that a source is learnt from
 _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
 _WORDS = 1 << 14  # distinct words of a block that are remembered at once
+_FEW_WORDS = 1 << 8  # new words of a block that are remembered for those behind it
+# The third part of a word's key.
+_LENGTH, _GROUP = (1 << 32) - 1, np.uint64(32)
 _HALF = (1 << 64) - 1
 _SET_LATER = {"source", "line", INTERFACE_ADDRESSES}
 # Where lines differ in more than their values, so much is read line by line before it is tried again column by column.
@@ -92,6 +95,7 @@ class Templates:
         self._lock = Lock()
         self._lessons = _MAX_LESSONS
         self._known: tuple[object, TemplateSet] = (None, TemplateSet((), plan))
+        self._told: dict[tuple[int, bytes], tuple[int, bool]] = {}
 
     def read(self, block: Block, layout: Layout | None, pools: Pools) -> Fitting | None:
         """Read the lines that fit; None when most do not, and whoever judges the others may as well read all.
@@ -107,7 +111,7 @@ class Templates:
             templates = known[1] if known[0] == key else TemplateSet((), self._plan)
             if not templates.templates and not self._lessons:
                 return None
-            reading = _Reading(block, templates, self._plan, pools)
+            reading = _Reading(block, templates, self._plan, pools, self._told)
             fitting = reading.fitting()
             if fitting.hard.shape[0] * _FEW > block.lines and self._learn(
                 known, key, block, reading, fitting
@@ -164,9 +168,19 @@ class _Reading:
     templates : what it is read with.
     """
 
-    def __init__(self, block: Block, templates: TemplateSet, plan: Plan, pools: Pools) -> None:
+    def __init__(
+        self,
+        block: Block,
+        templates: TemplateSet,
+        plan: Plan,
+        pools: Pools,
+        told: dict[tuple[int, bytes], tuple[int, bool]],
+    ) -> None:
         self.templates = templates
         self._block, self._plan, self._pools = block, plan, pools
+        # what words of earlier blocks stand for, and whether they do not fit
+        self._told = told
+        self._null_groups: set[int] = set()
         depth, lines = templates.depth, block.lines
         self._rows = tt.Rows(
             np.empty((depth["in_wide"], lines), np.int64),
@@ -218,7 +232,7 @@ class _Reading:
             if self._state[tt.AT] < len(self._block):
                 self._forget()
         columns = self._columns()
-        fault, _ = judge(self._plan.columns, columns)
+        fault, _ = judge(self._plan.columns, columns, filled=self._filled())
         hard = np.flatnonzero((self._rows.fits == tt.HARD) | unfit | (fault != 0))
         begins, ends = (self._rows.begins[rows].astype(np.int64) for rows in (hard, hard + 1))
         return Fitting(columns, hard, begins, ends)
@@ -265,30 +279,64 @@ class _Reading:
                 first = np.where(first == column.null, other, first)
             columns[name] = first
         if INTERFACE_ADDRESSES in fields:
-            columns[INTERFACE_ADDRESSES] = (~self._said_of_pods()).view(np.int8)
+            columns[INTERFACE_ADDRESSES] = self._said_by_interfaces()
         columns["line"] = self._block.numbers()
         return columns
 
-    def _said_of_pods(self) -> NDArray[np.bool_]:
-        """Rows that have all addresses by which pods are told apart."""
-        said = np.ones(self._block.lines, np.bool_)
-        for sources in self.templates.pod_rows:
-            said &= np.any([self._words[source] != 0 for source in sources], axis=0)
-        return said
+    def _said_by_interfaces(self) -> NDArray[np.int8]:
+        """Whether a row does not have all addresses by which pods are told apart, 0 or 1."""
+        spelt = self.templates.pod_rows
+        if not all(spelt):
+            return np.ones(self._block.lines, np.int8)
+        lacking = np.zeros(self._block.lines, np.bool_)
+        for sources in spelt:
+            lacking |= np.all([self._words[source] == 0 for source in sources], axis=0)
+        return lacking.view(np.int8)
+
+    def _filled(self) -> set[str]:
+        """Names of columns that no line has left null."""
+        nulls = self._met.memo[:, tt.MEMO_NULLS].tolist()
+        return {
+            column.target.name
+            for column, givers in zip(self._plan.columns, self.templates.givers, strict=True)
+            if givers and not any(nulls[step] or group in self._null_groups for step, group in givers)
+        }
 
     def _forget(self) -> None:
         """Forget the words met: there may be no room for those of another line."""
         self._met.slots[:] = 0
-        self._met.memo[:] = 0
+        self._met.memo[:, : tt.MEMO_NULLS] = 0
         self._state[tt.CODES] = self._taken = self._first
         self._unfit[:] = False
 
     def _take_words(self) -> None:
         """What the words stand for that have come up since the last time."""
-        stop = int(self._state[tt.CODES])
-        keys = self._met.keys[self._taken : stop]
-        groups = keys[:, 2] >> np.uint64(32)
-        lengths = (keys[:, 2] & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        first, stop = self._taken, int(self._state[tt.CODES])
+        if stop - first > _FEW_WORDS:
+            self._find_out(np.arange(first, stop))
+        else:
+            # what other blocks had mostly comes again
+            text = self._block.buffer.data[self._block.begin :]
+            words = [
+                (kind, bytes(text[at : at + (kind & _LENGTH)]))
+                for kind, at in self._met.keys[first:stop, 2:].tolist()
+            ]
+            new = [code for code, word in enumerate(words, first) if word not in self._told]
+            if new:
+                self._find_out(np.array(new))
+                for code in new:
+                    self._told[words[code - first]] = int(self._meant[code]), bool(self._unfit[code])
+            for code, word in enumerate(words, first):
+                self._meant[code], self._unfit[code] = self._told[word]
+        none = self._met.keys[first:stop][self._meant[first:stop] == 0, 2]
+        self._null_groups.update((none >> _GROUP).tolist())
+        self._taken = stop
+
+    def _find_out(self, codes: Ints) -> None:
+        """What words stand for, by their codes."""
+        keys = self._met.keys[codes]
+        groups = keys[:, 2] >> _GROUP
+        lengths = (keys[:, 2] & np.uint64(_LENGTH)).astype(np.int64)
         for group in set(groups.tolist()):
             rows = np.flatnonzero(groups == group)
             begins = keys[rows, 3].astype(np.int64)
@@ -300,9 +348,8 @@ class _Reading:
                 ]
                 meant = self._plan.codes(self._plan.columns[group - 1], words, self._pools).astype(np.uint32)
                 unfit = (meant == 0) & [word is not None for word in words]
-            self._meant[self._taken + rows] = meant
-            self._unfit[self._taken + rows] = unfit
-        self._taken = stop
+            self._meant[codes[rows]] = meant
+            self._unfit[codes[rows]] = unfit
 
     def _word(self, begin: int, length: int) -> str | None:
         """A word of the text, None for a null text."""

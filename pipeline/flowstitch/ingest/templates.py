@@ -146,6 +146,7 @@ class TemplateSet:
     steps : for the kernel.
     rows : for each column the rows that give it of what the kernel writes: ``wide``, ``narrow`` or ``codes``, by its
         storage; the first that says something counts. None where no template has it.
+    givers : for each column the steps that give it, and the group of the words that they give, -1 of others.
     pod_rows : for each key of the addresses that tell pods apart the rows of codes that give it.
     depth : how many rows the kernel writes of each, by the field of a step that says which.
     separator : byte that stands behind each value of the only template there is, but for the last; None without such a one.
@@ -177,6 +178,14 @@ class TemplateSet:
         for template in templates:
             steps += _steps(template, spelt, self.rows, plan, literals)
             begins.append(len(steps))
+        self.givers = [
+            [
+                (number, step.group if step.kind == tt.WORD else -1)
+                for number, step in enumerate(steps)
+                if getattr(step, goal_of(column)) in rows
+            ]
+            for column, rows in zip(plan.columns, self.rows, strict=True)
+        ]
         self.separator = _separator_of(self.templates)
         self.steps = tt.Steps(
             np.array(steps, np.int64).reshape(-1, len(tt.Step._fields)),

@@ -91,11 +91,13 @@ def read_separated(
             fits[row + line] = 0
         for step in range(1, steps.shape[0]):
             if step > values:
-                _fill(rows, row, step, steps, wide, narrow, codes)
+                _fill(rows, row, step, steps, memo, wide, narrow, codes)
             elif steps[step, tt.KIND] == tt.NUMBER and steps[step, tt.IN_NARROW] >= 0:
-                _read_numbers(text, ends, values, rows, row, step, steps, nulls, narrow, tt.IN_NARROW, fits)
+                _read_numbers(
+                    text, ends, values, rows, row, step, steps, nulls, memo, narrow, tt.IN_NARROW, fits
+                )
             elif steps[step, tt.KIND] == tt.NUMBER:
-                _read_numbers(text, ends, values, rows, row, step, steps, nulls, wide, tt.IN_WIDE, fits)
+                _read_numbers(text, ends, values, rows, row, step, steps, nulls, memo, wide, tt.IN_WIDE, fits)
             else:
                 if steps[step, tt.TRIMMED] and separator != _BLANK:
                     _check_ends(text, ends, values, rows, row, step, fits)
@@ -152,7 +154,7 @@ def _split(text, at, stop, separator, values, least, ends):
 
 
 @inner_kernel
-def _read_numbers(text, ends, values, rows, row, step, steps, nulls, out, goal, fits):
+def _read_numbers(text, ends, values, rows, row, step, steps, nulls, memo, out, goal, fits):
     """Numbers of a column to ``out[steps[step, goal]]``; a line is hard where there is none."""
     to = np.uint64(steps[step, goal])
     limit, scale, null = steps[step, tt.LIMIT], steps[step, tt.SCALE], steps[step, tt.NULL]
@@ -177,6 +179,7 @@ def _read_numbers(text, ends, values, rows, row, step, steps, nulls, out, goal, 
             out[to, np.uint64(line)] = number * scale
         elif number < 0 and length >= steps[step, tt.LEAST] and _is_null(text, at, length, nulls):
             out[to, np.uint64(line)] = null
+            memo[step, tt.MEMO_NULLS] += 1
         else:
             fits[line] = tt.HARD
 
@@ -236,9 +239,10 @@ def _check_ends(text, ends, values, rows, row, step, fits):
 
 
 @inner_kernel
-def _fill(rows, row, step, steps, wide, narrow, codes):
+def _fill(rows, row, step, steps, memo, wide, narrow, codes):
     """What a column has that the lines do not."""
     null = steps[step, tt.NULL]
+    memo[step, tt.MEMO_NULLS] += rows
     for line in range(row, row + rows):
         if steps[step, tt.IN_NARROW] >= 0:
             narrow[steps[step, tt.IN_NARROW], line] = null

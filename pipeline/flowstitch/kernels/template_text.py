@@ -36,8 +36,9 @@ NOTHING, SKIP, WORD, NUMBER, ABSENT = range(5)
 # Columns of a step, the fields of ``Step``.
 KIND, LITERAL, LENGTH, HEAD, MASK, IN_WIDE, IN_NARROW, IN_CODES = range(8)
 LEAST, ENDS, TRIMMED, RECURS, GROUP, LIMIT, SCALE, BARE, NULL = range(8, 17)
-# What is remembered of a step: where its value and literal stood last, how long they are together, the word's code.
-MEMO_AT, MEMO_SPAN, MEMO_CODE, MEMO = range(4)
+# What is remembered of a step: where its value and literal stood last, how long they are together, the word's code; how often a
+# number was null.
+MEMO_AT, MEMO_SPAN, MEMO_CODE, MEMO_NULLS, MEMO = range(5)
 # State from call to call: where the next line begins and its row, codes taken, the template that fitted last.
 AT, ROW, CODES, LAST, STATE = range(5)
 HARD = 255
@@ -111,7 +112,7 @@ class Steps(NamedTuple):
 
 
 class Met(NamedTuple):
-    """Words met in a text, and what each step has met last. Slots and memo are zeros when nothing has been.
+    """Words met in a text, and what each step has met. Slots and memo are zeros when nothing has been.
 
     Attributes
     ----------
@@ -229,6 +230,7 @@ def _fit_line(
                 number = steps[step, NULL]
                 if kind == NUMBER:
                     number, at = _read_number(text, at, stop, step, steps, nulls)
+                memo[step, MEMO_NULLS] += number == steps[step, NULL]
                 if steps[step, IN_NARROW] >= 0:
                     narrow[np.uint64(steps[step, IN_NARROW]), row] = number
                 elif steps[step, IN_WIDE] >= 0:
