@@ -22,7 +22,7 @@ MAX_LINE_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONG_LINE = "long line"
 # Text that is parsed at once; more than a line.
-_BLOCK_BYTES = 1 << 22
+_BLOCK_BYTES = 1 << 23
 # The first of it, from which readers learn what they need to know for the rest, and one thread alone does.
 _FIRST_BYTES = 1 << 19
 # Less than this is not worth what it takes to have kernels.
