@@ -149,3 +149,39 @@ def test_what_is_uneven_is_left(wrong):
 def test_two_short_lines_are_not_one():
     line = b"2 eni-1 80\n10.0.0.1 1700000000 OK\n"
     assert read(line * 100, FORMS["blanks"]) == ([], 0)
+
+
+NUMBERS = ["7", "0", "-", "x", "7x", "None", *("1234567890123456789"[:length] for length in range(2, 20)), "00000080", "0000000000000080",
+           "99999999", "253402300799", "253402300800", "1700000x00", "17000000x0", "65536"]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", NUMBERS)
+def test_numbers_of_any_length_behind_each_other(first):
+    # what comes first says how the others are read, and not what they are
+    rows = [("2", "eni", number, "10.0.0.1", number, "OK") for number in [first, *NUMBERS, *NUMBERS[::-1]]]
+    text = b"".join(" ".join(row).encode() + b"\n" for row in rows)
+    found, at = read(text + b"2 eni 80 10.0.0.1 5 OK\n" * 9, FORMS["blanks"])
+    assert at > len(text)
+    assert found[: len(rows)] == naive.read_lines(text, [FORMS["blanks"]], NULLS)
+
+
+@pytest.mark.parametrize("number", ["7", "12345678", "1700000000"])
+def test_a_number_at_the_very_end(number):
+    # behind the last 64 bytes is nothing but the padding
+    nothing, version, eni, port, address, time, status, absent = FORMS["blanks"]
+    form = [
+        nothing,
+        version,
+        eni,
+        status._replace(literal=b" "),
+        port,
+        address,
+        time._replace(literal=b"\n"),
+        absent,
+    ]
+    lines = b"2 eni OK 80 10.0.0.1 1700000000\n" * 9
+    last = b" OK 80 10.0.0.1 " + number.encode() + b"\n"
+    text = lines + b"2 e" + b"e" * (-(len(lines) + 3 + len(last)) % 64) + last
+    found, at = read(text, form)
+    assert at == len(text)
+    assert found == naive.read_lines(text, [form], NULLS)

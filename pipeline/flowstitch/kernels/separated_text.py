@@ -18,7 +18,9 @@ from flowstitch.kernels.marks import MARKED, count_bits, find_marks
 from flowstitch.kernels.wide import digits8, keep, load8, lowest_bit, same
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Ints
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Words
 
 # Lines that are read at once: their separators stay in the nearest cache.
 ROWS = 256
@@ -26,6 +28,13 @@ ROWS = 256
 _NEWLINE, _BLANK = ord("\n"), ord(" ")
 _UNROLLED = 8
 _ONE, _EIGHT, _BITS, _LAST = np.uint64(1), np.uint64(8), np.uint64(64), np.uint64(63)
+_SIXTEEN, _THIRTY_TWO = np.uint64(16), np.uint64(32)
+_TEN, _HUNDRED, _MYRIAD = np.uint64(10), np.uint64(100), np.uint64(10_000)
+_ZEROS, _NINE_TO_HIGH, _HIGH = (np.uint64(byte * 0x0101010101010101) for byte in (0x30, 0x76, 0x80))
+# Every second byte, pair and four.
+_PAIRS, _FOURS, _LOWER = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
+# Bytes of a short number and its separator; a bit of no shift.
+_MOST_SHORT, _OTHER = 9, np.uint64(64)
 _TENS = 10 ** np.arange(9, dtype=np.int64)
 
 
@@ -36,17 +45,19 @@ class Separated(NamedTuple):
     ----------
     separator : byte that stands behind each value but the last, behind which is a newline.
     values : how many there are, at least one.
-    ends : shape (n,), int32, room to work in.
+    ends : shape (n,), int32. work : shape (4, ROWS), uint64. Room to work in.
     """
 
     separator: int
     values: int
-    ends: Ints
+    ends: NDArray[np.int32]
+    work: Words
 
 
 def make_separated(separator: int, values: int) -> Separated:
     """With room for so many values of ``ROWS`` lines."""
-    return Separated(separator, values, np.empty(1 + ROWS * values + MARKED + _UNROLLED, np.int32))
+    ends = np.empty(1 + ROWS * values + MARKED + _UNROLLED, np.int32)
+    return Separated(separator, values, ends, np.empty((4, ROWS), np.uint64))
 
 
 @kernel
@@ -57,6 +68,7 @@ def read_separated(
     separator,
     values,
     ends,
+    work,
     steps,
     nulls,
     slots,
@@ -73,7 +85,7 @@ def read_separated(
     Parameters
     ----------
     text, stop, state : as for ``read_lines``, by which the lines are to be read that this one leaves; there are always some.
-    separator, values, ends : ``Separated``.
+    separator, values, ends, work : ``Separated``.
     steps : shape (s, 17), int64, of the template: the empty literal, each value, what is absent. nulls : of ``Steps``.
     slots, keys, memo : ``Met``. wide, narrow, codes, begins, fits : ``Rows``.
     """
@@ -93,11 +105,11 @@ def read_separated(
             if step > values:
                 _fill(rows, row, step, steps, memo, wide, narrow, codes)
             elif steps[step, tt.KIND] == tt.NUMBER and steps[step, tt.IN_NARROW] >= 0:
-                _read_numbers(
-                    text, ends, values, rows, row, step, steps, nulls, memo, narrow, tt.IN_NARROW, fits
-                )
+                out = narrow[steps[step, tt.IN_NARROW], row : row + rows]
+                _read_numbers(text, ends, values, work, rows, row, step, steps, nulls, memo, out, fits)
             elif steps[step, tt.KIND] == tt.NUMBER:
-                _read_numbers(text, ends, values, rows, row, step, steps, nulls, memo, wide, tt.IN_WIDE, fits)
+                more = wide[steps[step, tt.IN_WIDE], row : row + rows]
+                _read_numbers(text, ends, values, work, rows, row, step, steps, nulls, memo, more, fits)
             else:
                 if steps[step, tt.TRIMMED] and separator != _BLANK:
                     _check_ends(text, ends, values, rows, row, step, fits)
@@ -154,42 +166,112 @@ def _split(text, at, stop, separator, values, least, ends):
 
 
 @inner_kernel
-def _read_numbers(text, ends, values, rows, row, step, steps, nulls, memo, out, goal, fits):
-    """Numbers of a column to ``out[steps[step, goal]]``; a line is hard where there is none."""
-    to = np.uint64(steps[step, goal])
-    limit, scale, null = steps[step, tt.LIMIT], steps[step, tt.SCALE], steps[step, tt.NULL]
+def _read_numbers(text, ends, values, work, rows, row, step, steps, nulls, memo, out, fits):
+    """Numbers of a column to ``out``; a line is hard where there is none.
+
+    They are read without a branch, several at once: as short ones or as long ones, by the first of them. The others come after.
+    """
+    limit, scale = np.uint64(steps[step, tt.LIMIT]), steps[step, tt.SCALE]
     place = np.uint64(step)
-    known_head, known_tail, known = np.uint64(0), np.uint64(0), np.int64(-1)
-    for line in range(row, row + rows):
+    behind = np.int64(8 if ends[place] - ends[place - _ONE] > _MOST_SHORT else 0)
+    digits, shifts, heads, tens = work[0], work[1], work[2], work[3]
+    for line in range(rows):
         at = np.int64(ends[place - _ONE]) + 1
-        length = np.int64(ends[place]) - at
+        end = np.int64(ends[place])
+        length = np.uint64(end - at - behind)
         place += np.uint64(values)
-        number = np.int64(-1)
-        if length > 8:
-            if length <= tt.MOST_DIGITS:
-                # a time mostly is that of the line before
-                head = load8(text, at)
-                tail = load8(text, at + 8) << (_BITS - _EIGHT * np.uint64(length - 8))
-                if head != known_head or tail != known_tail:
-                    known_head, known_tail, known = head, tail, _join(head, tail, length - 8)
-                number = known
-        elif length > 0:
-            number = digits8(load8(text, at), length)
-        if number >= 0 and number <= limit:
-            out[to, np.uint64(line)] = number * scale
-        elif number < 0 and length >= steps[step, tt.LEAST] and _is_null(text, at, length, nulls):
-            out[to, np.uint64(line)] = null
-            memo[step, tt.MEMO_NULLS] += 1
-        else:
-            fits[line] = tt.HARD
+        fits_so = length - _ONE < _EIGHT
+        digits[line] = load8(text, min(at + behind, end))
+        shifts[line] = _BITS - _EIGHT * length if fits_so else _OTHER
+        if behind > 0:
+            heads[line] = load8(text, at)
+            tens[line] = np.uint64(_TENS[length if fits_so else _ONE])
+    if behind > 0:
+        others = _join_long(digits, shifts, heads, tens, rows, limit, scale, out)
+    else:
+        others = _join_short(digits, shifts, rows, limit, scale, out)
+    if others:
+        _read_others(text, ends, values, shifts, rows, row, step, steps, nulls, memo, out, fits)
 
 
 @inner_kernel
-def _join(head, tail, count):
-    """Number of eight bytes and ``count`` more, which are the highest of ``tail``; -1 where one is no digit."""
-    upper = digits8(head, 8)
-    lower = digits8(tail >> (_BITS - _EIGHT * np.uint64(count)), count)
-    return upper * _TENS[np.uint64(count)] + lower if upper >= 0 and lower >= 0 else np.int64(-1)
+def _join_short(digits, shifts, rows, limit, scale, out):
+    """Numbers of one to eight digits.
+
+    Parameters
+    ----------
+    digits : eight bytes of which the lowest are those of the number.
+    shifts : bits by which they move to the top, or ``_OTHER`` where it is no such number; receives 0 where it is one in range.
+    out : receives the numbers.
+
+    Returns
+    -------
+    Whether there are others.
+    """
+    some = np.uint64(0)
+    for line in range(rows):
+        value = (digits[line] ^ _ZEROS) << (shifts[line] & _LAST)
+        other = _odd(value) | shifts[line] & _OTHER
+        value = _join8(value)
+        other |= np.uint64(value > limit)
+        some |= other
+        shifts[line] = other
+        out[line] = np.int64(value) * scale
+    return some != 0
+
+
+@inner_kernel
+def _join_long(digits, shifts, heads, tens, rows, limit, scale, out):
+    """Numbers of nine to 16 digits: ``heads`` are their first eight, ``tens`` what those are multiplied with; ``_join_short``."""
+    some = np.uint64(0)
+    for line in range(rows):
+        head = heads[line] ^ _ZEROS
+        value = (digits[line] ^ _ZEROS) << (shifts[line] & _LAST)
+        other = _odd(head) | _odd(value) | shifts[line] & _OTHER
+        value = _join8(head) * (tens[line] & _LOWER) + _join8(value)
+        other |= np.uint64(value > limit)
+        some |= other
+        shifts[line] = other
+        out[line] = np.int64(value) * scale
+    return some != 0
+
+
+@inner_kernel
+def _odd(value):
+    """Not 0 where a byte is above nine."""
+    return (value + _NINE_TO_HIGH | value) & _HIGH
+
+
+@inner_kernel
+def _join8(value):
+    """Number of eight digits, each a byte: as ``wide.digits8``, by multiplications that vector registers have."""
+    value = (value * _TEN + (value >> _EIGHT)) & _PAIRS
+    value = (value * _HUNDRED + (value >> _SIXTEEN)) & _FOURS
+    return (value & _LOWER) * _MYRIAD + (value >> _THIRTY_TWO)
+
+
+@inner_kernel
+def _read_others(text, ends, values, others, rows, row, step, steps, nulls, memo, out, fits):
+    """Numbers of a column in the lines where ``others`` is not 0, null texts, and what is neither."""
+    limit, scale, null = steps[step, tt.LIMIT], steps[step, tt.SCALE], steps[step, tt.NULL]
+    for line in range(rows):
+        if others[line] != 0:
+            at = np.int64(ends[line * values + step - 1]) + 1
+            length = np.int64(ends[line * values + step]) - at
+            number = np.int64(-1)
+            if 8 < length <= tt.MOST_DIGITS:
+                head, tail = digits8(load8(text, at), 8), digits8(load8(text, at + 8), length - 8)
+                if head >= 0 and tail >= 0:
+                    number = head * _TENS[length - 8] + tail
+            elif 0 < length <= 8:
+                number = digits8(load8(text, at), length)
+            if number >= 0 and number <= limit:
+                out[line] = number * scale
+            elif number < 0 and length >= steps[step, tt.LEAST] and _is_null(text, at, length, nulls):
+                out[line] = null
+                memo[step, tt.MEMO_NULLS] += 1
+            else:
+                fits[row + line] = tt.HARD
 
 
 @inner_kernel
