@@ -80,9 +80,10 @@ class Delimited(Form):
             elif values is not None:
                 lines.append(line)
                 rows.append(values)
-        if rows or not frames:
+        if rows:
             frames.append(self.plan.frame(layout, rows))
-        return pl.concat(frames), lines, layout
+        # of a header alone nothing is made
+        return pl.concat(frames) if frames else pl.DataFrame(), lines, layout
 
     def _template_of(self, line: bytes, layout: Layout | None) -> Template | None:
         return None if layout is None else delimited_template(line, layout, self.plan)

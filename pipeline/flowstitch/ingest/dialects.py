@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog.load import load_toml, schema_root
@@ -52,6 +52,7 @@ def dialect_of(source: Source, forms: Iterable[str]) -> dict[str, Any]:
     return known[name]
 
 
+@lru_cache(1 << 12)
 def normal_key(key: str) -> str:
     """Key as it is compared between exporters: without case, ``-`` and ``_``; SLS's own, like ``__time__``, as it is."""
     return key if key.startswith("__") else key.replace("-", "").replace("_", "").casefold()

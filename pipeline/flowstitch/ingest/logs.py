@@ -103,7 +103,7 @@ def read_log(
 
 
 def _form_of(source: Source, dialect: dict[str, Any], head: bytes) -> Form:
-    is_json = any(line.lstrip().startswith(b"{") for line in head.splitlines())
+    is_json = b"{" in head and any(line.lstrip().startswith(b"{") for line in head.splitlines())
     name = "json-lines" if is_json else DELIMITED
     if name not in forms_of(dialect):
         name = next(form for form in forms_of(dialect) if form in FORMS)

@@ -94,7 +94,8 @@ class Templates:
         self._usable = all(column.is_plain for column in plan.columns)
         self._lock = Lock()
         self._lessons = _MAX_LESSONS
-        self._known: tuple[object, TemplateSet] = (None, TemplateSet((), plan))
+        self._none = TemplateSet((), plan)
+        self._known: tuple[object, TemplateSet] = (None, self._none)
         self._told: dict[tuple[int, bytes], tuple[int, bool]] = {}
 
     def read(self, block: Block, layout: Layout | None, pools: Pools) -> Fitting | None:
@@ -108,7 +109,7 @@ class Templates:
         while self._usable:
             key = (layout, self._plan.spellings)
             known = self._known
-            templates = known[1] if known[0] == key else TemplateSet((), self._plan)
+            templates = known[1] if known[0] == key else self._none
             if not templates.templates and not self._lessons:
                 return None
             reading = _Reading(block, templates, self._plan, pools, self._told)

@@ -182,9 +182,9 @@ class TemplateSet:
             [
                 (number, step.group if step.kind == tt.WORD else -1)
                 for number, step in enumerate(steps)
-                if getattr(step, goal_of(column)) in rows
+                if getattr(step, goal) in rows
             ]
-            for column, rows in zip(plan.columns, self.rows, strict=True)
+            for goal, rows in zip(map(goal_of, plan.columns), self.rows, strict=True)
         ]
         self.separator = _separator_of(self.templates)
         self.steps = tt.Steps(
