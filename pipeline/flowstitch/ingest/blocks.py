@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -166,7 +167,8 @@ class _Cutter:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._buffer = _make_buffer()
+        self._buffers = _Buffers()
+        self._buffer = self._buffers.take()
         self._begin = self._whole = self._seen = self._filled = 0
         self._lines = 0
         self._offset = 0  # of ``begin`` in the source
@@ -191,7 +193,7 @@ class _Cutter:
         if self._filled == self._buffer.shape[0] - PADDING:
             yield from self._take_block()
             rest = self._buffer[self._whole : self._filled]
-            self._buffer = _make_buffer()
+            self._buffer = self._buffers.take()
             self._buffer[: rest.shape[0]] = rest
             self._begin = self._whole = 0
             self._seen = self._filled = rest.shape[0]
@@ -247,8 +249,20 @@ class _Cutter:
         self._begin, self._lines = self._whole, 0
 
 
-def _make_buffer() -> NDArray[np.uint8]:
-    return np.empty(_BLOCK_BYTES + PADDING, np.uint8)
+class _Buffers:
+    """Buffers of a source's blocks. One that nothing refers to any more is used again: it is in a cache, a new one is not."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[memoryview, weakref.ref[NDArray[np.uint8]]]] = []
+
+    def take(self) -> NDArray[np.uint8]:
+        """Buffer of ``_BLOCK_BYTES`` and ``PADDING``, holding anything."""
+        free = next((number for number, (_, user) in enumerate(self._made) if user() is None), None)
+        memory = np.empty(_BLOCK_BYTES + PADDING, np.uint8).data if free is None else self._made.pop(free)[0]
+        # every view of this array refers to it, not to what it was made of
+        buffer = np.frombuffer(memory, np.uint8)
+        self._made.append((memory, weakref.ref(buffer)))
+        return buffer
 
 
 def _count_newlines(buffer: NDArray[np.uint8], begin: int, end: int) -> int:
