@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def _make(home: Path, count: int) -> dict[str, Any]:
     cluster = Cluster(max(4, pods // 30), pods, max(4, pods // 10))
     made = _connections(rng, cluster, count)
     files = {name: str(home / f"{name}.parquet") for name in ("conntrack", "flows")}
-    rows = _write(files["conntrack"], _conntrack(made, rng)) + _write(files["flows"], _flows(made, cluster))
+    with ThreadPoolExecutor(2) as workers:
+        rows = sum(workers.map(_write, files.values(), (_conntrack(made, rng), _flows(made, cluster))))
     addresses = cluster.pods + cluster.nodes + cluster.services
     return {**files, "records": rows, "paths": count, "names": 3 * cluster.nodes, "addresses": addresses}
 

@@ -10,7 +10,7 @@ from benchmarks.common.model import Case
 from benchmarks.end_to_end import suite as end_to_end
 from benchmarks.join import suite as join
 
-SIZES = (100_000, 300_000, 1_000_000, 3_000_000)
+SIZES = (100_000, 300_000, 1_000_000)
 PEERS = tuple(dict.fromkeys([*join.PEERS, *end_to_end.PEERS]))
 # Gzip takes its time per record, whatever the size.
 PLAIN = "aws"
