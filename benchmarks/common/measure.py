@@ -121,25 +121,30 @@ def _told(name: str, rows: int, reply: Mapping[str, Any]) -> Measured:
 
 
 def _watch(process: subprocess.Popen[bytes], limits: Limits) -> str:
-    """Wait for the process; stop it past a limit. Returns what limit that was, empty where it ended by itself."""
-    page, began = os.sysconf("SC_PAGE_SIZE"), time.monotonic()
-    while True:
-        try:
-            process.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            pass
-        else:
-            return ""
-        try:
-            resident = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * page
-        except (OSError, IndexError):
-            continue  # it is just ending
-        failure = ""
-        if resident > limits.memory_bytes:
-            failure = f"stopped at {limits.memory_bytes / 1e9:.1f} GB of memory"
-        elif time.monotonic() - began > limits.seconds:
-            failure = f"stopped after {limits.seconds:.0f} s"
-        if failure:
-            process.kill()
-            process.wait()
-            return failure
+    """Wait for the process. Returns the limit that it went past, empty where it ended by itself; it never outlives the call."""
+    began = time.monotonic()
+    try:
+        while True:
+            try:
+                process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                failure = _past(process.pid, time.monotonic() - began, limits)
+                if failure:
+                    return failure
+            else:
+                return ""
+    finally:
+        # a signal to us ends the contender too
+        process.kill()
+        process.wait()
+
+
+def _past(pid: int, seconds: float, limits: Limits) -> str:
+    """The limit that a process is past, in words; empty where there is none."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        pages = 0  # it is just ending
+    if pages * os.sysconf("SC_PAGE_SIZE") > limits.memory_bytes:
+        return f"stopped at {limits.memory_bytes / 1e9:.1f} GB of memory"
+    return f"stopped after {limits.seconds:.0f} s" if seconds > limits.seconds else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import benchmarks.common.measure
 import polars as pl
 import pytest
 from benchmarks.common.answers import difference
@@ -54,6 +55,19 @@ def test_who_takes_too_much_is_stopped() -> None:
     found = run("slow", "large", limits=limits)
     assert found["slow"].failure == "stopped after 8 s"
     assert found["large"].failure == "stopped at 0.6 GB of memory"
+
+
+def test_a_contender_does_not_outlive_whoever_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def interrupted(pid: int, *_: object) -> str:
+        started.append(pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmarks.common.measure, "_past", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert not Path(f"/proc/{started[0]}").exists()
 
 
 def test_peak_memory_is_the_contender_s_own() -> None:
