@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from naive_text import *  # noqa: F403 - the twins of the kernels that read text
 
 UNKNOWN = None
+LIST, NEW, UPDATE, DESTROY = 1, 2, 3, 4
 SECOND = 1_000_000
 SLACK = 1_500_000
 SAME_ID_SLACK = 60 * SECOND
@@ -338,3 +339,32 @@ def summarize_segment(sides: list[tuple[int, bool, int, int, int, int]]) -> tupl
     first = min(side[3] for side in sides)
     end, until = (max(first, *(side[part] for side in sides)) for part in (4, 5))
     return lead, first, end, until, min(first, max(side[2] for side in sides))
+
+
+def row_times(row: dict, late: int) -> tuple[int | None, int | None, int | None, int | None]:
+    """Instant, earliest instant and bounds of the start of a row of (event, seen, start, lived)."""
+    seen, start, lived = row["seen"], row["start"], row["lived"]
+    instant = earliest = seen
+    if row["event"] == LIST and start is not None and lived is not None:
+        earliest = (start // SECOND + lived) * SECOND
+        instant = earliest if seen is None else sorted([earliest, seen, earliest + 2 * SECOND])[1]
+    elif row["event"] == LIST and seen is not None:
+        instant = earliest = seen - late
+    lows, highs = [], []
+    if instant is not None and lived is not None:
+        highs.append(instant - lived * SECOND)
+        if row["event"] != DESTROY:
+            lows.append(instant - (lived + 1) * SECOND)
+    if start is not None:
+        lows.append(start)
+        highs.append(start + SECOND)
+    hi = min(highs, default=None)
+    lo = min(max(lows), hi) if lows else None
+    return instant, earliest, lo, hi
+
+
+def read_tuple(row: dict, echoes: set[int], local: set[int]) -> tuple[int, int, int, int, int]:
+    """Source, its port, destination, its port and scope of a conntrack row's tuple."""
+    ports = [row["echo_id"]] * 2 if row["protocol"] in echoes else [row["src_port"], row["dst_port"]]
+    stays = row["src"] in local or row["src"] == row["dst"]
+    return row["src"], max(ports[0], 0), row["dst"], max(ports[1], 0), row["node"] + 1 if stays else 0

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 import naive
 from flowstitch.kernels.align import summarize_segments
-from flowstitch.kernels.keys import entry_words, wire_words
-from flowstitch.kernels.lifetimes import UNKNOWN
+from flowstitch.kernels.keys import entry_words, read_tuples, wire_words
+from flowstitch.kernels.lifetimes import UNKNOWN, row_times
 from flowstitch.kernels.runs import SHORT, by_run
 
 FEW = st.integers(-2, 2)
+TUPLE_FIELDS = ("node", "protocol", "src", "src_port", "dst", "dst_port", "echo_id")
 TIMES = st.integers(0, 9) | st.just(UNKNOWN)
 
 
@@ -63,6 +64,64 @@ def test_entry_words(rows: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> Non
     out = np.empty((len(rows), 5), np.uint64)
     entry_words(node, zone, protocol, *ends, out)
     assert out.tolist() == [naive.entry_words(place, tuples) for place, tuples in rows]
+
+
+TUPLE = st.fixed_dictionaries(
+    {
+        "node": st.integers(0, 2**32 - 2),
+        "protocol": st.sampled_from([1, 6, 58]),
+        "src": st.integers(0, 9),
+        "src_port": st.integers(-1, 65535),
+        "dst": st.integers(0, 9),
+        "dst_port": st.integers(-1, 65535),
+        "echo_id": st.integers(-1, 65535),
+    }
+)
+
+
+@given(st.lists(TUPLE, max_size=20), st.sets(st.integers(0, 9)))
+def test_read_tuples(rows: list[dict], local: set[int]) -> None:
+    kinds = [np.uint32, np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32]
+    columns = [
+        np.array([row[name] for row in rows], kind) for name, kind in zip(TUPLE_FIELDS, kinds, strict=True)
+    ]
+    flags = np.isin(np.arange(256), [1, 58]), np.isin(np.arange(10), list(local))
+    out = [np.empty(len(rows), np.int64) for _ in range(5)]
+    read_tuples(*columns, *flags, *out)
+    assert list(zip(*(values.tolist() for values in out), strict=True)) == [
+        naive.read_tuple(row, {1, 58}, local) for row in rows
+    ]
+
+
+MICROSECONDS = st.none() | st.integers(0, 30).map(lambda number: number * 700_000)
+SEEN = st.fixed_dictionaries(
+    {
+        "event": st.integers(1, 4),
+        "seen": MICROSECONDS,
+        "start": MICROSECONDS,
+        "lived": st.none() | st.integers(0, 20),
+        "source": st.integers(0, 2),
+    }
+)
+
+
+@given(st.lists(SEEN, max_size=20))
+def test_row_times(rows: list[dict]) -> None:
+    late = [0, 1_500_000, 9_000_000]
+    seen, start = (
+        np.array([UNKNOWN if row[name] is None else row[name] for row in rows], np.int64)
+        for name in ("seen", "start")
+    )
+    lived = np.array([-1 if row["lived"] is None else row["lived"] for row in rows], np.int64)
+    event, source = (
+        np.array([row[name] for row in rows], kind)
+        for name, kind in (("event", np.uint8), ("source", np.uint32))
+    )
+    out = [np.empty(len(rows), np.int64) for _ in range(4)]
+    row_times(event, seen, start, lived, source, np.array(late), *out)
+    for row, *found in zip(rows, *(values.tolist() for values in out), strict=True):
+        wanted = naive.row_times(row, late[row["source"]])
+        assert found == [UNKNOWN if value is None else value for value in wanted]
 
 
 SIDE = st.tuples(st.integers(0, 3), st.booleans(), TIMES, TIMES, TIMES, TIMES)

@@ -10,11 +10,11 @@ import numpy as np
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.buckets import concat_fields, wire_buckets
-from flowstitch.join.instants import join_lateness, late_samples, row_instants
+from flowstitch.join.instants import join_lateness, late_samples
 from flowstitch.join.keys import Tuples
 from flowstitch.kernels.group import group
-from flowstitch.kernels.keys import entry_words
-from flowstitch.kernels.lifetimes import SECOND, UNKNOWN, split_lifetimes, summarize_entries
+from flowstitch.kernels.keys import entry_words, read_tuples
+from flowstitch.kernels.lifetimes import UNKNOWN, row_times, split_lifetimes, summarize_entries
 from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
@@ -153,10 +153,13 @@ def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools
 def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
     """Entries of a bucket; ``row_entry`` is of its rows."""
     rows, number = keyed.rows, keyed.number
-    instants, earliest = row_instants(rows, late)
-    lo, hi = _start_bounds(rows, instants)
-    order, _ = by_run(number, keyed.numbers, instants)
     count = rows["node"].shape[0]
+    instants, earliest, lo, hi = (np.empty(count, np.int64) for _ in range(4))
+    row_times(
+        rows["event"], rows["seen_at"], rows["start_at"], rows["delta_time_s"], rows["source"], late,
+        instants, earliest, lo, hi,
+    )  # fmt: skip
+    order, _ = by_run(number, keyed.numbers, instants)
     entry, start_lo, start_hi, ends = (np.empty(count, np.int64) for _ in range(4))
     ids = np.empty(count, np.uint64)
     event, conntrack_id, lived = (rows[name][order] for name in ("event", "conntrack_id", "delta_time_s"))
@@ -217,23 +220,20 @@ def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
 
 
 def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:
-    protocol = rows["protocol_number"].astype(np.int64)
-    echo = protocols_with("echo")[protocol]
-    node = rows["node"].astype(np.int64)
+    protocol, echoes = rows["protocol_number"].astype(np.int64), protocols_with("echo")
 
-    def one(src: str, dst: str, src_port: str, dst_port: str, echo_id: str) -> Tuples:
-        ports = [
-            np.where(echo, rows[echo_id], rows[name]).clip(0).astype(np.int64)
-            for name in (src_port, dst_port)
+    def one(src: str, dst: str, echo_id: str) -> Tuples:
+        src_ip, src_port, dst_ip, dst_port, scope = out = [
+            np.empty(protocol.shape[0], np.int64) for _ in range(5)
         ]
-        source, target = rows[src].astype(np.int64), rows[dst].astype(np.int64)
-        stays = local[source] | (source == target)
-        return Tuples(protocol, source, ports[0], target, ports[1], np.where(stays, node + 1, 0))
+        read_tuples(
+            rows["node"], rows["protocol_number"], rows[f"{src}_ip"], rows[f"{src}_port"], rows[f"{dst}_ip"], rows[f"{dst}_port"],
+            rows[echo_id], echoes, local, src_ip, src_port, dst_ip, dst_port, scope,
+        )  # fmt: skip
+        return Tuples(protocol, *out)
 
-    return (
-        one("orig_src_ip", "orig_dst_ip", "orig_src_port", "orig_dst_port", "icmp_id"),
-        one("reply_dst_ip", "reply_src_ip", "reply_dst_port", "reply_src_port", "reply_icmp_id"),
-    )
+    # turned round, the reply goes from client to server too
+    return one("orig_src", "orig_dst", "icmp_id"), one("reply_dst", "reply_src", "reply_icmp_id")
 
 
 def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
@@ -243,25 +243,6 @@ def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
         reply.src, reply.src_port, reply.dst, reply.dst_port, words,
     )  # fmt: skip
     return words
-
-
-def _start_bounds(rows: Columns, seen: Ints) -> tuple[Ints, Ints]:
-    """Bounds of the start that each row tells by itself, µs.
-
-    ``[start=]`` is cut to the second. delta-time is cut to the second too and counts to the row's time, in a
-    DESTROY to the expiry, which can be long before the row.
-    """
-    lived, start = rows["delta_time_s"], rows["start_at"]
-    destroy = rows["event"] == field("event").code("destroy")
-    lo = np.full(seen.shape[0], UNKNOWN, np.int64)
-    hi = lo.copy()
-    stamped = start != UNKNOWN
-    aged = (seen != UNKNOWN) & (lived >= 0)
-    lo[aged & ~destroy] = (seen - (lived + 1) * SECOND)[aged & ~destroy]
-    hi[aged] = (seen - lived * SECOND)[aged]
-    lo[stamped] = np.maximum(lo, start)[stamped]
-    hi[stamped] = np.where(hi == UNKNOWN, start + SECOND, np.minimum(hi, start + SECOND))[stamped]
-    return np.minimum(lo, hi), hi
 
 
 def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -> Ints:

@@ -1,4 +1,8 @@
-"""When the kernel wrote each row of a dump, which is not when the dump was stamped."""
+"""How late a dump's stamp is: it can be seconds off, 4 to 19 s in a capture of a loaded host.
+
+Where ``[start=]`` and delta-time do not tell when the kernel wrote a row (``kernels.lifetimes.row_times``), its file is as
+late as the median of its rows in TIME_WAIT say: the event that put them there, and what has run of the timeout since.
+"""
 
 from __future__ import annotations
 
@@ -12,41 +16,12 @@ from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Columns, Ints
 
 # The file's lateness is believed if so many of its rows tell it.
 FEWEST = 8
 # Nothing refreshes the timeout of an entry in this state without an event (nf_conntrack_proto_tcp.c).
 QUIET_STATE = "TIME_WAIT"
-
-
-def row_instants(rows: Columns, late: Ints) -> tuple[Ints, Ints]:
-    """When the kernel wrote each row, and the earliest that it can have been, shape (rows,) each, µs.
-
-    A dump's stamp can be seconds off: 4 to 19 s in a capture of a loaded host. ``[start=]`` + delta-time is the kernel's own
-    word, both cut to the second, so a row is within two seconds from their sum. A file without them is as late as the
-    median of its rows in TIME_WAIT say: the event that put them there, and what has run of the timeout since.
-
-    Parameters
-    ----------
-    rows : columns of the table ``conntrack``.
-    late : by name code of a source, how late its stamp is, µs, see ``join_lateness``.
-    """
-    seen, start, lived = rows["seen_at"], rows["start_at"], rows["delta_time_s"]
-    told, untold = _dumped(rows)
-    # XML has starts finer than that
-    earliest = (start // SECOND + lived) * SECOND
-    instants = np.where(told, np.clip(seen, earliest, earliest + 2 * SECOND), seen)
-    if untold.any():
-        instants = np.where(untold, seen - late[rows["source"]], instants)
-    return instants, np.where(told, earliest, instants)
-
-
-def _dumped(rows: Columns) -> tuple[Flags, Flags]:
-    """Rows of dumps, those that the kernel tells the time of and the others."""
-    listed = rows["event"] == field("event").code("list")
-    told = listed & (rows["start_at"] != UNKNOWN) & (rows["delta_time_s"] >= 0)
-    return told, listed & ~told & (rows["seen_at"] != UNKNOWN)
 
 
 def late_samples(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
@@ -58,7 +33,9 @@ def late_samples(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tup
     tuple_number : shape (rows,), equal for rows of one tuple of one node.
     full_timeout_s : shape (rows,), timeout of each row's state, -1 if unknown.
     """
-    _, untold = _dumped(rows)
+    listed = rows["event"] == field("event").code("list")
+    told = listed & (rows["start_at"] != UNKNOWN) & (rows["delta_time_s"] >= 0)
+    untold = listed & ~told & (rows["seen_at"] != UNKNOWN)
     quiet = rows["state"] == field("state").code(QUIET_STATE)
     update = rows["event"] == field("event").code("update")
     listed = np.flatnonzero(untold & quiet & (rows["timeout_s"] >= 0) & (full_timeout_s >= 0))

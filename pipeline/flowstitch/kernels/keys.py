@@ -30,6 +30,30 @@ def wire_words(protocol, src, src_port, dst, dst_port, scope, ported, out):
 
 
 @kernel
+def read_tuples(
+    node, protocol, src, src_port, dst, dst_port, echo_id, echoes, local, out_src, out_src_port, out_dst, out_dst_port, scope
+):  # fmt: skip
+    """One tuple of each conntrack row as it goes over the wire, see ``join.keys.Tuples``.
+
+    Parameters
+    ----------
+    node, src, dst : shape (n,), uint32, name code and address numbers.
+    protocol, src_port, dst_port, echo_id : shape (n,), int32, -1 where there is none.
+    echoes : shape (256,), bool, protocols whose echo identifier stands for both ports.
+    local : by address number, bool, addresses that never are a source on a wire.
+    out_src, out_src_port, out_dst, out_dst_port, scope : shape (n,), int64, receive the tuple.
+    """
+    for row in range(node.shape[0]):
+        left, right = src_port[row], dst_port[row]
+        if echoes[protocol[row]]:
+            left = right = echo_id[row]
+        out_src[row], out_dst[row] = src[row], dst[row]
+        out_src_port[row], out_dst_port[row] = max(left, 0), max(right, 0)
+        stays = local[src[row]] or src[row] == dst[row]
+        scope[row] = np.int64(node[row]) + 1 if stays else 0
+
+
+@kernel
 def entry_words(
     node, zone, protocol, src, src_port, dst, dst_port, reply_src, reply_src_port, reply_dst, reply_dst_port, out
 ):  # fmt: skip

@@ -93,6 +93,44 @@ def _find_open(kind, seen, lived, conntrack_id, begin, count, start_lo, start_hi
 
 
 @kernel
+def row_times(event, seen, start, lived, source, late, instant, earliest, lo, hi):
+    """When the kernel wrote each row, and the bounds of its entry's start that the row tells by itself, µs.
+
+    ``[start=]`` + delta-time is the kernel's own word in a dump, both cut to the second, so a row is within two seconds from
+    their sum; another row of a dump is as late as its source. delta-time counts to the row's instant, in a DESTROY to the
+    expiry, which can be long before the row.
+
+    Parameters
+    ----------
+    event : shape (n,), uint8. seen, start : shape (n,), int64, stamp of the row and ``[start=]`` in µs, the smallest int64 if unknown.
+    lived : shape (n,), int64, delta-time in seconds, -1 if unknown. source : shape (n,), uint32, name code.
+    late : shape (names,), int64, how late the stamps of a source are, µs.
+    instant, earliest : shape (n,), int64, receive when the row was written, and the earliest that it can have been.
+    lo, hi : shape (n,), int64, receive the bounds of the start, the smallest int64 where the row does not tell.
+    """
+    for row in range(event.shape[0]):
+        at, began, age = seen[row], start[row], lived[row]
+        before = at
+        if event[row] == LIST and began != UNKNOWN and age >= 0:
+            # XML has starts finer than a second
+            before = (began // SECOND + age) * SECOND
+            at = min(max(at, before), before + 2 * SECOND)
+        elif event[row] == LIST and at != UNKNOWN:
+            at -= late[source[row]]
+            before = at
+        instant[row], earliest[row] = at, before
+        low = high = UNKNOWN
+        if at != UNKNOWN and age >= 0:
+            high = at - age * SECOND
+            if event[row] != DESTROY:
+                low = high - SECOND
+        if began != UNKNOWN:
+            low = max(low, began)
+            high = began + SECOND if high == UNKNOWN else min(high, began + SECOND)
+        lo[row], hi[row] = min(low, high), high
+
+
+@kernel
 def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, start_lo, start_hi, ids, ends):
     """Number the lifetimes and give each row the number of its own.
 
