@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Columns, Ints, Words
 
 _Result = TypeVar("_Result")
-# Rows of a bucket, about; what is made of them on the way takes some ten times their bytes.
-BUCKET_ROWS = 1 << 15
+# Rows of a bucket, about: few enough to stay in the cache that cores share, so many that threads hardly wait for each other between two kernels.
+BUCKET_ROWS = 1 << 17
 MAX_BITS = 16
 # A column is moved as what it is as bits.
 _BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
