@@ -19,7 +19,7 @@ from flowstitch.join.segments import Segments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_tuples
 from flowstitch.normalize.columns import STORAGE, Pools
 
-THREADS = os.cpu_count() or 1
+THREADS = len(os.sched_getaffinity(0))
 
 
 def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:

@@ -38,6 +38,7 @@ class Export:
     parts : rows of each source, part by part, until ``rows`` has put them together.
     inventory : the cluster.
     duplicates : (dropped file, the file that has the same content).
+    threads : how many put ``rows`` together.
     """
 
     sources: list[Source]
@@ -45,6 +46,7 @@ class Export:
     parts: list[Sequence[Columns]]
     inventory: Inventory = field(default_factory=Inventory)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
+    threads: int = 1
 
     def parts_of(self, table: str) -> Iterator[Columns]:
         """Rows of a table in order of source and line, part by part."""
@@ -58,7 +60,8 @@ class Export:
     @cached_property
     def rows(self) -> dict[str, Columns]:
         """Columns of each of ``ROW_TABLES``, in order of source and line, all in memory."""
-        rows = {name: concat_columns(name, list(self.parts_of(name))) for name in ROW_TABLES}
+        with ThreadPoolExecutor(self.threads) as workers:
+            rows = {name: concat_columns(name, list(self.parts_of(name)), workers) for name in ROW_TABLES}
         self.parts = [() for _ in self.parts]
         return rows
 
@@ -132,16 +135,17 @@ def read_export(
         if item.source.kind not in ROW_KINDS:
             with watched(item.source, listener) as source:
                 _read_facts(source, item.account, inventory)
-    return _assemble(merge_sources([*read, *torn], restored, pools), inventory)
+    return _assemble(merge_sources([*read, *torn], restored, pools), inventory, max(1, threads))
 
 
-def _assemble(items: Sequence[SourceRows], inventory: Inventory) -> Export:
+def _assemble(items: Sequence[SourceRows], inventory: Inventory, threads: int) -> Export:
     return Export(
         [item.source for item in items],
         [item.account for item in items],
         [item.parts for item in items],
         inventory,
         sorted((copy, item.source.name) for item in items for copy in item.copies),
+        threads,
     )
 
 

@@ -152,7 +152,7 @@ class _Seen:
     def align(self, offsets: Ints) -> tuple[Ints, Ints, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
         entries = self._entries
-        observer = self._node << 16 | self._of_sides(entries.zone)
+        observer = self._node << 16 | np.maximum(self._of_sides(entries.zone), 0)
         shift = offsets[self._node]
         times = (entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held)
         lo, hi, surely, last, held = (_shifted(self._of_sides(values), shift) for values in times)
@@ -176,4 +176,6 @@ class _Seen:
 
 
 def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:
+    if not np.any(shift):
+        return times
     return np.where(times == UNKNOWN, UNKNOWN, times - shift)

@@ -30,6 +30,7 @@ from flowstitch.normalize.names import Names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
@@ -72,11 +73,17 @@ def null_columns(name: str, rows: int) -> Columns:
     }
 
 
-def concat_columns(name: str, parts: Sequence[Columns]) -> Columns:
-    """Rows of all parts in order; a table of no rows when there is no part."""
+def concat_columns(name: str, parts: Sequence[Columns], workers: Executor | None = None) -> Columns:
+    """Rows of all parts in order, a column by each of the workers; a table of no rows when there is no part."""
     if not parts:
         return null_columns(name, 0)
-    return {item.name: np.concatenate([part[item.name] for part in parts]) for item in table(name).fields}
+
+    def whole(item: Field) -> NDArray[Any]:
+        return np.concatenate([part[item.name] for part in parts])
+
+    fields = table(name).fields
+    columns = workers.map(whole, fields) if workers else map(whole, fields)
+    return {item.name: values for item, values in zip(fields, columns, strict=True)}
 
 
 def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
