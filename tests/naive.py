@@ -309,6 +309,15 @@ def wire_hash(row: tuple[int, int, int, int, int, int], ported: set[int]) -> int
     return mix(ends ^ (scope << 24 | number))  # noqa: F405
 
 
+def first_of_each(rows: list[tuple[int, ...]], count: int) -> list[int]:
+    """Number of the row with the least ranks of each key, -1 where there is none; rows are a key and its ranks."""
+    found = []
+    for key in range(count):
+        mine = [(ranks, number) for number, (own, *ranks) in enumerate(rows) if own == key]
+        found.append(min(mine)[1] if mine else -1)
+    return found
+
+
 def place_rows(buckets: list[int], count: int) -> tuple[list[int], list[int]]:
     """Where each bucket begins, and where each row stands once rows are sorted by bucket."""
     order = sorted(range(len(buckets)), key=lambda row: buckets[row])

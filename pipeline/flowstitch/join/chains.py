@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.kernels.chain import link_edges, walk_chains
+from flowstitch.kernels.choose import choose_rows
 from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
@@ -68,9 +69,6 @@ def build_chains(sides: Sides, segments: int) -> Chains:
 
 def first_of_each(keys: Ints, count: int, *ranks: Ints) -> Ints:
     """Row with the least ranks (the first rank counts most) of each key, shape (count,), -1 where there is none."""
-    order = np.lexsort((*ranks[::-1], keys))
-    ordered = keys[order]
-    heads = np.flatnonzero(np.diff(ordered, prepend=-1))
     out = np.full(count, -1, np.int64)
-    out[ordered[heads]] = order[heads]
+    choose_rows(keys.astype(np.int64, copy=False), np.stack(ranks, axis=1).astype(np.int64, copy=False), out)
     return out

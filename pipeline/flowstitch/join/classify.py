@@ -62,8 +62,8 @@ def find_translations(stitched: Stitched, ends: Endpoints) -> Translations:
 
 def classify(
     stitched: Stitched, ends: Endpoints, nat: Translations, verdicts: Verdicts, cluster: Cluster
-) -> tuple[Ints, list[str | None]]:
-    """Scenario number of each path, -1 where too little is known of it; and why it has none or is unclassified."""
+) -> tuple[Ints, Ints]:
+    """Scenario number of each path, -1 where too little is known of it; and why it has none or is unclassified, a name code."""
     dataplane, chains = cluster.dataplane, stitched.chains
     pod = field("server_kind").code("pod")
     both = (ends.client.node > 0) & (ends.server.node > 0)
@@ -90,14 +90,13 @@ def classify(
     last = len(dataplane.scenarios) - 1
     too_long = chains.position[chains.tail] > MAX_TRANSLATIONS
     scenario[too_long] = last
-    reasons: list[str | None] = [None] * len(chains)
-    for path in np.flatnonzero(scenario == last).tolist():
-        if too_long[path]:
-            reasons[path] = f"more than {MAX_TRANSLATIONS} translations"
-            continue
-        missing, reasons[path] = _reason(features, path)
-        if missing:
-            scenario[path] = -1
+    names, reasons = cluster.pools.names, np.zeros(len(chains), np.int64)
+    reasons[too_long] = names.code(f"more than {MAX_TRANSLATIONS} translations")
+    unplaced = np.flatnonzero((scenario == last) & ~too_long)
+    cases, heads = group(np.stack([values[unplaced] for values in features.values()], axis=1))
+    said = [_reason(features, path) for path in unplaced[heads].tolist()]
+    reasons[unplaced] = names.codes(why for _, why in said)[cases]
+    scenario[unplaced[np.array([missing for missing, _ in said], np.bool_)[cases]]] = -1
     return scenario, reasons
 
 
@@ -187,8 +186,8 @@ def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) 
 
 def find_drift(
     stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
-) -> list[list[str]]:
-    """Broken expectations of each path, 'column: expected x, observed y'.
+) -> tuple[Ints, list[list[str]]]:
+    """Broken expectations, 'column: expected x, observed y': of each path an index into the distinct lists of them.
 
     At the server's node the scenario's role gives way to that of the ENI that holds the server's address.
     """
@@ -203,14 +202,19 @@ def find_drift(
         "forward_in_eni_role": legs.role["forward_in"],
         "return_out_eni_role": legs.role["return_out"],
     }
-    drift: list[list[str]] = [[] for _ in range(scenario.shape[0])]
-    for column, seen in sorted(observed.items()):
+    broken = np.zeros((scenario.shape[0], 2 * len(observed)), np.int64)
+    for place, (column, seen) in enumerate(sorted(observed.items())):
         wanted = forward_out if column == "forward_out_eni_role" else dataplane.expected(column, scenario)
         if column in {"forward_in_eni_role", "return_out_eni_role"}:
             wanted = np.where((wanted > 0) & (held > 0), held, wanted)
-        values = field(column).values
-        for path in np.flatnonzero((wanted > 0) & (seen > 0) & (wanted != seen)).tolist():
-            drift[path].append(
-                f"{column}: expected {values[wanted[path] - 1]}, observed {values[seen[path] - 1]}"
-            )
-    return drift
+        differs = (wanted > 0) & (seen > 0) & (wanted != seen)
+        broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
+    drift, heads = group(broken)
+    return drift, [
+        [
+            f"{column}: expected {values[wanted - 1]}, observed {values[seen - 1]}"
+            for column, wanted, seen in zip(sorted(observed), row[::2], row[1::2], strict=True)
+            if wanted and (values := field(column).values)
+        ]
+        for row in broken[heads].tolist()
+    ]

@@ -12,10 +12,10 @@ from flowstitch.catalog.protocols import protocol_names, protocols_with
 from flowstitch.join.identity import hash_columns, name_hashes, unique_ids, wire_hashes
 from flowstitch.join.keys import run_pointers
 from flowstitch.join.legs import LEGS
-from flowstitch.kernels.group import group
+from flowstitch.normalize.columns import renumber
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.join.endpoints import Endpoints
@@ -95,14 +95,14 @@ def datapath_columns(
         "server_node": ends.server.node.astype(np.uint32),
         "dataplane": np.full(ids.shape[0], names.code(dataplane.name), np.uint32),
         "scenario": slugs[scenario],
-        "scenario_reason": names.codes(paths.reasons),
+        "scenario_reason": paths.reasons.astype(np.uint32),
         "sop": numbers["sop"],
         "kernel_stacks": numbers["kernel_stacks"],
         "outcome": verdicts.outcome.astype(np.uint8),
         "return_lands_on": verdicts.lands_on.astype(np.uint8),
         "return_evidence": verdicts.return_evidence.astype(np.uint8),
         "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
-        "drift": pa.array(paths.drift, pa.list_(pa.string())),
+        "drift": pa.array(paths.drifts, pa.list_(pa.string())).take(pa.array(paths.drift)),
         "counted_by": verdicts.counted_by.astype(np.uint32),
         "evidence": _evidence(ends, legs, stitched),
         "match": verdicts.match.astype(np.uint8),
@@ -138,8 +138,15 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
     echo = protocols_with("echo")[tuples.protocol] & conntrack & (tuples.src_port > 0)
     words = pools.names.words()
     directions, ways = ("?", *field("direction").values), ("return", "forward")
-    eni = flows["eni"][windows.row].astype(np.int64)
-    crossing = [windows.forward.astype(np.int64), flows["direction"][windows.row].astype(np.int64), eni]
+    # which way of the path, which way through the ENI, which ENI: one number
+    crossing = flows["eni"][windows.row].astype(np.int64) * len(directions) + flows["direction"][windows.row]
+    crossing = crossing * len(ways) + windows.forward
+
+    def crossed(code: int) -> str:
+        code, way = divmod(code, len(ways))
+        eni, direction = divmod(code, len(directions))
+        return f"{ways[way]} {directions[direction]} {words[eni]}"
+
     columns: dict[str, object] = {
         "path_id": ids[chains.path],
         "position": chains.position.astype(np.int32),
@@ -152,27 +159,22 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Columns:
         "node": np.maximum(tuples.scope - 1, 0).astype(np.uint32),
         "first_seen": segments.first,
         "last_seen": segments.last,
-        "observers": _lists(sides.segment, [entries.node[sides.entry]], len(segments), lambda code: words[code] or ""),
-        "crossings": _lists(
-            windows.segment, crossing, len(segments),
-            lambda way, direction, code: f"{ways[way]} {directions[direction]} {words[code]}",
-        ),
+        "observers": _lists(sides.segment, entries.node[sides.entry], len(segments), lambda code: words[code] or ""),
+        "crossings": _lists(windows.segment, crossing, len(segments), crossed),
     }  # fmt: skip
     return columns  # type: ignore[return-value]
 
 
-def _lists(keys: Ints, parts: Sequence[Ints], count: int, word: object) -> pa.Array:
-    """Sorted distinct words of each key as an Arrow list array; ``word`` makes one from the parts of a row."""
-    _, heads = group(np.stack([keys, *parts], axis=1).astype(np.uint64))
-    found = np.stack([part[heads] for part in parts], axis=1)
-    which, first = group(found.astype(np.uint64))
-    texts = [word(*row) for row in found[first].tolist()]  # type: ignore[operator]
-    rank = (
-        np.argsort(np.argsort(np.array(texts, dtype=object), kind="stable"))
-        if texts
-        else np.zeros(0, np.int64)
-    )
-    order = np.argsort(keys[heads] * len(texts) + rank[which], kind="stable")
-    values = pa.array(texts, pa.string()).take(pa.array(which[order]))
-    offsets = run_pointers(keys[heads][order], count).astype(np.int32)
+def _lists(keys: Ints, codes: Ints, count: int, word: Callable[[int], str]) -> pa.Array:
+    """Sorted distinct words of each key as an Arrow list array; ``word`` makes one from a code."""
+    used, which = renumber(codes)
+    texts = [word(code) for code in used.tolist()]
+    order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.shape[0])
+    # key and rank as one number: each distinct pair once, in order
+    pairs = np.unique(keys * max(len(texts), 1) + rank[which])
+    key, place = np.divmod(pairs, max(len(texts), 1))
+    values = pa.array(texts, pa.string()).take(pa.array(order[place]))
+    offsets = run_pointers(key, count).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values)

@@ -58,17 +58,17 @@ class Owned:
 
 
 class Owners:
-    """Rows of the table ``addresses``, ready to be asked for many addresses at once."""
+    """Rows of the table ``addresses``, ready to be asked for many addresses at once: those that are interned by now."""
 
     def __init__(self, rows: Rows, pools: Pools) -> None:
-        self._pools = pools
         address = pools.addresses.intern_texts([row["ip"] for row in rows]).astype(np.int64)
         spans = np.array([interval(row) for row in rows], np.int64).reshape(-1, 2)
         rank = np.array([_PRIORITY.index(row["owner_kind"]) for row in rows], np.int64)
         # the latest owner first: a deletion that no snapshot saw leaves the one before open
         order = np.lexsort((~spans[:, 0], rank, address))
         chosen = [rows[place] for place in order.tolist()]
-        self._address, self._spans = address[order], spans[order]
+        self._pointer = run_pointers(address[order], len(pools.addresses))
+        self._valid_from, self._valid_to = (np.ascontiguousarray(spans[order, column]) for column in (0, 1))
         kind = field("owner_kind")
         self._kind = np.array([kind.code(row["owner_kind"]) for row in chosen] + [0], np.int64)
         self._codes = {
@@ -78,11 +78,9 @@ class Owners:
 
     def at(self, address: Ints, time: Ints) -> Owned:
         """Owners of addresses at times in µs, shape (n,) each."""
-        pointer = run_pointers(self._address, len(self._pools.addresses))
         found = np.empty(address.shape[0], np.int64)
-        valid_from, valid_to = (np.ascontiguousarray(self._spans[:, column]) for column in (0, 1))
-        find_owners(address, time, pointer, valid_from, valid_to, found)
-        place = np.where(found < 0, self._address.shape[0], found)
+        find_owners(address, time, self._pointer, self._valid_from, self._valid_to, found)
+        place = np.where(found < 0, self._valid_from.shape[0], found)
         names = (self._codes[name][place] for name in ("owner", "node", "eni"))
         return Owned(self._kind[place], found == -2, *names)
 

@@ -164,8 +164,8 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
     verdicts = judge(stitched, ends, legs, shared, cluster)
     nat = find_translations(stitched, ends)
     scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
-    drift = find_drift(stitched, ends, scenario, legs, verdicts, cluster)
-    return Paths(ends, legs, nat, verdicts, scenario, reasons, drift)
+    drift, drifts = find_drift(stitched, ends, scenario, legs, verdicts, cluster)
+    return Paths(ends, legs, nat, verdicts, scenario, reasons, drift, drifts)
 
 
 def _by_line(columns: Columns, pools: Pools) -> Ints:

@@ -77,12 +77,12 @@ class Stitched:
 
 @dataclass(frozen=True)
 class Paths:
-    """What is known of each path; arrays and lists of length (paths,).
+    """What is known of each path; arrays of shape (paths,).
 
     Attributes
     ----------
-    scenario : number of the scenario in the data plane. reasons : why it is unclassified, None where it is not.
-    drift : broken expectations.
+    scenario : number of the scenario in the data plane. reasons : why it is unclassified, a name code, 0 where it is not.
+    drift : broken expectations, an index into ``drifts``. drifts : the distinct lists of them.
     """
 
     ends: Endpoints
@@ -90,8 +90,9 @@ class Paths:
     nat: Translations
     verdicts: Verdicts
     scenario: Ints
-    reasons: Sequence[str | None]
-    drift: Sequence[list[str]]
+    reasons: Ints
+    drift: Ints
+    drifts: Sequence[list[str]]
 
 
 def refuse_overlapping_vpcs(inventory: Inventory) -> None:

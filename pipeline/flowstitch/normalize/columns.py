@@ -128,7 +128,7 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
     if item.type in {"address", "name", "enum"}:
         return _words(item, values, pools)
     if item.type == "text":
-        used, numbers = _renumber(values)
+        used, numbers = renumber(values)
         words = pa.array([pools.texts.word(code) for code in used.tolist()], pa.string())
         return words.take(pa.array(numbers))
     null = STORAGE[item.type][1]
@@ -136,7 +136,7 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
     return array.cast(arrow_type(item))
 
 
-def _renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
+def renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
     """The codes that are used, ascending, and for each row which of them it has; codes of a pool are few enough to count."""
     count = np.bincount(codes) if codes.shape[0] else np.zeros(0, np.int64)
     used = np.flatnonzero(count)
@@ -155,7 +155,7 @@ def _from_python(item: Field, values: object) -> pa.Array:
 
 
 def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
-    used, numbers = _renumber(codes)
+    used, numbers = renumber(codes)
     keys: list[tuple[int | str, str] | None] = []
     for code in used.tolist():
         if code == 0:

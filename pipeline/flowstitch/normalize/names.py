@@ -20,6 +20,7 @@ class Names:
         self._lock = threading.Lock()
         self._words: list[str | None] = [None]
         self._codes: dict[str, int] = {}
+        self._ranks = np.zeros(1, np.int64)
 
     def __len__(self) -> int:
         return len(self._words)
@@ -48,11 +49,18 @@ class Names:
         return self._words[code]
 
     def ranks(self) -> NDArray[np.int64]:
-        """Place of each code's word in sorted order, shape (len(self),), int64: an order that no thread decides."""
-        order = sorted(range(1, len(self._words)), key=lambda code: self._words[code] or "")
-        ranks = np.zeros(len(self._words), np.int64)
-        ranks[order] = np.arange(1, len(self._words))
-        return ranks
+        """Place of each code's word in sorted order, shape (len(self),), int64: an order that no thread decides.
+
+        The array is read-only, and the same one until there is a new word.
+        """
+        with self._lock:
+            if self._ranks.shape[0] < len(self._words):
+                order = sorted(range(1, len(self._words)), key=lambda code: self._words[code] or "")
+                ranks = np.zeros(len(self._words), np.int64)
+                ranks[order] = np.arange(1, len(self._words))
+                ranks.flags.writeable = False
+                self._ranks = ranks
+            return self._ranks
 
     def words(self) -> list[str | None]:
         """All words by code; the first is None."""
