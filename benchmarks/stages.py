@@ -52,7 +52,7 @@ def join(export: Export, rows: dict[str, Columns], pools: Pools) -> tuple[dict[s
         load_dataplane("terway-eniip"), pools, stages,
     )  # fmt: skip
     stages.end()
-    return stages.durations_s, found.datapaths["path_id"].shape[0]
+    return stages.durations_s, found.datapaths.columns("datapaths")["path_id"].shape[0]
 
 
 def copy_seconds(size_bytes: int) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,3 +15,14 @@ Words: TypeAlias = NDArray[np.uint64]
 Columns: TypeAlias = dict[str, NDArray[Any]]
 # Bytes behind the end of a text that a kernel may load though they do not belong to it, see ``kernels.wide``.
 PADDING = 8
+
+_Arrays = TypeVar("_Arrays")
+
+
+def take_rows(arrays: _Arrays, rows: Ints) -> _Arrays:
+    """Chosen rows of a dataclass of arrays that have one row for each of the same things, and of such dataclasses in it."""
+    if not is_dataclass(arrays):
+        return arrays[rows]  # type: ignore[index]
+    kind: Any = type(arrays)
+    taken: _Arrays = kind(*(take_rows(getattr(arrays, item.name), rows) for item in fields(arrays)))
+    return taken

@@ -45,4 +45,4 @@ def test_two_threads_find_what_one_finds(capture: Path) -> None:
                 for join, pools in ((two, two_pools), (one, one_pools))
             )
             assert found.equals(wanted), table
-        assert np.unique(one.datapaths["path_id"]).shape[0] > 1000
+        assert np.unique(whole("datapaths", one.datapaths)["path_id"]).shape[0] > 1000

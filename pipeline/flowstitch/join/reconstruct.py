@@ -38,7 +38,7 @@ from flowstitch.join.unsaid import hidden_addresses, infer_directions
 from flowstitch.join.verdicts import judge
 from flowstitch.join.windows import attach_windows, flow_tuples
 from flowstitch.normalize.columns import concat_columns, take_columns
-from flowstitch.normalize.pieces import by_source
+from flowstitch.normalize.pieces import by_source, sorted_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.model import Account, Inventory, Source
+    from flowstitch.join.chains import Chains
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.normalize.columns import Pools
     from flowstitch.normalize.pieces import Pieces
@@ -59,14 +60,14 @@ class Reconstruction:
 
     Attributes
     ----------
-    datapaths, segments, lb_requests, unmatched : columns of those tables in their final order.
-    observations : the table of that name, to be made while it is written.
+    datapaths, segments, observations : the tables of those names, to be made while they are written.
+    lb_requests, unmatched : columns of those tables in their final order.
     clock_offsets_us : by node, how far its clock is ahead of the common one.
     left_out : translations that could not be linked because another one was already there.
     """
 
-    datapaths: Columns
-    segments: Columns
+    datapaths: Pieces
+    segments: Pieces
     lb_requests: Columns
     observations: Pieces
     unmatched: Columns
@@ -104,7 +105,7 @@ def reconstruct(
     requests = attribute_requests(rows["requests"], attempts, stitched, paths, shared, ids)
     kinds = source_kinds(sources, pools)
     by_path = np.lexsort((ids, paths.verdicts.first, wire))
-    by_segment = np.lexsort((chains.position, np.argsort(by_path)[chains.path]))
+    by_segment = _in_order(by_path, chains)
     observed = Observed(stitched, paths.ends, ids, kinds, cluster)
     read = request_observations(requests, ids, kinds, pools), inventory_observations(sources, accounts, pools)
     observations = all_observations(
@@ -125,8 +126,8 @@ def reconstruct(
         pools.names.word(node) or "": int(ahead[node]) for node in np.unique(stitched.entries.node).tolist()
     }
     return Reconstruction(
-        _take(datapath_columns(paths, stitched, ids, flow_key, cluster), by_path),
-        _take(segment_columns(stitched, ids, pools), by_segment),
+        sorted_pieces(by_path, datapath_columns(paths, stitched, ids, flow_key, cluster)),
+        sorted_pieces(by_segment, segment_columns(stitched, ids, pools)),
         request_columns(requests, ids, pools.names.ranks()),
         observations,
         take_columns(unmatched, _by_line(unmatched, pools)),
@@ -168,13 +169,15 @@ def _know_paths(stitched: Stitched, shared: Ints, cluster: Cluster) -> Paths:
     return Paths(ends, legs, nat, verdicts, scenario, reasons, drift, drifts)
 
 
+def _in_order(by_path: Ints, chains: Chains) -> Ints:
+    """Segments by the order of their paths and their position there, which counts from 0 without a gap."""
+    begins, count = np.empty_like(by_path), np.bincount(chains.path, minlength=len(chains))
+    begins[by_path] = np.cumsum(count[by_path]) - count[by_path]
+    order = np.empty_like(chains.path)
+    order[begins[chains.path] + chains.position] = np.arange(order.shape[0])
+    return order
+
+
 def _by_line(columns: Columns, pools: Pools) -> Ints:
     """Rows by source and line."""
     return np.lexsort((columns["line"], pools.names.ranks()[columns["source"]]))
-
-
-def _take(columns: Columns, rows: Ints) -> Columns:
-    return {
-        name: values[rows] if isinstance(values, np.ndarray) else values.take(rows)
-        for name, values in columns.items()
-    }

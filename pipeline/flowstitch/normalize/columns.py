@@ -67,10 +67,14 @@ class Pools:
 
 
 def null_columns(name: str, rows: int) -> Columns:
-    """All columns of the table ``name`` with ``rows`` nulls each."""
-    return {
-        item.name: np.full(rows, STORAGE[item.type][1], STORAGE[item.type][0]) for item in table(name).fields
-    }
+    """All columns of the table ``name`` with ``rows`` nulls each; lists are Arrow arrays."""
+    return {item.name: _nulls(item, rows) for item in table(name).fields}
+
+
+def _nulls(item: Field, rows: int) -> Any:
+    if item.type not in STORAGE:
+        return pa.nulls(rows, arrow_type(item))
+    return np.full(rows, STORAGE[item.type][1], STORAGE[item.type][0])
 
 
 def concat_columns(name: str, parts: Sequence[Columns], workers: Executor | None = None) -> Columns:
@@ -78,12 +82,17 @@ def concat_columns(name: str, parts: Sequence[Columns], workers: Executor | None
     if not parts:
         return null_columns(name, 0)
 
-    def whole(item: Field) -> NDArray[Any]:
-        return np.concatenate([part[item.name] for part in parts])
+    def whole(item: Field) -> Any:
+        return _joined([part[item.name] for part in parts])
 
     fields = table(name).fields
     columns = workers.map(whole, fields) if workers else map(whole, fields)
     return {item.name: values for item, values in zip(fields, columns, strict=True)}
+
+
+def _joined(parts: list[Any]) -> Any:
+    return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)
+
 
 
 def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:

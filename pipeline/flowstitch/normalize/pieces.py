@@ -40,6 +40,11 @@ class Pieces:
         return concat_columns(name, [make() for file in self.files for make in file])
 
 
+def sorted_pieces(order: Ints, make: Callable[[Ints], Columns]) -> Pieces:
+    """Pieces of a table whose rows stand in ``order``, shape (rows,); ``make`` makes columns of chosen rows."""
+    return cut([Span(lambda wanted: make(order[wanted]), 0, order.shape[0])])
+
+
 def cut(spans: Iterable[Span]) -> Pieces:
     """Pieces of at most ``PIECE_ROWS``, in files of ``FILE_PIECES`` times as many rows; one file at least."""
     files: list[list[Callable[[], Columns]]] = [[]]

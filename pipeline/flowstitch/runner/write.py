@@ -93,18 +93,19 @@ def _write_file(path: Path, name: str, parts: Iterable[Columns], pools: Pools) -
 def _row_groups(name: str, parts: Iterable[Columns]) -> Iterator[Columns]:
     """Rows of all parts in order, ``PIECE_ROWS`` at a time; one group at least."""
     waiting: list[Columns] = []
-    rows = 0
+    rows, none = 0, True
     for part in parts:
+        none = False
         waiting.append(part)
-        rows += part["line"].shape[0]
+        rows += len(next(iter(part.values())))
         if rows >= PIECE_ROWS:
             columns = concat_columns(name, waiting) if len(waiting) > 1 else part
             rows %= PIECE_ROWS
-            whole = columns["line"].shape[0] - rows
+            whole = len(next(iter(columns.values()))) - rows
             for begin in range(0, whole, PIECE_ROWS):
                 yield take_columns(columns, slice(begin, begin + PIECE_ROWS))
-            waiting = [take_columns(columns, slice(whole, None))]
-    if rows or not waiting:
+            waiting = [take_columns(columns, slice(whole, None))] if rows else []
+    if rows or none:
         yield concat_columns(name, waiting)
 
 
