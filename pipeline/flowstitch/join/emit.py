@@ -206,8 +206,9 @@ class _Lists:
         order = np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64)
         rank = np.empty_like(order)
         rank[order] = np.arange(order.shape[0])
-        # key and rank as one number: each distinct pair once, in order
-        pairs = np.unique(keys * max(len(texts), 1) + rank[which])
+        # key and rank as one number; ``np.unique`` would hash them, which takes longer than sorting
+        pairs = np.sort(keys * max(len(texts), 1) + rank[which])
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         key, self._places = np.divmod(pairs, max(len(texts), 1))
         self._words = pa.array([texts[place] for place in order.tolist()], pa.string())
         self._begins = np.append(0, np.cumsum(np.bincount(key, minlength=count)))

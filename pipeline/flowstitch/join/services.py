@@ -11,7 +11,7 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocol_names, protocols_with
 from flowstitch.join.keys import run_pointers
-from flowstitch.join.owners import interval
+from flowstitch.join.owners import MAX_TIME, MIN_TIME, interval
 from flowstitch.kernels.group import group
 from flowstitch.normalize.address import family_of
 
@@ -170,10 +170,10 @@ class Services:
         order = np.argsort(keys, kind="stable")
         pointer = run_pointers(keys[order], len(words))
         for number, word in enumerate(words):
-            edges = np.unique(np.array(spans(word), np.int64))
-            if edges.shape[0]:
+            edges = sorted(set(spans(word)) - {MIN_TIME, MAX_TIME})
+            if edges:
                 mine = order[pointer[number] : pointer[number + 1]]
-                stretch[mine] = np.searchsorted(edges, at[mine], side="right")
+                stretch[mine] = np.searchsorted(np.array(edges, np.int64), at[mine], side="right")
         cases, heads = group(np.stack([keys, stretch], axis=1).astype(np.uint64))
         answers = [answer(words[int(keys[row])], int(at[row])) for row in heads.tolist()]
         width = len(answer(("", "", 0), 0))
