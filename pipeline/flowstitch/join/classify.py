@@ -209,12 +209,15 @@ def find_drift(
             wanted = np.where((wanted > 0) & (held > 0), held, wanted)
         differs = (wanted > 0) & (seen > 0) & (wanted != seen)
         broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
-    drift, heads = group(broken)
-    return drift, [
+    drift = np.zeros(scenario.shape[0], np.int64)
+    paths = np.flatnonzero(broken.any(axis=1))
+    cases, heads = group(broken[paths])
+    drift[paths] = 1 + cases
+    return drift, [[]] + [
         [
             f"{column}: expected {values[wanted - 1]}, observed {values[seen - 1]}"
             for column, wanted, seen in zip(sorted(observed), row[::2], row[1::2], strict=True)
             if wanted and (values := field(column).values)
         ]
-        for row in broken[heads].tolist()
+        for row in broken[paths[heads]].tolist()
     ]

@@ -166,18 +166,31 @@ class Services:
         for row in first.tolist():
             name = names[int(protocol[row])] if numbered[row] else ""
             words.append((name, self._pools.addresses.text(int(ip[row])) or "", int(ports[row])))
-        stretch = np.zeros(at.shape[0], np.int64)
-        order = np.argsort(keys, kind="stable")
-        pointer = run_pointers(keys[order], len(words))
-        for number, word in enumerate(words):
-            edges = sorted(set(spans(word)) - {MIN_TIME, MAX_TIME})
-            if edges:
-                mine = order[pointer[number] : pointer[number + 1]]
-                stretch[mine] = np.searchsorted(np.array(edges, np.int64), at[mine], side="right")
-        cases, heads = group(np.stack([keys, stretch], axis=1).astype(np.uint64))
+        edges = [sorted(set(spans(word)) - {MIN_TIME, MAX_TIME}) for word in words]
+        cases, heads = _stretches(keys, first, at, edges)
         answers = [answer(words[int(keys[row])], int(at[row])) for row in heads.tolist()]
         width = len(answer(("", "", 0), 0))
         return np.array(answers, np.int64).reshape(-1, width)[cases]
+
+
+def _stretches(keys: Ints, first: Ints, at: Ints, edges: list[list[int]]) -> tuple[Ints, Ints]:
+    """Equal numbers for equal keys at times without an edge of the key in between, and a row of each number.
+
+    Parameters
+    ----------
+    keys, at : shape (n,), a key from 0, and a time in µs. first : a row of each key. edges : times of each key, ascending.
+    """
+    changing = np.array([bool(times) for times in edges], np.bool_)
+    if not changing.any():
+        return keys, first
+    rows = np.flatnonzero(changing[keys])
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    pointer = run_pointers(keys[rows], len(edges))
+    stretch = np.zeros(at.shape[0], np.int64)
+    for number in np.flatnonzero(changing).tolist():
+        mine = rows[pointer[number] : pointer[number + 1]]
+        stretch[mine] = np.searchsorted(np.array(edges[number], np.int64), at[mine], side="right")
+    return group(np.stack([keys, stretch], axis=1).astype(np.uint64))
 
 
 def _holds(row: Row, moment: int) -> bool:

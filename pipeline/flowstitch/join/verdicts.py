@@ -77,7 +77,8 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     entries, sides, segments, chains = stitched.entries, stitched.sides, stitched.segments, stitched.chains
     path = chains.path[sides.segment]
     lead = _Lead(entries, ends.lead)
-    outcome = _outcomes(stitched, path, lead, ends, legs)
+    flags = logged_flags(stitched, legs)
+    outcome = _outcomes(stitched, path, lead, ends, legs, flags)
     local = _stays_local(stitched, path, ends, legs)
     lands_on, evidence = _landing(outcome, lead, segments, ends, legs, local, cluster)
     counters, counted_by = _counters(stitched, shared, ends, legs, cluster.pools.names.ranks())
@@ -88,7 +89,7 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     first = np.where(lead.led, lead.take(entries.start_hi) - ahead, segments.first[chains.root])
     last = np.where(lead.led, lead.take(entries.last) - ahead, segments.last[chains.root])
     last = np.maximum(first, last)
-    payload = _payload(ends, lead, counters, logged_flags(stitched, legs), cluster.pools)
+    payload = _payload(ends, lead, counters, flags, cluster.pools)
     return Verdicts(
         outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local
     )  # fmt: skip
@@ -136,7 +137,7 @@ class _Lead:
         return (self.seen & (1 << DESTROY)) != 0
 
 
-def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs: Legs) -> Ints:
+def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs: Legs, flags: Ints) -> Ints:
     code = field("outcome").code
     tcp = ends.protocol == TCP
     count = len(stitched.chains)
@@ -154,7 +155,6 @@ def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs
          code("one_way")],
         code("unanswered"),
     )  # fmt: skip
-    flags = logged_flags(stitched, legs)
     reset_back = tcp & (flags[1] & RST > 0) & (flags[1] & SYN == 0)
     never_opened = tcp & (flags[0] == SYN) & (legs.role["return_in"] == 0)
     without = np.select(
