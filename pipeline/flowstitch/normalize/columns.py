@@ -94,7 +94,6 @@ def _joined(parts: list[Any]) -> Any:
     return pa.concat_arrays(parts) if isinstance(parts[0], pa.Array) else np.concatenate(parts)
 
 
-
 def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     """Chosen rows of all columns, by index, mask or slice."""
     return {name: values[rows] for name, values in columns.items()}
