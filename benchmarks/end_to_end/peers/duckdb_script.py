@@ -93,7 +93,10 @@ select
     earlier.translates or earlier.from_pod or (not later.from_pod and (earlier.first, earlier.node) < (later.first, later.node)) as ahead
 from entries earlier join entries later
     on earlier.protocol_number = later.protocol_number and {_same("earlier", "out", "later", "orig")}
-    and earlier.node <> later.node and abs(earlier.first - later.first) <= {NEAR}"""
+    and earlier.node <> later.node and abs(earlier.first - later.first) <= {NEAR}
+-- ports that come again within that time: who began nearest to it is meant
+qualify row_number() over (partition by earlier.entry order by abs(earlier.first - later.first)) = 1
+    and row_number() over (partition by later.entry, earlier.node order by abs(earlier.first - later.first)) = 1"""
 _PATHS = f"""create temp table paths as
 select
     root.entry as path, root.protocol_number, root.orig_src_ip as client_ip, root.orig_src_port as client_port, root.node as client_node,
