@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
 
 import flowstitch
 from benchmarks.end_to_end.question import COLUMNS
+from flowstitch.runner.pipeline import Options
 
 
 def run(export: str, out: str) -> str:
     """Write a result into ``out``/flowstitch, which is returned."""
     home = Path(out) / "flowstitch"
-    flowstitch.run(export, out=home, overwrite=True)
+    # as the command takes them
+    options = Options(threads=len(os.sched_getaffinity(0)))
+    flowstitch.run(export, out=home, overwrite=True, options=options)
     return str(home)
 
 
