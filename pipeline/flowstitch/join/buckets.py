@@ -13,7 +13,7 @@ from flowstitch.join.keys import Tuples, concat_tuples
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -46,6 +46,13 @@ class Workers:
     ) -> None:
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
+
+
+def drained(items: list[_Result]) -> Iterator[_Result]:
+    """Items in order, each forgotten here when it is handed on: what one bucket held the next one gets."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 @dataclass(frozen=True)

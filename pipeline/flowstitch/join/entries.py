@@ -9,7 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import concat_fields, wire_buckets
+from flowstitch.join.buckets import concat_fields, drained, wire_buckets
 from flowstitch.join.instants import join_lateness, late_samples
 from flowstitch.join.keys import Tuples
 from flowstitch.kernels.group import group
@@ -94,7 +94,9 @@ def build_entries(
         ),
         len(pools.names),
     )
-    found = workers.map(lambda part, full: _entries_of(part, full[part.case], late), keyed, timeouts)
+    found = workers.map(
+        lambda part, full: _entries_of(part, full[part.case], late, local), drained(keyed), timeouts
+    )
     begins = np.append(0, np.cumsum([len(part) for part in found]))
     entries = _joined(found, begins, workers)
     spans = _event_spans(rows, len(pools.names))
@@ -110,17 +112,19 @@ _USED = (
     "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "reply_packets", "reply_bytes",
     "icmp_id", "reply_icmp_id", "delta_time_s", "start_at", "conntrack_id",
 )  # fmt: skip
+_TUPLES = (
+    "node", "protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port",
+    "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "icmp_id", "reply_icmp_id",
+)  # fmt: skip
 # What decides the timeout of a row, and its column of time left.
 _CASE = ("node", "protocol_number", "state", "assured")
 
 
 @dataclass(frozen=True)
 class _Keyed:
-    """Rows of a bucket: their tuples, the ``number`` of each tuple of each node, and the case of their timeout."""
+    """Rows of a bucket: the ``number`` of each tuple of each node, and the case of their timeout."""
 
     rows: Columns
-    orig: Tuples
-    reply: Tuples
     number: Ints
     numbers: int
     case: Ints
@@ -128,13 +132,12 @@ class _Keyed:
 
 
 def _key_rows(rows: Columns, local: Flags) -> _Keyed:
-    orig, reply = _tuples(rows, local)
-    number, heads = group(_entry_words(rows, orig, reply))
+    number, heads = group(_entry_words(rows, *_tuples(rows, local)))
     case, first = group(_case_words(rows))
     longest = np.zeros(first.shape[0], np.int64)
     np.maximum.at(longest, case, rows["timeout_s"])
     cases = {name: rows[name][first] for name in _CASE} | {"timeout_s": longest}
-    return _Keyed(rows, orig, reply, number, heads.shape[0], case, cases)
+    return _Keyed(rows, number, heads.shape[0], case, cases)
 
 
 def _case_words(rows: Columns) -> Words:
@@ -150,7 +153,7 @@ def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools
     return np.split(full_timeouts(every, facts, pools), ends[:-1])
 
 
-def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
+def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints, local: Flags) -> Entries:
     """Entries of a bucket; ``row_entry`` is of its rows."""
     rows, number = keyed.rows, keyed.number
     count = rows["node"].shape[0]
@@ -185,7 +188,7 @@ def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints) -> Entries:
     sure = (start_lo == start_hi) | (facts_out[:, 0] == UNKNOWN)
     start_hi = np.where(sure, start_hi, np.minimum(start_hi, facts_out[:, 0]))
     start_lo = np.minimum(start_lo, start_hi)
-    orig, reply = keyed.orig.take(first), keyed.reply.take(first)
+    orig, reply = _tuples({name: rows[name][first] for name in _TUPLES}, local)
     nothing = np.zeros(0, np.int64)
     return Entries(
         row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowstitch.join.buckets import concat_fields, tuple_buckets
+from flowstitch.join.buckets import concat_fields, drained, tuple_buckets
 from flowstitch.join.clocks import clock_samples, join_offsets
 from flowstitch.join.keys import Tuples, concat_tuples, number_wires
 from flowstitch.kernels.align import align_observers, summarize_segments
@@ -114,7 +114,7 @@ def build_segments(
         lambda at: _Seen(entries, slice(at[0], at[1]), both[reply_at[at[2]]], ranks), list(whole)
     )
     offsets = join_offsets([part.clock_samples() for part in seen], ranks[np.unique(entries.node)])
-    found = workers.map(lambda part: part.align(offsets), seen)
+    found = workers.map(lambda part: part.align(offsets), drained(seen))
     first = np.append(0, np.cumsum([len(segments) for *_, segments in found]))
     segment, candidates = (np.empty(len(entries) + both.shape[0], np.int64) for _ in range(2))
     for bucket, (numbers, fitting, _) in enumerate(found):

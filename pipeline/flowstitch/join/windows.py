@@ -9,6 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
+from flowstitch.join.buckets import drained
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, number_wires
 from flowstitch.join.segments import Segments, concat_segments
@@ -81,11 +82,10 @@ class Covered:
         flows : columns of the table ``flows``. segments : what conntrack saw.
         """
         self._flows, self._segments = flows, segments
-        self._tuples = flow_tuples(flows)
-        known = len(segments)
-        key, self._keys = number_wires(segments.tuples, self._tuples, logged=True)
+        tuples, known = flow_tuples(flows), len(segments)
+        key, self._keys = number_wires(segments.tuples, tuples, logged=True)
         self._segment_key, self._key = key[:known], key[known:]
-        self._begins = _begins(flows, self._tuples)
+        self._begins = _begins(flows, tuples)
 
     def clock_samples(self) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
@@ -107,7 +107,8 @@ class Covered:
             where no SYN does.
         hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
         """
-        flows, tuples, key = self._flows, self._tuples, self._key
+        flows, key = self._flows, self._key
+        tuples = flow_tuples(flows)
         segments = self._segments.later(ahead)
         usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
         reason = _coverage_reasons(flows)
@@ -172,7 +173,7 @@ def attach_windows(
     covered = workers.map(Covered, buckets.parts(flows), seen)
     ahead = flow_log_offset(np.concatenate([part.clock_samples() for part in covered]))
     found = workers.map(
-        lambda part, rows: part.attach(ahead, service_ports, hidden[rows]), covered, buckets.slices()
+        lambda part, rows: part.attach(ahead, service_ports, hidden[rows]), drained(covered), buckets.slices()
     )
     known = [segments for _, segments, _ in found]
     extra = [segments for *_, segments in found]
