@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from flowstitch.kernels._jit import kernel
-
-
-@kernel
-def _precedes(ranks, row, other):
-    for place in range(ranks.shape[1]):
-        if ranks[row, place] != ranks[other, place]:
-            return ranks[row, place] < ranks[other, place]
-    return False
+from flowstitch.kernels.runs import before
 
 
 @kernel
@@ -20,10 +13,10 @@ def choose_rows(keys, ranks, out):
     Parameters
     ----------
     keys : shape (n,), int64, from 0.
-    ranks : shape (n, k), int64; the first rank counts most.
+    ranks : shape (k, n), int64; the first rank counts most.
     out : shape (keys,), int64, all -1, receives the row of each key; stays -1 where there is none.
     """
     for row in range(keys.shape[0]):
         best = out[keys[row]]
-        if best < 0 or _precedes(ranks, row, best):
+        if best < 0 or before(ranks, row, best):
             out[keys[row]] = row

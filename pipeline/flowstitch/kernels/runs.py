@@ -11,7 +11,7 @@ SHORT = 24
 
 
 @inner_kernel
-def _before(keys, left, right):
+def before(keys, left, right):
     """Whether row ``left`` comes before row ``right`` by the columns of ``keys``, the first counting most."""
     for column in range(keys.shape[0]):
         if keys[column, left] != keys[column, right]:
@@ -24,7 +24,7 @@ def _insert(order, begin, end, keys):
     for place in range(begin + 1, end):
         row = order[place]
         at = place
-        while at > begin and _before(keys, row, order[at - 1]):
+        while at > begin and before(keys, row, order[at - 1]):
             order[at] = order[at - 1]
             at -= 1
         order[at] = row
@@ -36,7 +36,7 @@ def _merge(order, begin, middle, end, keys, scratch):
         scratch[place] = order[place]
     left, right, at = begin, middle, begin
     while left < middle:
-        if right < end and _before(keys, order[right], scratch[left]):
+        if right < end and before(keys, order[right], scratch[left]):
             order[at] = order[right]
             right += 1
         else:
@@ -49,7 +49,7 @@ def _merge(order, begin, middle, end, keys, scratch):
 def _sort_run(order, begin, end, keys, scratch):
     """Stable; rows that are in order already are only looked at."""
     place = begin + 1
-    while place < end and not _before(keys, order[place], order[place - 1]):
+    while place < end and not before(keys, order[place], order[place - 1]):
         place += 1
     if place >= end:
         return
