@@ -67,7 +67,7 @@ class Owners:
         # the latest owner first: a deletion that no snapshot saw leaves the one before open
         order = np.lexsort((~spans[:, 0], rank, address))
         chosen = [rows[place] for place in order.tolist()]
-        self._pointer = run_pointers(address[order], len(pools.addresses))
+        self._pointer = run_pointers(address[order], len(pools.addresses) + 1)
         self._valid_from, self._valid_to = (np.ascontiguousarray(spans[order, column]) for column in (0, 1))
         kind = field("owner_kind")
         self._kind = np.array([kind.code(row["owner_kind"]) for row in chosen] + [0], np.int64)
@@ -79,7 +79,9 @@ class Owners:
     def at(self, address: Ints, time: Ints) -> Owned:
         """Owners of addresses at times in µs, shape (n,) each."""
         found = np.empty(address.shape[0], np.int64)
-        find_owners(address, time, self._pointer, self._valid_from, self._valid_to, found)
+        # what was interned later has no owner, as the number behind the last
+        known = np.minimum(address, self._pointer.shape[0] - 2)
+        find_owners(known, time, self._pointer, self._valid_from, self._valid_to, found)
         place = np.where(found < 0, self._valid_from.shape[0], found)
         names = (self._codes[name][place] for name in ("owner", "node", "eni"))
         return Owned(self._kind[place], found == -2, *names)
