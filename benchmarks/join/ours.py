@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from benchmarks.join.question import LEGS
 from flowstitch.arrays import Columns, Ints
 from flowstitch.catalog import field, table
-from flowstitch.join.buckets import Workers, bucket_bits, tuple_buckets
+from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import build_entries
 from flowstitch.join.segments import Segments, Sides, build_segments
-from flowstitch.join.windows import Windows, attach_windows, flow_tuples
+from flowstitch.join.windows import Windows, attach_windows, flow_buckets
 from flowstitch.normalize.columns import STORAGE, Pools
 
 THREADS = len(os.sched_getaffinity(0))
@@ -30,7 +30,7 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
         local = np.zeros(addresses + 1, np.bool_)
         entries, begins = build_entries(rows, {}, local, pools, bits, workers)
         sides, seen, _ = build_segments(entries, begins, pools.names.ranks(), bits, workers)
-        buckets = tuple_buckets(flow_tuples(logged), bits)
+        buckets = flow_buckets(logged, bits)
         moved = buckets.move(logged, workers)
         nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
         windows, segments, _ = attach_windows(moved, buckets, seen, *nothing, workers)

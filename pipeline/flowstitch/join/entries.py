@@ -105,16 +105,14 @@ def build_entries(
     ), begins
 
 
-# What entries are made of.
-_USED = (
-    "source", "node", "zone", "event", "seen_at", "protocol_number", "timeout_s", "state", "replied", "assured",
-    "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port", "orig_packets", "orig_bytes",
-    "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "reply_packets", "reply_bytes",
-    "icmp_id", "reply_icmp_id", "delta_time_s", "start_at", "conntrack_id",
-)  # fmt: skip
+# What tuples are made of, and what entries are.
 _TUPLES = (
     "node", "protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port",
     "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "icmp_id", "reply_icmp_id",
+)  # fmt: skip
+_USED = (
+    *_TUPLES, "source", "zone", "event", "seen_at", "timeout_s", "state", "replied", "assured", "delta_time_s", "start_at", "conntrack_id",
+    "orig_packets", "orig_bytes", "reply_packets", "reply_bytes",
 )  # fmt: skip
 # What decides the timeout of a row, and its column of time left.
 _CASE = ("node", "protocol_number", "state", "assured")

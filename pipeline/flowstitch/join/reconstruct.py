@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.join.attempts import split_attempts
-from flowstitch.join.buckets import Workers, bucket_bits, tuple_buckets
+from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import build_chains
 from flowstitch.join.classify import classify, find_drift, find_translations
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
@@ -36,7 +36,7 @@ from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
 from flowstitch.join.unsaid import hidden_addresses, infer_directions
 from flowstitch.join.verdicts import judge
-from flowstitch.join.windows import attach_windows, flow_tuples
+from flowstitch.join.windows import attach_windows, flow_buckets
 from flowstitch.normalize.columns import concat_columns, take_columns
 from flowstitch.normalize.pieces import by_source, sorted_pieces
 
@@ -147,7 +147,7 @@ def _stitch(
     stage("segments")
     sides, seen, ahead = build_segments(entries, begins, pools.names.ranks(), bits, workers)
     stage("windows")
-    buckets = tuple_buckets(flow_tuples(rows["flows"]), bits)
+    buckets = flow_buckets(rows["flows"], bits)
     flows = infer_directions(buckets.move(rows["flows"], workers), inventory, pools)
     hidden = hidden_addresses(flows, inventory, pools)
     windows, segments, offset = attach_windows(flows, buckets, seen, cluster.services.ports, hidden, workers)

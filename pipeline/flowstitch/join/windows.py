@@ -9,7 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import drained
+from flowstitch.join.buckets import drained, wire_buckets
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, number_wires
 from flowstitch.join.segments import Segments, concat_segments
@@ -69,6 +69,12 @@ def flow_tuples(flows: Columns) -> Tuples:
     source, target = flows["src_ip"].astype(np.int64), flows["dst_ip"].astype(np.int64)
     protocol = flows["protocol_number"].clip(0).astype(np.int64)
     return Tuples(protocol, source, ports[0], target, ports[1], np.zeros_like(source))
+
+
+def flow_buckets(flows: Columns, bits: int) -> Buckets:
+    """Buckets of the rows of the table ``flows``, see ``wire_buckets``."""
+    ends = [flows[name] for name in ("protocol_number", "src_ip", "src_port", "dst_ip", "dst_port")]
+    return wire_buckets(ends, np.zeros(ends[0].shape[0], np.uint32), bits)
 
 
 class Covered:
