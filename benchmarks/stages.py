@@ -24,7 +24,7 @@ from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import Export, read_export
 from flowstitch.join.dataplane import load_dataplane
-from flowstitch.join.reconstruct import reconstruct
+from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import NULL_TIME, Pools
 from flowstitch.runner.pipeline import Stages
 
@@ -47,12 +47,14 @@ def repeat(columns: Columns, copies: int) -> Columns:
 def join(export: Export, rows: dict[str, Columns], pools: Pools) -> tuple[dict[str, float], int]:
     """Seconds by stage, and how many datapaths were found."""
     stages = Stages()
-    found = reconstruct(
+    found = Reconstruction(
         rows, export.inventory, build_addresses(export.inventory), export.sources, export.accounts,
         load_dataplane("terway-eniip"), pools, stages,
     )  # fmt: skip
+    stages("tables")
+    made = [tables for part in range(found.parts) for tables in found.part(part)]
     stages.end()
-    return stages.durations_s, found.datapaths.columns("datapaths")["path_id"].shape[0]
+    return stages.durations_s, sum(tables["datapaths"]["path_id"].shape[0] for tables in made)
 
 
 def copy_seconds(size_bytes: int) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -19,10 +22,18 @@ PADDING = 8
 _Arrays = TypeVar("_Arrays")
 
 
-def take_rows(arrays: _Arrays, rows: Ints) -> _Arrays:
-    """Chosen rows of a dataclass of arrays that have one row for each of the same things, and of such dataclasses in it."""
-    if not is_dataclass(arrays):
-        return arrays[rows]  # type: ignore[index]
+def each_array(change: Callable[[Any], Any], arrays: _Arrays) -> _Arrays:
+    """What becomes of each array of a dataclass, a dictionary, a list or a tuple, and of such in it."""
     kind: Any = type(arrays)
-    taken: _Arrays = kind(*(take_rows(getattr(arrays, item.name), rows) for item in fields(arrays)))
-    return taken
+    if is_dataclass(arrays):
+        return kind(*(each_array(change, getattr(arrays, item.name)) for item in fields(arrays)))
+    if isinstance(arrays, dict):
+        return kind((name, each_array(change, values)) for name, values in arrays.items())
+    if isinstance(arrays, (list, tuple)):
+        return kind(each_array(change, values) for values in arrays)
+    return change(arrays)
+
+
+def take_rows(arrays: _Arrays, rows: Ints | slice) -> _Arrays:
+    """Chosen rows of arrays that have one row for each of the same things, see ``each_array``."""
+    return each_array(lambda values: values[rows], arrays)

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from flowstitch.arrays import Columns
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import read_export
 from flowstitch.join.dataplane import load_dataplane
-from flowstitch.join.reconstruct import Reconstruction, reconstruct
+from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import Pools, to_arrow
-from flowstitch.normalize.pieces import Pieces
 
 
 def join(node: Path) -> tuple[Reconstruction, Pools]:
@@ -26,11 +24,7 @@ def join(node: Path) -> tuple[Reconstruction, Pools]:
     addresses = build_addresses(export.inventory)
     dataplane = load_dataplane("terway-eniip")
     rows = export.rows, export.inventory, addresses, export.sources, export.accounts
-    return reconstruct(*rows, dataplane, pools, lambda _: None), pools
-
-
-def whole(table: str, made: Columns | Pieces) -> Columns:
-    return made.columns(table) if isinstance(made, Pieces) else made
+    return Reconstruction(*rows, dataplane, pools, lambda _: None), pools
 
 
 def test_two_threads_find_what_one_finds(capture: Path) -> None:
@@ -39,10 +33,10 @@ def test_two_threads_find_what_one_finds(capture: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         together = list(pool.map(join, nodes))
     for (one, one_pools), (two, two_pools) in zip(alone, together, strict=True):
+        assert one.parts == two.parts == 1
+        (found,), (wanted,) = two.part(0), one.part(0)
         for table in ("datapaths", "segments", "observations", "unmatched"):
-            found, wanted = (
-                to_arrow(table, whole(table, getattr(join, table)), pools)
-                for join, pools in ((two, two_pools), (one, one_pools))
-            )
-            assert found.equals(wanted), table
-        assert np.unique(whole("datapaths", one.datapaths)["path_id"]).shape[0] > 1000
+            assert to_arrow(table, found[table], two_pools).equals(
+                to_arrow(table, wanted[table], one_pools)
+            ), table
+        assert np.unique(wanted["datapaths"]["path_id"]).shape[0] > 1000

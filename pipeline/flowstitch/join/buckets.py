@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from flowstitch.arrays import each_array
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.keys import Tuples, concat_tuples
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
@@ -75,11 +76,14 @@ class Buckets:
             for begin, end in zip(self.begins[:-1].tolist(), self.begins[1:].tolist(), strict=True)
         ]
 
-    def move(self, columns: Columns, workers: Workers) -> Columns:
-        """Columns with each row at its place."""
+    def move(self, arrays: _Result, workers: Workers) -> _Result:
+        """Arrays, see ``each_array``, with each row at its place."""
         if self.begins.shape[0] == 2:
-            return columns
-        return dict(zip(columns, workers.map(self._moved, columns.values()), strict=True))
+            return arrays
+        waiting: list[NDArray[Any]] = []
+        each_array(waiting.append, arrays)
+        moved = iter(workers.map(self._moved, waiting))
+        return each_array(lambda _: next(moved), arrays)
 
     def parts(self, columns: Columns) -> list[Columns]:
         """Columns of each bucket, of what ``move`` gave."""
@@ -87,20 +91,23 @@ class Buckets:
 
     def _moved(self, values: NDArray[Any]) -> NDArray[Any]:
         out = np.empty_like(values)
+        if values.ndim > 1:
+            out[self.places] = values
+            return out
         bits = _BITS[values.itemsize]
         move_rows(values.view(bits), self.places, out.view(bits))
         return out
 
 
-def concat_fields(kind: type, parts: Sequence[Any], workers: Workers) -> dict[str, Any]:
-    """Fields of a dataclass of arrays and ``Tuples``, those of all parts one behind the other."""
+def concat_fields(kind: type, parts: Sequence[Any], workers: Workers | None = None) -> dict[str, Any]:
+    """Fields of a dataclass of arrays and ``Tuples``, those of all parts one behind the other, a field by each of the workers."""
 
     def join(name: str) -> Any:
         values = [getattr(part, name) for part in parts]
         return concat_tuples(*values) if isinstance(values[0], Tuples) else np.concatenate(values)
 
     names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    return dict(zip(names, workers.map(join, names), strict=True))
+    return dict(zip(names, workers.map(join, names) if workers else map(join, names), strict=True))
 
 
 def bucket_bits(rows: int) -> int:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from flowstitch.arrays import take_rows
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocol_names, protocols_with
-from flowstitch.join.identity import hash_columns, name_hashes, unique_ids, wire_hashes
+from flowstitch.join.identity import hash_columns, unique_ids
 from flowstitch.join.legs import LEGS
 from flowstitch.normalize.columns import renumber
 
@@ -23,37 +23,31 @@ if TYPE_CHECKING:
     from flowstitch.normalize.columns import Pools
 
 
-def path_ids(stitched: Stitched, ends: Endpoints, first: Ints, pools: Pools) -> tuple[Words, Words, Words]:
-    """``path_id``, ``flow_key`` and the hash of the first wire key of each path, shape (paths,), uint64 each.
+def path_ids(
+    stitched: Stitched, wire: Words, ends: Endpoints, first: Ints, cluster: Cluster
+) -> tuple[Words, Words]:
+    """``path_id`` and ``flow_key`` of each path, shape (paths,), uint64 each.
 
     Parameters
     ----------
-    first : shape (paths,), start of each path in µs.
+    wire : shape (paths,), uint64, hash of the first wire key of each path. first : start of each path in µs.
     """
-    entries, segments, chains = stitched.entries, stitched.segments, stitched.chains
-    names = name_hashes(pools)
+    entries, pools = stitched.entries, cluster.pools
     hi, lo = pools.addresses.hi, pools.addresses.lo
     client = np.where(ends.client.ip > 0, ends.client.ip, ends.seen_ip)
     port = np.maximum(np.where(ends.client.ip > 0, ends.client.port, ends.seen_port), ends.icmp_id)
     flow_key = hash_columns(
-        ends.protocol,
-        hi[client],
-        lo[client],
-        port + 1,
-        hi[ends.dialled_ip],
-        lo[ends.dialled_ip],
-        ends.dialled_port + 1,
-    )
+        ends.protocol, hi[client], lo[client], port + 1,
+        hi[ends.dialled_ip], lo[ends.dialled_ip], ends.dialled_port + 1,
+    )  # fmt: skip
     observer = np.where(ends.lead >= 0, entries.node[ends.lead] if len(entries) else 0, 0)
-    wire = wire_hashes(segments.tuples.take(chains.root), names, pools)
-    ids = hash_columns(flow_key, names[observer], first)
-    return unique_ids(ids, wire), flow_key, wire
+    return unique_ids(hash_columns(flow_key, cluster.hashes[observer], first), wire), flow_key
 
 
 def datapath_columns(
-    paths: Paths, stitched: Stitched, ids: Words, flow_key: Words, cluster: Cluster
-) -> Callable[[Ints], Columns]:
-    """What makes columns of the table ``datapaths`` of some paths, one row each."""
+    paths: Paths, stitched: Stitched, ids: Words, flow_key: Words, rows: Ints, cluster: Cluster
+) -> Columns:
+    """Columns of the table ``datapaths``, paths in the order ``rows``, shape (paths,)."""
     dataplane, names = cluster.dataplane, cluster.pools.names
     slugs = np.append(names.codes(raw["slug"] for raw in dataplane.scenarios), np.uint32(0))
     numbers = {
@@ -62,68 +56,64 @@ def datapath_columns(
     protocols, own_name = names.codes(protocol_names()), names.code(dataplane.name)
     drifts = pa.array(paths.drifts, pa.list_(pa.string()))
     evidence = _evidence(paths, stitched)
-
-    def make(rows: Ints) -> Columns:
-        ends, nat = take_rows(paths.ends, rows), take_rows(paths.nat, rows)
-        verdicts = take_rows(paths.verdicts, rows)
-        eni, role = ({leg: of[leg][rows] for leg in LEGS} for of in (paths.legs.eni, paths.legs.role))
-        scenario = paths.scenario[rows]
-        out, back = eni["forward_out"], eni["return_in"]
-        seen_other = (ends.seen_ip != ends.client.ip) | (ends.seen_port != ends.client.port)
-        ports = protocols_with("ports")[ends.protocol]
-        columns: dict[str, object] = {
-            "path_id": ids[rows],
-            "flow_key": flow_key[rows],
-            "protocol": protocols[ends.protocol],
-            "first_seen": verdicts.first,
-            "last_seen": verdicts.last,
-            "time_quality": verdicts.quality.astype(np.uint8),
-            "client_ip": ends.client.ip.astype(np.uint32),
-            "client_port": ends.client.port.astype(np.int32),
-            "icmp_id": ends.icmp_id.astype(np.int32),
-            "client_kind": ends.client.kind.astype(np.uint8),
-            "client_name": ends.client.name.astype(np.uint32),
-            "client_node": ends.client.node.astype(np.uint32),
-            "dialled_ip": ends.dialled_ip.astype(np.uint32),
-            "dialled_port": np.where(ports, ends.dialled_port, -1).astype(np.int32),
-            "dialled_kind": ends.dialled_kind.astype(np.uint8),
-            "service": ends.service.astype(np.uint32),
-            "traffic_policy": ends.policy.astype(np.uint8),
-            "nat": np.where(
-                (ends.dialled_kind > 0) & (ends.server.ip > 0), 1 + nat.dnat + 2 * nat.snat, 0
-            ).astype(np.uint8),
-            "snat_ip": nat.snat_ip.astype(np.uint32),
-            "snat_port": nat.snat_port.astype(np.int32),
-            "server_ip": ends.server.ip.astype(np.uint32),
-            "server_port": ends.server.port.astype(np.int32),
-            "server_kind": ends.server.kind.astype(np.uint8),
-            "server_name": ends.server.name.astype(np.uint32),
-            "server_node": ends.server.node.astype(np.uint32),
-            "dataplane": np.full(rows.shape[0], own_name, np.uint32),
-            "scenario": slugs[scenario],
-            "scenario_reason": paths.reasons[rows].astype(np.uint32),
-            "sop": numbers["sop"][scenario],
-            "kernel_stacks": numbers["kernel_stacks"][scenario],
-            "outcome": verdicts.outcome.astype(np.uint8),
-            "return_lands_on": verdicts.lands_on.astype(np.uint8),
-            "return_evidence": verdicts.return_evidence.astype(np.uint8),
-            "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
-            "drift": drifts.take(pa.array(paths.drift[rows])),
-            "counted_by": verdicts.counted_by.astype(np.uint32),
-            "evidence": _EVIDENCE.take(pa.array(evidence[rows])),
-            "match": verdicts.match.astype(np.uint8),
-            "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
-            "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
-            "seen_port": np.where(seen_other, ends.seen_port, -1).astype(np.int32),
-        }
-        for leg in LEGS:
-            columns[f"{leg}_eni"] = eni[leg].astype(np.uint32)
-            columns[f"{leg}_eni_role"] = role[leg].astype(np.uint8)
-        for column, name in enumerate(("forward_packets", "forward_bytes", "return_packets", "return_bytes")):
-            columns[name] = verdicts.counters[:, column]
-        return columns  # type: ignore[return-value]
-
-    return make
+    ends, nat = take_rows(paths.ends, rows), take_rows(paths.nat, rows)
+    verdicts = take_rows(paths.verdicts, rows)
+    eni, role = ({leg: of[leg][rows] for leg in LEGS} for of in (paths.legs.eni, paths.legs.role))
+    scenario = paths.scenario[rows]
+    out, back = eni["forward_out"], eni["return_in"]
+    seen_other = (ends.seen_ip != ends.client.ip) | (ends.seen_port != ends.client.port)
+    ports = protocols_with("ports")[ends.protocol]
+    columns: dict[str, object] = {
+        "path_id": ids[rows],
+        "flow_key": flow_key[rows],
+        "protocol": protocols[ends.protocol],
+        "first_seen": verdicts.first,
+        "last_seen": verdicts.last,
+        "time_quality": verdicts.quality.astype(np.uint8),
+        "client_ip": ends.client.ip.astype(np.uint32),
+        "client_port": ends.client.port.astype(np.int32),
+        "icmp_id": ends.icmp_id.astype(np.int32),
+        "client_kind": ends.client.kind.astype(np.uint8),
+        "client_name": ends.client.name.astype(np.uint32),
+        "client_node": ends.client.node.astype(np.uint32),
+        "dialled_ip": ends.dialled_ip.astype(np.uint32),
+        "dialled_port": np.where(ports, ends.dialled_port, -1).astype(np.int32),
+        "dialled_kind": ends.dialled_kind.astype(np.uint8),
+        "service": ends.service.astype(np.uint32),
+        "traffic_policy": ends.policy.astype(np.uint8),
+        "nat": np.where(
+            (ends.dialled_kind > 0) & (ends.server.ip > 0), 1 + nat.dnat + 2 * nat.snat, 0
+        ).astype(np.uint8),
+        "snat_ip": nat.snat_ip.astype(np.uint32),
+        "snat_port": nat.snat_port.astype(np.int32),
+        "server_ip": ends.server.ip.astype(np.uint32),
+        "server_port": ends.server.port.astype(np.int32),
+        "server_kind": ends.server.kind.astype(np.uint8),
+        "server_name": ends.server.name.astype(np.uint32),
+        "server_node": ends.server.node.astype(np.uint32),
+        "dataplane": np.full(rows.shape[0], own_name, np.uint32),
+        "scenario": slugs[scenario],
+        "scenario_reason": paths.reasons[rows].astype(np.uint32),
+        "sop": numbers["sop"][scenario],
+        "kernel_stacks": numbers["kernel_stacks"][scenario],
+        "outcome": verdicts.outcome.astype(np.uint8),
+        "return_lands_on": verdicts.lands_on.astype(np.uint8),
+        "return_evidence": verdicts.return_evidence.astype(np.uint8),
+        "asymmetric": np.where((out > 0) & (back > 0), out != back, -1).astype(np.int8),
+        "drift": drifts.take(pa.array(paths.drift[rows])),
+        "counted_by": verdicts.counted_by.astype(np.uint32),
+        "evidence": _EVIDENCE.take(pa.array(evidence[rows])),
+        "match": verdicts.match.astype(np.uint8),
+        "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
+        "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
+        "seen_port": np.where(seen_other, ends.seen_port, -1).astype(np.int32),
+    }
+    for leg in LEGS:
+        columns[f"{leg}_eni"] = eni[leg].astype(np.uint32)
+        columns[f"{leg}_eni_role"] = role[leg].astype(np.uint8)
+    for column, name in enumerate(("forward_packets", "forward_bytes", "return_packets", "return_bytes")):
+        columns[name] = verdicts.counters[:, column]
+    return columns  # type: ignore[return-value]
 
 
 def _evidence(paths: Paths, stitched: Stitched) -> Ints:
@@ -143,8 +133,8 @@ _EVIDENCE = pa.array(
 )
 
 
-def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Callable[[Ints], Columns]:
-    """What makes columns of the table ``segments`` of some segments, one row each."""
+def segment_columns(stitched: Stitched, ids: Words, rows: Ints, pools: Pools) -> Columns:
+    """Columns of the table ``segments``, segments in the order ``rows``, shape (segments,)."""
     flows, windows, sides, chains = stitched.flows, stitched.windows, stitched.sides, stitched.chains
     count = len(stitched.segments)
     conntrack = np.zeros(count, np.bool_)
@@ -165,29 +155,26 @@ def segment_columns(stitched: Stitched, ids: Words, pools: Pools) -> Callable[[I
     )
     crossings = _Lists(windows.segment, crossing, count, crossed)
 
-    def make(rows: Ints) -> Columns:
-        segments = take_rows(stitched.segments, rows)
-        tuples = segments.tuples
-        ports = protocols_with("ports")[tuples.protocol]
-        echo = protocols_with("echo")[tuples.protocol] & conntrack[rows] & (tuples.src_port > 0)
-        columns: dict[str, object] = {
-            "path_id": ids[chains.path[rows]],
-            "position": chains.position[rows].astype(np.int32),
-            "protocol": protocols[tuples.protocol],
-            "src_ip": tuples.src.astype(np.uint32),
-            "src_port": np.where(ports, tuples.src_port, -1).astype(np.int32),
-            "dst_ip": tuples.dst.astype(np.uint32),
-            "dst_port": np.where(ports, tuples.dst_port, -1).astype(np.int32),
-            "icmp_id": np.where(echo, tuples.src_port, -1).astype(np.int32),
-            "node": np.maximum(tuples.scope - 1, 0).astype(np.uint32),
-            "first_seen": segments.first,
-            "last_seen": segments.last,
-            "observers": observers.take(rows),
-            "crossings": crossings.take(rows),
-        }
-        return columns  # type: ignore[return-value]
-
-    return make
+    segments = take_rows(stitched.segments, rows)
+    tuples = segments.tuples
+    ports = protocols_with("ports")[tuples.protocol]
+    echo = protocols_with("echo")[tuples.protocol] & conntrack[rows] & (tuples.src_port > 0)
+    columns: dict[str, object] = {
+        "path_id": ids[chains.path[rows]],
+        "position": chains.position[rows].astype(np.int32),
+        "protocol": protocols[tuples.protocol],
+        "src_ip": tuples.src.astype(np.uint32),
+        "src_port": np.where(ports, tuples.src_port, -1).astype(np.int32),
+        "dst_ip": tuples.dst.astype(np.uint32),
+        "dst_port": np.where(ports, tuples.dst_port, -1).astype(np.int32),
+        "icmp_id": np.where(echo, tuples.src_port, -1).astype(np.int32),
+        "node": np.maximum(tuples.scope - 1, 0).astype(np.uint32),
+        "first_seen": segments.first,
+        "last_seen": segments.last,
+        "observers": observers.take(rows),
+        "crossings": crossings.take(rows),
+    }
+    return columns  # type: ignore[return-value]
 
 
 class _Lists:

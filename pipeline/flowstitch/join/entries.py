@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +67,12 @@ class Entries:
 
     def __len__(self) -> int:
         return self.node.shape[0]
+
+
+# Fields of which each entry has a row.
+EACH_ENTRY = tuple(
+    item.name for item in fields(Entries) if item.name not in {"row_entry", "events_from", "events_to"}
+)
 
 
 def build_entries(

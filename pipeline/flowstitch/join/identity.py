@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from flowstitch.join.keys import Tuples
     from flowstitch.normalize.columns import Pools
 
+# The bits of a path's id that are those of the hash of its first wire key.
+PREFIX_BITS = 16
+PREFIX = np.uint64((1 << PREFIX_BITS) - 1 << 64 - PREFIX_BITS)
+
 
 def hash_columns(*columns: NDArray[np.generic]) -> Words:
     """Hash of each row of columns of shape (n,), taken as uint64 words; shape (n,), uint64."""
@@ -47,16 +51,25 @@ def wire_hashes(tuples: Tuples, names: Words, pools: Pools) -> Words:
     return hash_columns(tuples.protocol, *low, *high, scope)
 
 
-def unique_ids(hashes: Words, tie: Words) -> Words:
-    """Ids that are unique and never 0: rows of equal hash are told apart by their place in the order of ``tie``."""
-    ids = np.where(hashes == 0, np.uint64(1), hashes)
+def unique_ids(hashes: Words, wire: Words) -> Words:
+    """Ids that are unique and never 0, shape (n,): the first bits of ``wire``, so that ids have its order as far as those go, and the others of ``hashes``.
+
+    What is equal even so is told apart by its place in the order of ``wire``: it is of one group of paths, which has all that have these bits.
+    """
+    ids = _ids(hashes, wire)
     alone = np.sort(ids)
     if (alone[1:] != alone[:-1]).all():
         return ids
     while True:
-        order = np.lexsort((tie, ids))
+        order = np.lexsort((wire, ids))
         same = np.flatnonzero(ids[order][1:] == ids[order][:-1]) + 1
         if same.shape[0] == 0:
             return ids
         rows = order[same]
-        ids[rows] = hash_columns(ids[rows], tie[rows], same.astype(np.uint64))
+        ids[rows] = _ids(hash_columns(ids[rows], wire[rows], same.astype(np.uint64)), wire[rows])
+
+
+def _ids(hashes: Words, wire: Words) -> Words:
+    own = np.maximum(hashes & ~PREFIX, np.uint64(1))
+    ids: Words = own | wire & PREFIX
+    return ids

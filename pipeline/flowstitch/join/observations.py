@@ -10,25 +10,25 @@ from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocol_names
 from flowstitch.join.legs import LEGS
 from flowstitch.join.windows import REASONS
+from flowstitch.kernels.runs import by_run
 from flowstitch.normalize.columns import concat_columns, null_columns, span_of, take_columns
-from flowstitch.normalize.pieces import cut, source_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.ingest.model import Account, Source
     from flowstitch.join.chains import Chains
-    from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.legs import Legs
-    from flowstitch.join.stitched import Cluster, Stitched
+    from flowstitch.join.groups import Group
+    from flowstitch.join.stitched import Cluster, Paths
     from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
-    from flowstitch.normalize.pieces import Pieces
 
 
+# What is told of a conntrack row.
+OBSERVED = ("source", "line", "node", "seen_at", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 INVENTORY = "inventory"
 NO_CONNECTION = "no connection with its source and server"
 NO_BACKEND = "a connection to a load balancer, whose backend is not logged"
@@ -47,11 +47,9 @@ def paths_per_row(windows: Windows, chains: Chains) -> Ints:
 
 
 class Observed:
-    """Rows of ``observations``, made a slice of input rows at a time."""
+    """What rows show of the paths of a group, and of no path: rows of ``observations`` and ``unmatched``."""
 
-    def __init__(
-        self, stitched: Stitched, ends: Endpoints, ids: Words, kinds: Ints, cluster: Cluster
-    ) -> None:
+    def __init__(self, group: Group, paths: Paths, ids: Words, kinds: Ints, cluster: Cluster) -> None:
         """What all of them go by.
 
         Parameters
@@ -59,21 +57,49 @@ class Observed:
         ids : ``path_id`` of each path.
         kinds : by name code of a source, the name code of its kind.
         """
-        self._stitched, self._ends, self._ids, self._kinds, self._cluster = (
-            stitched,
-            ends,
-            ids,
-            kinds,
-            cluster,
-        )
+        self._group, self._paths, self._ids, self._kinds, self._cluster = group, paths, ids, kinds, cluster
 
-    def conntrack(self, rows: Columns) -> Callable[[slice], Columns]:
-        """Of conntrack rows, columns of the table ``conntrack``: each belongs to the path of its entry."""
-        entries, chains, ends = self._stitched.entries, self._stitched.chains, self._ends
-        segment = self._stitched.sides.segment[: len(entries)]
-        entry_path, entry_position = chains.path[segment], chains.position[segment].astype(np.int32)
-        part = field("part")
-        # whose row it is follows from its entry
+    def observations(self, by_path: Ints) -> Columns:
+        """All rows by path, source and line, behind them those without a path by source and line.
+
+        Parameters
+        ----------
+        by_path : shape (paths,), the order of paths.
+        """
+        rank = np.empty(by_path.shape[0] + 1, np.int64)
+        rank[by_path] = np.arange(by_path.shape[0])
+        rank[-1] = by_path.shape[0]
+        parts = [self._conntrack(), self._flows(), self._ipvs(), self._alone()]
+        columns = {
+            name: np.concatenate([part[name] for _, part in parts])
+            for name in null_columns("observations", 0)
+        }
+        source = self._cluster.pools.names.ranks()[columns["source"]]
+        number = rank[np.concatenate([path for path, _ in parts])]
+        order, _ = by_run(number, rank.shape[0], source, columns["line"])
+        return take_columns(columns, order)
+
+    def _told(self, rows: Columns) -> Columns:
+        count = rows["line"].shape[0]
+        kind = self._kinds[rows["source"]].astype(np.uint32)
+        return null_columns("observations", count) | {
+            "source": rows["source"],
+            "line": rows["line"],
+            "kind": kind,
+        }
+
+    def _conntrack(self) -> tuple[Ints, Columns]:
+        """Of conntrack rows: each belongs to the path of its entry; whose row it is follows from that entry."""
+        stitched, ends, rows, part = (
+            self._group.stitched,
+            self._paths.ends,
+            self._group.conntrack,
+            field("part"),
+        )
+        entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
+        segment = np.full(len(entries), -1, np.int64)
+        segment[sides.entry[~sides.reply]] = sides.segment[~sides.reply]
+        entry_path, position = chains.path[segment], chains.position[segment].astype(np.int32)
         client = ends.client.node[entry_path]
         lead = ends.lead[entry_path] == np.arange(len(entries))
         at_server = entries.node == ends.server.node[entry_path]
@@ -81,126 +107,121 @@ class Observed:
         entry_part = np.select(
             [at_client, at_server], [part.code("client"), part.code("server")], part.code("transit")
         ).astype(np.uint8)
+        entry = entries.row_entry
+        out = self._told(rows)
+        path = entry_path[entry]
+        out |= {
+            "node": rows["node"],
+            "path_id": self._ids[path],
+            "position": position[entry],
+            "part": entry_part[entry],
+        }
+        for name in ("packets", "bytes"):
+            counted = rows[f"orig_{name}"] >= 0
+            out[name] = np.where(counted, rows[f"orig_{name}"] + rows[f"reply_{name}"], -1)
+        out["first_seen"] = out["last_seen"] = rows["seen_at"]
+        out["shared_by"][:] = 1
+        return path, out
 
-        def make(wanted: slice) -> Columns:
-            entry = entries.row_entry[wanted]
-            some = take_columns(rows, wanted)
-            out: Columns = {name: some[name] for name in ("source", "line", "node")}
-            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
-            out["path_id"] = self._ids[entry_path[entry]]
-            out["position"], out["part"] = entry_position[entry], entry_part[entry]
-            for name in ("packets", "bytes"):
-                counted = some[f"orig_{name}"] >= 0
-                out[name] = np.where(counted, some[f"orig_{name}"] + some[f"reply_{name}"], -1)
-            out["first_seen"] = out["last_seen"] = some["seen_at"]
-            out["shared_by"] = np.ones(entry.shape[0], np.int64)
-            return null_columns("observations", entry.shape[0]) | out
+    def _flows(self) -> tuple[Ints, Columns]:
+        """Of flow-log rows: one per row and path, by the pair of the highest leg where two segments of the path have it."""
+        group, windows, legs, part = (
+            self._group,
+            self._group.stitched.windows,
+            self._paths.legs,
+            field("part"),
+        )
+        pairs = _once(group.row, legs.pair_path, legs.pair_leg)
+        path, leg = legs.pair_path[pairs], legs.pair_leg[pairs]
+        rows = take_columns(group.stitched.flows, pairs)
+        codes = np.array([part.code(name) for name in LEGS] + [0], np.uint8)
+        ahead = windows.forward[pairs]
+        transit = np.where(ahead, part.code("forward_transit"), part.code("return_transit"))
+        out = self._logged(rows)
+        out |= {"path_id": self._ids[path], "shared_by": group.shared[pairs]}
+        out["position"] = group.stitched.chains.position[windows.segment[pairs]].astype(np.int32)
+        out["part"] = np.where(leg >= 0, codes[leg], transit).astype(np.uint8)
+        return path, out
 
-        return make
+    def _alone(self) -> tuple[Ints, Columns]:
+        """Of flow-log rows that are on no path."""
+        out = self._logged(self._group.alone)
+        out["reason"] = self._reasons()
+        out["shared_by"][:] = 0
+        return np.full(out["line"].shape[0], -1, np.int64), out
 
-    def flows(
-        self, rows: Columns, places: NDArray[np.uint32], shared: Ints, legs: Legs
-    ) -> Callable[[slice], Columns]:
-        """Of flow-log rows: one per row and path, by the path's id, and one for each row without a path.
+    def _logged(self, rows: Columns) -> Columns:
+        out = self._told(rows) | {name: rows[name] for name in ("eni", "packets", "bytes")}
+        out["node"] = self._cluster.enis.node[rows["eni"]].astype(np.uint32)
+        out["first_seen"], out["last_seen"] = rows["window_start"], rows["window_end"]
+        return out
 
-        Parameters
-        ----------
-        rows : columns of the table ``flows`` as they were read.
-        places : shape (rows,), where each of them stands among the stitched ones.
-        shared : shape (rows,), by place, how many paths each row belongs to.
-        """
-        windows, pools = self._stitched.windows, self._cluster.pools
-        part = field("part")
-        legs_code = np.array([part.code(name) for name in LEGS] + [0], np.uint8)
-        reasons = pools.names.codes(REASONS)
+    def _reasons(self) -> NDArray[np.uint32]:
+        return self._cluster.pools.names.codes(REASONS)[self._group.reason]
 
-        def make(wanted: slice) -> Columns:
-            some, place = take_columns(rows, wanted), places[wanted]
-            pair, of_row = _first_pairs(windows, legs, self._ids, place)
-            # a row without a path has one row all the same
-            held = np.bincount(of_row, minlength=place.shape[0])
-            alone = held == 0
-            row = np.repeat(np.arange(held.shape[0]), np.maximum(held, 1))
-            told = ~alone[row]
-            if row.shape[0] > held.shape[0]:
-                some = take_columns(some, row)
-            path, leg = legs.pair_path[pair], legs.pair_leg[pair]
-            transit = np.where(
-                windows.forward[pair], part.code("forward_transit"), part.code("return_transit")
-            )
-            out = null_columns("observations", row.shape[0])
-            out |= {name: some[name] for name in ("source", "line", "eni", "packets", "bytes")}
-            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
-            out["node"] = self._cluster.enis.node[some["eni"]].astype(np.uint32)
-            out["path_id"][told] = self._ids[path]
-            out["position"][told] = self._stitched.chains.position[windows.segment[pair]]
-            out["part"][told] = np.where(leg >= 0, legs_code[leg], transit)
-            out["reason"][~told] = reasons[windows.reason[place[alone]]]
-            out["first_seen"], out["last_seen"] = some["window_start"], some["window_end"]
-            out["shared_by"] = shared[place][row]
-            return out
+    def _ipvs(self) -> tuple[Ints, Columns]:
+        """Of IPVS connections on a path."""
+        rows, path, part = self._group.ipvs, self._group.stitched.ipvs.path, field("part")
+        out = self._told(rows) | {"node": rows["node"], "path_id": self._ids[path]}
+        own = rows["node"] == self._paths.ends.client.node[path]
+        out["part"] = np.where(own, part.code("client"), part.code("transit")).astype(np.uint8)
+        out["position"][:], out["shared_by"][:] = 0, 1
+        out["first_seen"] = out["last_seen"] = rows["seen_at"]
+        return path, out
 
-        return make
-
-    def ipvs(self, rows: Columns) -> Callable[[slice], Columns]:
-        """Of IPVS connections, columns of the table ``ipvs_connections``."""
-        part, names = field("part"), self._cluster.pools.names
-
-        def make(wanted: slice) -> Columns:
-            path, some = self._stitched.ipvs.path[wanted], take_columns(rows, wanted)
-            found = path >= 0
-            out = null_columns("observations", path.shape[0])
-            out |= {name: some[name] for name in ("source", "line", "node")}
-            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
-            out["path_id"][found] = self._ids[path[found]]
-            out["position"][found] = 0
-            own = found & (some["node"] == self._ends.client.node[np.maximum(path, 0)])
-            out["part"] = np.select([own, found], [part.code("client"), part.code("transit")], 0).astype(
-                np.uint8
-            )
-            out["reason"] = np.where(found, 0, names.code(NO_CONNECTION)).astype(np.uint32)
-            out["first_seen"] = out["last_seen"] = some["seen_at"]
-            out["shared_by"] = found.astype(np.int64)
-            return out
-
-        return make
-
-    def connections(self, rows: Columns) -> Callable[[slice], Columns]:
-        """Of connections to load balancers, columns of the table ``lb_connections``; no path has them as evidence."""
-        reason = self._cluster.pools.names.code(NO_BACKEND)
-
-        def make(wanted: slice) -> Columns:
-            some = take_columns(rows, wanted)
-            out = null_columns("observations", some["line"].shape[0])
-            out |= {name: some[name] for name in ("source", "line")}
-            out["kind"] = self._kinds[some["source"]].astype(np.uint32)
-            out["reason"][:] = reason
-            out["first_seen"], out["last_seen"] = span_of(some, "opened_at", "closed_at")
-            out["shared_by"][:] = 0
-            return out
-
-        return make
+    def unmatched(self) -> Columns:
+        """Rows of ``unmatched``: flow-log rows that are on no path, by source and line."""
+        rows, names = self._group.alone, self._cluster.pools.names
+        out = null_columns("unmatched", rows["line"].shape[0])
+        out |= {name: rows[name] for name in out if name in rows}
+        protocols = np.append(names.codes(protocol_names()), 0).astype(np.uint32)
+        out["protocol"] = protocols[rows["protocol_number"]]
+        out["kind"] = self._kinds[rows["source"]].astype(np.uint32)
+        out["reason"] = self._reasons()
+        return take_columns(out, by_line(out, self._cluster.pools))
 
 
-def _first_pairs(windows: Windows, legs: Legs, ids: Words, place: NDArray[np.uint32]) -> tuple[Ints, Ints]:
-    """Pairs of some rows by (row, path's id), and the row of each as an index into ``place``.
-
-    Of each path it is the pair of the highest leg: two segments of a path count once.
-    """
-    begin = windows.offsets[place]
-    count = windows.offsets[place.astype(np.int64) + 1] - begin
-    row = np.repeat(np.arange(place.shape[0]), count)
-    pair = np.arange(row.shape[0]) + np.repeat(begin - (np.cumsum(count) - count), count)
-    several = np.flatnonzero(count[row] > 1)
+def _once(row: Ints, path: Ints, leg: Ints) -> Ints:
+    """Of each row and path the pair with the highest leg; pairs of a row are together."""
+    again = np.append(False, row[1:] == row[:-1])
+    several = np.flatnonzero(again | np.append(again[1:], False))
     if not several.shape[0]:
-        return pair, row
-    many = pair[several]
-    order = np.lexsort((-legs.pair_leg[many], ids[legs.pair_path[many]], row[several]))
-    pair[several] = many[order]
-    path = legs.pair_path[pair]
-    fresh = np.ones(pair.shape[0], np.bool_)
-    fresh[1:] = (row[1:] != row[:-1]) | (path[1:] != path[:-1])
-    return pair[fresh], row[fresh]
+        return np.arange(row.shape[0])
+    order = several[np.lexsort((-leg[several], path[several], row[several]))]
+    fresh = np.ones(order.shape[0], np.bool_)
+    fresh[1:] = (row[order][1:] != row[order][:-1]) | (path[order][1:] != path[order][:-1])
+    lone = np.ones(row.shape[0], np.bool_)
+    lone[several] = False
+    return np.concatenate([np.flatnonzero(lone), order[fresh]])
+
+
+def by_line(columns: Columns, pools: Pools) -> Ints:
+    """Rows by source and line."""
+    return np.lexsort((columns["line"], pools.names.ranks()[columns["source"]]))
+
+
+def ipvs_observations(rows: Columns, kinds: Ints, pools: Pools) -> Columns:
+    """Rows of ``observations`` for IPVS connections that are on no path, columns of the table ``ipvs_connections``."""
+    out = _without_path(rows, NO_CONNECTION, kinds, pools) | {"node": rows["node"]}
+    out["first_seen"] = out["last_seen"] = rows["seen_at"]
+    return out
+
+
+def connection_observations(rows: Columns, kinds: Ints, pools: Pools) -> Columns:
+    """Rows of ``observations`` for connections to load balancers, columns of the table ``lb_connections``; no path has them as evidence."""
+    out = _without_path(rows, NO_BACKEND, kinds, pools)
+    out["first_seen"], out["last_seen"] = span_of(rows, "opened_at", "closed_at")
+    return out
+
+
+def _without_path(rows: Columns, reason: str, kinds: Ints, pools: Pools) -> Columns:
+    out = null_columns("observations", rows["line"].shape[0]) | {
+        name: rows[name] for name in ("source", "line")
+    }
+    out["kind"] = kinds[rows["source"]].astype(np.uint32)
+    out["reason"][:] = pools.names.code(reason)
+    out["shared_by"][:] = 0
+    return out
 
 
 def inventory_observations(sources: Sequence[Source], accounts: Sequence[Account], pools: Pools) -> Columns:
@@ -218,31 +239,6 @@ def inventory_observations(sources: Sequence[Source], accounts: Sequence[Account
         part["shared_by"][:] = 0
         parts.append(part)
     return concat_columns("observations", parts)
-
-
-def all_observations(parts: Sequence[tuple[Ints, Callable[[slice], Columns]]], ranks: Ints) -> Pieces:
-    """All rows of ``observations`` by source, line and path.
-
-    Parameters
-    ----------
-    parts : of each kind of row the sources, name codes, together as ``by_source`` has them, and what makes them.
-    ranks : by name code, the place of each name in sorted order.
-    """
-    spans = [span for source, make in parts for span in source_spans(source, make)]
-    return cut(span for _, span in sorted(spans, key=lambda span: ranks[span[0]]))
-
-
-def unmatched_flows(flows: Columns, windows: Windows, kinds: Ints, pools: Pools) -> Columns:
-    """Rows of ``unmatched``: flow-log rows that belong to no path, with the reason."""
-    rows = np.flatnonzero(np.diff(windows.offsets) == 0)
-    chosen = take_columns(flows, rows)
-    out = null_columns("unmatched", rows.shape[0])
-    out |= {name: chosen[name] for name in out if name in chosen}
-    protocols = np.append(pools.names.codes(protocol_names()), 0).astype(np.uint32)
-    out["protocol"] = protocols[chosen["protocol_number"]]
-    out["kind"] = kinds[chosen["source"]].astype(np.uint32)
-    out["reason"] = pools.names.codes(REASONS)[windows.reason[rows]]
-    return out
 
 
 def source_kinds(sources: Sequence[Source], pools: Pools) -> Ints:

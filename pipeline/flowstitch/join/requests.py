@@ -13,14 +13,16 @@ from flowstitch.catalog.protocols import protocol_names
 from flowstitch.join.keys import run_pointers
 from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND
-from flowstitch.kernels.requests import fill_maxima, find_carriers
+from flowstitch.kernels.requests import fill_maxima
+from flowstitch.kernels.requests import find_carriers as carriers_of
 from flowstitch.kernels.windows import running_maximum
 from flowstitch.normalize.columns import null_columns, take_columns
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.join.attempts import Attempts
-    from flowstitch.join.stitched import Paths, Stitched
+    from flowstitch.join.groups import Group
+    from flowstitch.join.stitched import Paths
     from flowstitch.normalize.columns import Pools
 
 # The load balancer has a clock of its own, those of nodes are left half a second off, and they report NEW up to 0.1 s late. That
@@ -37,31 +39,34 @@ REASONS = (
 
 
 @dataclass(frozen=True)
-class Requests:
-    """Requests and what became of them.
+class Carriers:
+    """Paths from load balancers that can carry requests; arrays of shape (carriers,) unless said.
 
     Attributes
     ----------
-    rows : columns of the table ``requests``. attempts : their upstream attempts.
-    count : shape (attempts,), how many paths could have carried each.
-    path : shape (attempts, MAX_PATHS), those that began last, -1 where there are fewer.
+    id : ``path_id``.
+    server_ip, server_port, dialled_ip, dialled_port : where it went, address numbers and ports.
+    first, last : when it had packets, µs.
+    windows : how many windows of flow-log rows it has. begin, end : shape (windows of all,), µs, those of each by their begin.
     """
 
-    rows: Columns
-    attempts: Attempts
-    count: Ints
-    path: Ints
+    id: Words
+    server_ip: Ints
+    server_port: Ints
+    dialled_ip: Ints
+    dialled_port: Ints
+    first: Ints
+    last: Ints
+    windows: Ints
+    begin: Ints
+    end: Ints
 
 
-def attribute_requests(
-    rows: Columns, attempts: Attempts, stitched: Stitched, paths: Paths, shared: Ints, ids: Words
-) -> Requests:
-    """Find the paths from a load balancer to the backend of each attempt that were open during it.
+def find_carriers(group: Group, paths: Paths, ids: Words) -> Carriers:
+    """Paths of a group that can carry requests; flow logs can show packets later than conntrack does, which has no event for data.
 
     Parameters
     ----------
-    rows : columns of the table ``requests``. attempts : of these rows.
-    shared : shape (flow rows,), how many paths each flow-log row belongs to.
     ids : ``path_id`` of each path.
 
     Notes
@@ -69,73 +74,75 @@ def attribute_requests(
     A connection that was opened and never carried a byte is a health check, and carried no request either. One that
     was refused or never answered is what a failed attempt looks like.
     """
-    path, key, asked = _carriers(paths, attempts)
-    lives = _lives(stitched, paths, shared, path)
-    order = np.lexsort((ids[path], lives.first[path], key))
-    path, key = path[order], key[order]
-    tree = np.full(2 << max(0, path.shape[0] - 1).bit_length(), np.iinfo(np.int64).min, np.int64)
-    fill_maxima(lives.last[path], tree)
-    pointer = run_pointers(key, int(max(key.max(initial=-1), asked.max(initial=-1))) + 1)
-    since, until = _attempt_spans(rows, attempts)
-    count = np.zeros(len(attempts), np.int64)
-    found = np.full((len(attempts), MAX_PATHS), -1, np.int64)
-    find_carriers(
-        asked, since - SLACK, until + SLACK, pointer, lives.first[path], path, tree, lives.pointer, lives.span_first,
-        lives.span_reach, count, found,
-    )  # fmt: skip
-    return Requests(rows, attempts, count, found)
-
-
-def _carriers(paths: Paths, attempts: Attempts) -> tuple[Ints, Ints, Ints]:
-    """Paths by backend: path and backend number of each pair, and the backend number of each attempt, -1 if none."""
-    ends = paths.ends
+    ends, verdicts, flows = paths.ends, paths.verdicts, group.stitched.flows
     lb = ends.client.kind == field("client_kind").code("lb")
-    path = np.flatnonzero(lb & (ends.protocol == TCP) & (paths.verdicts.payload != NO_PAYLOAD))
-    server, dialled = (
-        (ends.server.ip[path], ends.server.port[path]),
-        (ends.dialled_ip[path], ends.dialled_port[path]),
-    )
-    other = (server[0] != dialled[0]) | (server[1] != dialled[1])
-    ip = np.concatenate([server[0], dialled[0][other], attempts.ip])
-    port = np.concatenate([server[1], dialled[1][other], attempts.port])
-    key, _ = group(np.stack([ip, port + 1], axis=1).astype(np.uint64))
-    path = np.concatenate([path, path[other]])
-    return path, key[: path.shape[0]], np.where(attempts.ip > 0, key[path.shape[0] :], -1)
+    chosen = lb & (ends.protocol == TCP) & (verdicts.payload != NO_PAYLOAD)
+    path = np.flatnonzero(chosen)
+    number = np.cumsum(chosen) - 1
+    pair = np.flatnonzero(chosen[paths.legs.pair_path])
+    carrier = number[paths.legs.pair_path[pair]]
+    begin, end = flows["window_start"][pair], flows["window_end"][pair] + SECOND
+    last = verdicts.last[path]
+    later = (group.shared[pair] == 1) & (end > last[carrier] + SLACK)
+    np.maximum.at(last, carrier[later], end[later])
+    order = np.lexsort((begin, carrier))
+    return Carriers(
+        ids[path], ends.server.ip[path], ends.server.port[path], ends.dialled_ip[path], ends.dialled_port[path],
+        verdicts.first[path], last, np.bincount(carrier, minlength=path.shape[0]), begin[order], end[order],
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Lives:
-    """When each path had packets.
+class Requests:
+    """Requests and what became of them.
 
     Attributes
     ----------
-    first, last : shape (paths,), µs.
-    pointer : shape (paths + 1,), windows of flow-log rows of path p stand at [pointer[p], pointer[p + 1]).
-    span_first, span_reach : shape (spans,), start of each window, and running maximum of their ends, µs.
+    rows : columns of the table ``requests``. attempts : their upstream attempts.
+    count : shape (attempts,), how many paths could have carried each.
+    path_id : shape (attempts, MAX_PATHS), uint64, those that began last, 0 where there are fewer.
     """
 
-    first: Ints
-    last: Ints
-    pointer: Ints
-    span_first: Ints
-    span_reach: Ints
+    rows: Columns
+    attempts: Attempts
+    count: Ints
+    path_id: Words
 
 
-def _lives(stitched: Stitched, paths: Paths, shared: Ints, wanted: Ints) -> _Lives:
-    """Lives of the wanted paths; flow logs can show packets later than conntrack does, which has no event for data."""
-    first, last = paths.verdicts.first, paths.verdicts.last.copy()
-    chosen = np.zeros(first.shape[0], np.bool_)
-    chosen[wanted] = True
-    pair = np.flatnonzero(chosen[paths.legs.pair_path])
-    path, row = paths.legs.pair_path[pair], stitched.windows.row[pair]
-    start, end = stitched.flows["window_start"][row], stitched.flows["window_end"][row] + SECOND
-    later = (shared[row] == 1) & (end > last[path] + SLACK)
-    np.maximum.at(last, path[later], end[later])
-    order = np.lexsort((start, path))
-    pointer = run_pointers(path[order], first.shape[0])
-    reach = np.empty_like(end)
-    running_maximum(pointer, end[order], reach)
-    return _Lives(first, last, pointer, start[order], reach)
+def attribute_requests(rows: Columns, attempts: Attempts, carriers: Carriers) -> Requests:
+    """Find the paths from a load balancer to the backend of each attempt that were open during it.
+
+    Parameters
+    ----------
+    rows : columns of the table ``requests``. attempts : of these rows. carriers : of all paths.
+    """
+    carrier, key, asked = _backends(carriers, attempts)
+    order = np.lexsort((carriers.id[carrier], carriers.first[carrier], key))
+    carrier, key = carrier[order], key[order]
+    tree = np.full(2 << max(0, carrier.shape[0] - 1).bit_length(), np.iinfo(np.int64).min, np.int64)
+    fill_maxima(carriers.last[carrier], tree)
+    pointer = run_pointers(key, int(max(key.max(initial=-1), asked.max(initial=-1))) + 1)
+    own = np.append(0, np.cumsum(carriers.windows))
+    reach = np.empty_like(carriers.end)
+    running_maximum(own, carriers.end, reach)
+    since, until = _attempt_spans(rows, attempts)
+    count = np.zeros(len(attempts), np.int64)
+    found = np.full((len(attempts), MAX_PATHS), -1, np.int64)
+    carriers_of(
+        asked, since - SLACK, until + SLACK, pointer, carriers.first[carrier], carrier, tree, own, carriers.begin, reach, count, found,
+    )  # fmt: skip
+    return Requests(rows, attempts, count, np.append(carriers.id, np.uint64(0))[found])
+
+
+def _backends(carriers: Carriers, attempts: Attempts) -> tuple[Ints, Ints, Ints]:
+    """Carriers by backend: carrier and backend number of each pair, and the backend number of each attempt, -1 if none."""
+    every = np.arange(carriers.id.shape[0])
+    other = (carriers.server_ip != carriers.dialled_ip) | (carriers.server_port != carriers.dialled_port)
+    ip = np.concatenate([carriers.server_ip, carriers.dialled_ip[other], attempts.ip])
+    port = np.concatenate([carriers.server_port, carriers.dialled_port[other], attempts.port])
+    key, _ = group(np.stack([ip, port + 1], axis=1).astype(np.uint64))
+    carrier = np.concatenate([every, every[other]])
+    return carrier, key[: carrier.shape[0]], np.where(attempts.ip > 0, key[carrier.shape[0] :], -1)
 
 
 def _attempt_spans(rows: Columns, attempts: Attempts) -> tuple[Ints, Ints]:
@@ -156,12 +163,12 @@ def _attempt_spans(rows: Columns, attempts: Attempts) -> tuple[Ints, Ints]:
     return np.minimum(since, until), until
 
 
-def request_columns(requests: Requests, ids: Words, ranks: Ints) -> Columns:
+def request_columns(requests: Requests, ranks: Ints) -> Columns:
     """Columns of the table ``lb_requests`` in its order: time, source, line, attempt.
 
     Parameters
     ----------
-    ids : ``path_id`` of each path. ranks : by name code, the place of each name in sorted order.
+    ranks : by name code, the place of each name in sorted order.
     """
     rows, attempts = requests.rows, requests.attempts
     known = {name: values[attempts.row] for name, values in rows.items()}
@@ -174,44 +181,45 @@ def request_columns(requests: Requests, ids: Words, ranks: Ints) -> Columns:
         "upstream_status": attempts.status[order].astype(np.int32),
         "upstream_response_time_us": attempts.time_us[order],
         "candidate_count": requests.count[order],
-        "path_ids": _id_lists(requests.path[order], ids),
+        "path_ids": _id_lists(requests.path_id[order]),
     }
     return columns  # type: ignore[return-value]
 
 
-def _id_lists(path: Ints, ids: Words) -> pa.Array:
-    """Sorted ids of the paths of each row, as an Arrow list array."""
-    there = path >= 0
-    found = np.sort(np.where(there, np.append(ids, np.uint64(0))[path], np.iinfo(np.uint64).max), axis=1)
+def _id_lists(path_id: Words) -> pa.Array:
+    """Sorted ids of each row, shape (rows, n), 0 for none, as an Arrow list array."""
+    there = path_id > 0
+    found = np.sort(np.where(there, path_id, np.iinfo(np.uint64).max), axis=1)
     sizes = there.sum(axis=1)
-    values = found[np.arange(path.shape[1]) < sizes[:, None]]
+    values = found[np.arange(path_id.shape[1]) < sizes[:, None]]
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(sizes)), pa.int32()), pa.array(values))
 
 
-def request_observations(requests: Requests, ids: Words, kinds: Ints, pools: Pools) -> Columns:
-    """Rows of ``observations`` for requests, in their order: one per request and path that surely carried an attempt of it, else one.
+def request_observations(requests: Requests, kinds: Ints, pools: Pools) -> Columns:
+    """Rows of ``observations`` for requests: one per request and path that surely carried an attempt of it, else one.
 
     Parameters
     ----------
-    ids : ``path_id`` of each path. kinds : by name code of a source, the name code of its kind.
+    kinds : by name code of a source, the name code of its kind.
     """
     rows, attempts = requests.rows, requests.attempts
     sure = requests.count == 1
-    _, heads = group(np.stack([attempts.row[sure], requests.path[sure, 0]], axis=1).astype(np.uint64))
-    carried, path = attempts.row[sure][heads], requests.path[sure, 0][heads]
+    row, path_id = attempts.row[sure], requests.path_id[sure, 0]
+    _, heads = group(np.stack([row.astype(np.uint64), path_id], axis=1))
+    carried, path_id = row[heads], path_id[heads]
     shared = np.bincount(carried, minlength=rows["line"].shape[0])
     alone = np.flatnonzero(shared == 0)
     row = np.concatenate([carried, alone])
     out = null_columns("observations", row.shape[0])
     out |= {name: rows[name][row] for name in ("source", "line")}
     out["kind"] = kinds[out["source"]].astype(np.uint32)
-    out["path_id"][: path.shape[0]] = ids[path]
-    out["position"][: path.shape[0]] = 0
-    out["part"][: path.shape[0]] = field("part").code("request")
-    out["reason"][path.shape[0] :] = pools.names.codes(REASONS)[_reasons(requests)[alone]]
+    known = path_id.shape[0]
+    out["path_id"][:known], out["position"][:known] = path_id, 0
+    out["part"][:known] = field("part").code("request")
+    out["reason"][known:] = pools.names.codes(REASONS)[_reasons(requests)[alone]]
     out["first_seen"], out["last_seen"] = (times[row] for times in _request_spans(rows))
     out["shared_by"] = shared[row]
-    return take_columns(out, np.lexsort((out["path_id"], row)))
+    return out
 
 
 def unmatched_requests(requests: Requests, kinds: Ints, pools: Pools) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,11 @@ from flowstitch.kernels.group import group
 from flowstitch.normalize.address import family_of
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Flags, Ints
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Flags, Ints, Words
     from flowstitch.ingest.model import Inventory
     from flowstitch.normalize.columns import Pools
 
@@ -73,24 +78,25 @@ class Services:
         }
         ports.update(row["port"] for row in inventory.tables["endpoints"] if row["port"])
         self.ports: Ints = np.array(sorted(ports), np.int64)
+        self._dialled = _Question(self._by_address, self._spans_of_address, self._dialled_at, pools)
+        behind = self._by_endpoint, self._spans_of_endpoint
+        self._behind_lb, self._may_front = (
+            _Question(*behind, answer, pools) for answer in (self._behind_lb_at, self._may_front_at)
+        )
 
     def dialled(self, protocol: Ints, ip: Ints, port: Ints, at: Ints) -> Dialled:
         """Services at addresses and ports at times in µs, shape (n,) each; ICMP goes by the address alone."""
-        kinds, policies = field("dialled_kind"), field("traffic_policy")
-
-        def answer(key: Key, moment: int) -> tuple[int, int, int]:
-            for kind, row in self._by_address.get(key, ()):
-                begin, end = interval(row)
-                if begin <= moment < end:
-                    policy = row[
-                        "internal_traffic_policy" if kind == "cluster_ip" else "external_traffic_policy"
-                    ]
-                    name = self._pools.names.code(_service_name(row))
-                    return kinds.code(kind), name, policies.code(policy) if policy and key[0] else 0
-            return 0, 0, 0
-
-        found = self._each(protocol, ip, port, at, self._spans_of_address, answer)
+        found = self._dialled.ask(protocol, ip, port, at)
         return Dialled(found[:, 0], np.where(protocols_with("ports")[protocol], found[:, 1], 0), found[:, 2])
+
+    def _dialled_at(self, key: Key, moment: int) -> tuple[int, int, int]:
+        for kind, row in self._by_address.get(key, ()):
+            if _holds(row, moment):
+                policy = row["internal_traffic_policy" if kind == "cluster_ip" else "external_traffic_policy"]
+                name = self._pools.names.code(_service_name(row))
+                code = field("traffic_policy").code(policy) if policy and key[0] else 0
+                return field("dialled_kind").code(kind), name, code
+        return 0, 0, 0
 
     def behind_lb(
         self, protocol: Ints, ip: Ints, port: Ints, at: Ints
@@ -101,31 +107,29 @@ class Services:
         -------
         (how many such services, and of the only one: name code, LB address number, port, policy code), shape (n,) each.
         """
-        policies = field("traffic_policy")
-
-        def answer(key: Key, moment: int) -> tuple[int, int, int, int, int]:
-            leads = {
-                (row["service"], port["port"]): port
-                for row in self._by_endpoint.get(key, ())
-                if _holds(row, moment)
-                for port in self._ports_of[row["service"]]
-                if port["lb_ips"]
-                and _holds(port, moment)
-                and (port["protocol"], port["port_name"]) == (row["protocol"], row["port_name"])
-            }
-            if len({name for name, _ in leads}) != 1:
-                return len({name for name, _ in leads}), 0, 0, -1, 0
-            ((name, number), service), *others = leads.items()
-            policy = service["external_traffic_policy"]
-            # a load balancer reaches a backend by an address of the family by which it was reached
-            lb_ips = [ip for ip in service["lb_ips"] if family_of(ip) == family_of(key[1])]
-            unique = not others and len(lb_ips) == 1
-            lb_ip = self._pools.addresses.number(lb_ips[0]) if unique else 0
-            code = self._pools.names.code(name)
-            return 1, code, lb_ip, number if unique else -1, policies.code(policy) if policy else 0
-
-        found = self._each(protocol, ip, port, at, self._spans_of_endpoint, answer)
+        found = self._behind_lb.ask(protocol, ip, port, at)
         return found[:, 0], found[:, 1], found[:, 2], found[:, 3], found[:, 4]
+
+    def _behind_lb_at(self, key: Key, moment: int) -> tuple[int, int, int, int, int]:
+        leads = {
+            (row["service"], port["port"]): port
+            for row in self._by_endpoint.get(key, ())
+            if _holds(row, moment)
+            for port in self._ports_of.get(row["service"], ())
+            if port["lb_ips"]
+            and _holds(port, moment)
+            and (port["protocol"], port["port_name"]) == (row["protocol"], row["port_name"])
+        }
+        if len({name for name, _ in leads}) != 1:
+            return len({name for name, _ in leads}), 0, 0, -1, 0
+        ((name, number), service), *others = leads.items()
+        policy = service["external_traffic_policy"]
+        # a load balancer reaches a backend by an address of the family by which it was reached
+        lb_ips = [ip for ip in service["lb_ips"] if family_of(ip) == family_of(key[1])]
+        unique = not others and len(lb_ips) == 1
+        lb_ip = self._pools.addresses.number(lb_ips[0]) if unique else 0
+        code = field("traffic_policy").code(policy) if policy else 0
+        return 1, self._pools.names.code(name), lb_ip, number if unique else -1, code
 
     def may_front(self, protocol: Ints, ip: Ints, port: Ints, at: Ints) -> Flags:
         """Whether what reached an address and port may have dialled a service, shape (n,), bool.
@@ -134,11 +138,11 @@ class Services:
         """
         if not self._ports_of:
             return np.ones(ip.shape[0], np.bool_)
+        found: Flags = self._may_front.ask(protocol, ip, port, at)[:, 0] == 1
+        return found
 
-        def answer(key: Key, moment: int) -> tuple[int]:
-            return (int(any(_holds(row, moment) for row in self._by_endpoint.get(key, ()))),)
-
-        return self._each(protocol, ip, port, at, self._spans_of_endpoint, answer)[:, 0] == 1
+    def _may_front_at(self, key: Key, moment: int) -> tuple[int]:
+        return (int(any(_holds(row, moment) for row in self._by_endpoint.get(key, ()))),)
 
     def has_local_endpoint(self, service: Ints, node: Ints) -> Flags:
         """Whether a service has a ready endpoint on a node, name codes of shape (n,) each."""
@@ -151,26 +155,86 @@ class Services:
         return [edge for _, row in self._by_address.get(key, ()) for edge in interval(row)]
 
     def _spans_of_endpoint(self, key: Key) -> list[int]:
-        ends = self._by_endpoint.get(key, [])
+        ends = self._by_endpoint.get(key, ())
         return [
-            edge for end in ends for row in (end, *self._ports_of[end["service"]]) for edge in interval(row)
+            edge
+            for end in ends
+            for row in (end, *self._ports_of.get(end["service"], ()))
+            for edge in interval(row)
         ]
 
-    def _each(self, protocol: Ints, ip: Ints, port: Ints, at: Ints, spans: Any, answer: Any) -> Ints:
-        """Answer once per distinct key and stretch of time in which the inventory does not change."""
-        names = protocol_names()
+
+class _Question:
+    """A question to the inventory, answered once per distinct key and stretch of time in which the inventory does not change."""
+
+    def __init__(
+        self, known: Iterable[Key], edges: Callable[[Key], list[int]], answer: Callable[[Key, int], tuple[int, ...]], pools: Pools
+    ) -> None:  # fmt: skip
+        """Number the keys.
+
+        Parameters
+        ----------
+        known : keys that the inventory has; of others there is nothing to say, whatever the time.
+        edges : of a key, when its answer may change, µs. answer : to a key at a time in µs.
+        """
+        self._edges, self._answer = edges, answer
+        ported = np.flatnonzero(protocols_with("ports")).tolist()
+        numbers = {"": 0} | {protocol_names()[number]: number for number in ported}
+        keys = [key for key in known if key[0] in numbers]
+        ips = pools.addresses.intern_texts([ip for _, ip, _ in keys])
+        words = _key_words(
+            np.array([numbers[name] for name, *_ in keys], np.int64),
+            ips,
+            np.array([port for *_, port in keys], np.int64),
+        )
+        order = np.argsort(words)
+        self._words = words[order]
+        # number 0 is what nobody has
+        self._keys = [("", "", 0), *(keys[place] for place in order.tolist())]
+        self._answers: dict[int, _Answers] = {}
+
+    def ask(self, protocol: Ints, ip: Ints, port: Ints, at: Ints) -> Ints:
+        """Answers for connections, shape (n, what an answer has)."""
         numbered = protocols_with("ports")[protocol]
-        ports = np.where(numbered, port, 0)
-        keys, first = group(np.stack([np.where(numbered, protocol, 0), ip, ports], axis=1).astype(np.uint64))
-        words: list[Key] = []
-        for row in first.tolist():
-            name = names[int(protocol[row])] if numbered[row] else ""
-            words.append((name, self._pools.addresses.text(int(ip[row])) or "", int(ports[row])))
-        edges = [sorted(set(spans(word)) - {MIN_TIME, MAX_TIME}) for word in words]
-        cases, heads = _stretches(keys, first, at, edges)
-        answers = [answer(words[int(keys[row])], int(at[row])) for row in heads.tolist()]
-        width = len(answer(("", "", 0), 0))
-        return np.array(answers, np.int64).reshape(-1, width)[cases]
+        words = _key_words(np.where(numbered, protocol, 0), ip, np.where(numbered, port, 0))
+        place = np.searchsorted(self._words, words)
+        there = place < self._words.shape[0]
+        there[there] = self._words[place[there]] == words[there]
+        numbers = np.where(there, place + 1, 0)
+        keys, first = group(numbers.astype(np.uint64)[:, None])
+        answers = [self._answers_to(number) for number in numbers[first].tolist()]
+        cases, heads = _stretches(keys, first, at, [item.edges for item in answers])
+        moments = zip(keys[heads].tolist(), at[heads].tolist(), strict=True)
+        found = [answers[key].at(moment, self._answer) for key, moment in moments]
+        width = len(self._answers_to(0).at(0, self._answer))
+        return np.array(found, np.int64).reshape(-1, width)[cases]
+
+    def _answers_to(self, number: int) -> _Answers:
+        if number not in self._answers:
+            key = self._keys[number]
+            self._answers[number] = _Answers(key, sorted(set(self._edges(key)) - {MIN_TIME, MAX_TIME}), {})
+        return self._answers[number]
+
+
+def _key_words(protocol: Ints, ip: NDArray[Any], port: NDArray[Any]) -> Words:
+    """Keys as numbers, shape (n,), uint64: protocol and port over the 32 bits of the address."""
+    words: Words = (protocol << 48 | np.asarray(port) << 32 | ip.astype(np.int64)).astype(np.uint64)
+    return words
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers to a key by the stretch between two of its ``edges``."""
+
+    key: Key
+    edges: list[int]
+    known: dict[int, tuple[int, ...]]
+
+    def at(self, moment: int, answer: Callable[[Key, int], tuple[int, ...]]) -> tuple[int, ...]:
+        stretch = bisect_right(self.edges, moment)
+        if stretch not in self.known:
+            self.known[stretch] = answer(self.key, moment)
+        return self.known[stretch]
 
 
 def _stretches(keys: Ints, first: Ints, at: Ints, edges: list[list[int]]) -> tuple[Ints, Ints]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flowstitch.errors import UsageError
+from flowstitch.join.identity import name_hashes
 from flowstitch.join.legs import eni_facts
 from flowstitch.join.owners import Owners, local_addresses, within
 from flowstitch.join.services import Services
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.ingest.model import Inventory
     from flowstitch.join.chains import Chains
     from flowstitch.join.classify import Translations
@@ -37,6 +38,7 @@ class Cluster:
     ----------
     local : by address number, bool, addresses that never are a source on a wire.
     lb_source : by address number, bool, addresses that load balancers send from.
+    hashes : by name code, uint64, hash of each name.
     knows_insiders : the export has ENIs, or pods and nodes, so that an address which is none of them is outside.
     knows_services, knows_endpoints : the export has those, so that what they do not have is not there.
     """
@@ -47,6 +49,7 @@ class Cluster:
     enis: Enis
     local: Flags
     lb_source: Flags
+    hashes: Words
     knows_insiders: bool
     knows_services: bool
     knows_endpoints: bool
@@ -131,6 +134,6 @@ def know_cluster(
     lb_source = within(dataplane.lb_source_networks, pools)
     known = {name: inventory.has_list(name) for name in inventory.tables}
     return Cluster(
-        inventory, owners, services, enis, local, lb_source, known["enis"] or (known["pods"] and known["nodes"]),
+        inventory, owners, services, enis, local, lb_source, name_hashes(pools), known["enis"] or (known["pods"] and known["nodes"]),
         known["services"], known["services"] and known["endpoints"], dataplane, pools,
     )  # fmt: skip

@@ -10,6 +10,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from flowstitch.kernels.intern import fill_slots, intern_addresses
 
@@ -18,9 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from flowstitch.arrays import Ints
+
 NULL_HALF = np.uint64(0xFFFFFFFFFFFFFFFF)
 _V4_PREFIX = 0xFFFF << 32
 _HALF = (1 << 64) - 1
+_WORD, _MAPPED = np.uint64(32), np.uint64(0xFFFF)
+_OCTETS = np.array([24, 16, 8, 0], np.uint32)
+_DECIMALS = pa.array([str(octet) for octet in range(256)])
 
 
 def parse_address(text: str) -> int | None:
@@ -100,6 +107,20 @@ class AddressBook:
     def text(self, number: int) -> str | None:
         """Text of a number, RFC 5952; None for 0."""
         return None if number == 0 else format_address(self.value(number))
+
+    def texts(self, numbers: Ints) -> pa.Array:
+        """Texts of numbers other than 0, shape (n,), RFC 5952; those of IPv4 are put together column by column."""
+        hi, lo = self._hi[numbers], self._lo[numbers]
+        v4 = (hi == 0) & (lo >> _WORD == _MAPPED)
+        octets = (lo.astype(np.uint32)[:, None] >> _OCTETS & np.uint32(0xFF)).T
+        texts = pc.binary_join_element_wise(*(_DECIMALS.take(pa.array(octet)) for octet in octets), ".")
+        others = np.flatnonzero(~v4)
+        if not others.shape[0]:
+            return texts
+        said = pa.array(
+            [format_address(self.value(number)) for number in numbers[others].tolist()], pa.string()
+        )
+        return pc.replace_with_mask(texts, pa.array(~v4), said)
 
     def _reserve(self, capacity: int) -> None:
         if capacity > self._hi.shape[0]:

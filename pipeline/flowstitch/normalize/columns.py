@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from flowstitch.catalog.arrow import arrow_schema, arrow_type
 from flowstitch.catalog.load import table
-from flowstitch.normalize.address import AddressBook, format_address
+from flowstitch.normalize.address import AddressBook
 from flowstitch.normalize.names import Names
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ STORAGE: dict[str, tuple[type[np.generic], int]] = {
     "time": (np.int64, NULL_TIME),
     "id": (np.uint64, 0),
 }
+
+
+# Where codes go beyond so many times the rows, those that are used are found by sorting.
+SPARSE = 8
 
 
 @dataclass
@@ -97,6 +101,17 @@ def _joined(parts: list[Any]) -> Any:
 def take_columns(columns: Columns, rows: NDArray[Any] | slice) -> Columns:
     """Chosen rows of all columns, by index, mask or slice."""
     return {name: values[rows] for name, values in columns.items()}
+
+
+def by_source(columns: Columns) -> Columns:
+    """Rows with those of each source together, by line, as reading leaves them; sorted only if they are not so."""
+    source, line = columns["source"], columns["line"]
+    turns = source[1:] != source[:-1]
+    heads = np.append(0, np.flatnonzero(turns) + 1)
+    together = np.unique(source[heads[: source.shape[0]]]).shape[0] == heads.shape[0]
+    if not source.shape[0] or (together and bool(((line[1:] >= line[:-1]) | turns).all())):
+        return columns
+    return take_columns(columns, np.lexsort((line, source)))
 
 
 def span_of(columns: Columns, begin: str, end: str) -> tuple[Ints, Ints]:
@@ -145,7 +160,11 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
 
 
 def renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
-    """The codes that are used, ascending, and for each row which of them it has; codes of a pool are few enough to count."""
+    """The codes that are used, ascending, and for each row which of them it has."""
+    if int(codes.max(initial=0)) > SPARSE * codes.shape[0]:
+        used, numbers = np.unique(codes, return_inverse=True)
+        return used.astype(np.int64), numbers
+    # counting is faster than sorting where there are not many more codes than rows
     count = np.bincount(codes) if codes.shape[0] else np.zeros(0, np.int64)
     used = np.flatnonzero(count)
     count[used] = np.arange(used.shape[0])
@@ -164,23 +183,27 @@ def _from_python(item: Field, values: object) -> pa.Array:
 
 def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
     used, numbers = renumber(codes)
-    keys: list[tuple[int | str, str] | None] = []
-    for code in used.tolist():
-        if code == 0:
-            keys.append(None)
-        elif item.type == "address":
-            value = pools.addresses.value(code)
-            keys.append((value, format_address(value)))
-        else:
-            word = item.values[code - 1] if item.type == "enum" else pools.names.word(code) or ""
-            keys.append((word, word))
-    order = sorted((key, place) for place, key in enumerate(keys) if key is not None)
-    rank = np.full(len(keys), -1, np.int32)
-    for position, (_, place) in enumerate(order):
-        rank[place] = position
+    known = np.flatnonzero(used)
+    order, words = _in_order(item, used[known], pools)
+    rank = np.full(used.shape[0], -1, np.int32)
+    rank[known[order]] = np.arange(order.shape[0])
     ranked = rank[numbers]
-    indices = pa.array(ranked, pa.int32(), mask=ranked < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array([key[1] for key, _ in order], pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(ranked, mask=ranked < 0), words)
+
+
+def _in_order(item: Field, codes: Ints, pools: Pools) -> tuple[Ints, pa.Array]:
+    """Order of distinct codes by what they stand for, addresses by number, and the words in this order."""
+    if item.type == "address":
+        order = np.lexsort((pools.addresses.lo[codes], pools.addresses.hi[codes]))
+        return order, pools.addresses.texts(codes[order])
+    if item.type == "name":
+        order = np.argsort(pools.names.ranks()[codes])
+        words = [pools.names.word(code) for code in codes[order].tolist()]
+    else:
+        said = [item.values[code - 1] for code in codes.tolist()]
+        order = np.array(sorted(range(len(said)), key=said.__getitem__), np.int64)
+        words = [said[place] for place in order.tolist()]
+    return order, pa.array(words, pa.string())
 
 
 def _decode(item: Field, array: pa.Array, pools: Pools) -> NDArray[Any]:

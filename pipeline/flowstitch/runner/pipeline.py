@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,13 +18,13 @@ from flowstitch.ingest.memory import default_memory
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
-from flowstitch.join.reconstruct import reconstruct
+from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import NULL_TIME, Pools, span_of, take_columns
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
-from flowstitch.runner.write import write_json, write_tables
+from flowstitch.runner.write import write_json, write_tables, write_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Columns
     from flowstitch.ingest.read import Export
     from flowstitch.ingest.watched import Listener
-    from flowstitch.join.reconstruct import Reconstruction
 
 DEFAULT_DATAPLANE = "terway-eniip"
 DEFAULT_MAX_REJECTS = 0.001
@@ -114,18 +115,18 @@ def run(
         export = _read(exports, out, options, pools, listener)
         addresses = build_addresses(export.inventory)
         stages("joining")
-        found = reconstruct(
+        found = Reconstruction(
             export.rows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
             stages, options.threads,
         )  # fmt: skip
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
+        summary.counts |= _write_paths(directory, found, pools, options.threads)
         scenarios, hops = scenario_rows(dataplane)
         dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = {
-            "datapaths": found.datapaths, "segments": found.segments, "observations": found.observations,
-            "unmatched": found.unmatched, "lb_requests": found.lb_requests, "lb_connections": export.rows["lb_connections"],
-            "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
+            "lb_connections": export.rows["lb_connections"], "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+            "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
         summary.counts |= write_tables(directory, tables, pools, options.threads)
@@ -137,6 +138,24 @@ def run(
         stages.end()
         write_json(directory / LOG, _log(options, summary))
     return summary
+
+
+# Tables of which each group of paths has some rows.
+BY_PATH = ("datapaths", "segments", "observations", "unmatched")
+
+
+def _write_paths(directory: Path, found: Reconstruction, pools: Pools, threads: int) -> dict[str, int]:
+    """Write what was reconstructed, as many parts at a time as there are threads; returns the rows of each table."""
+    counts: Counter[str] = Counter()
+    with ThreadPoolExecutor(threads) as workers:
+        parts = range(found.parts)
+        for rows in workers.map(
+            lambda part: write_together(directory, BY_PATH, found.part(part), pools, part), parts
+        ):
+            counts.update(rows)
+    rest = found.rest()
+    counts.update(write_together(directory, list(rest), [rest], pools, found.parts))
+    return dict(counts)
 
 
 def _read(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
 
 from flowstitch.catalog import table
 from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
 from flowstitch.normalize.columns import concat_columns, take_columns, to_arrow
-from flowstitch.normalize.pieces import PIECE_ROWS, Pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+    from types import TracebackType
 
     import pyarrow as pa
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Types of few distinct values, and how what rises from row to row or hardly changes is written: by its differences.
 WORDS = {"address", "name", "enum"}
 RISING = "DELTA_BINARY_PACKED"
+# Rows of a row group.
+ROW_GROUP = 1 << 17
 
 
 def arrow_table(name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools) -> pa.Table:
@@ -39,6 +42,66 @@ def arrow_table(name: str, data: Mapping[str, object] | Sequence[dict[str, Any]]
     return to_arrow(name, data, pools)  # type: ignore[arg-type]
 
 
+class TableFile:
+    """A file of a table, written a row group at a time however its rows come."""
+
+    def __init__(self, directory: Path, name: str, pools: Pools, number: int = 0) -> None:
+        """Begin the file.
+
+        Parameters
+        ----------
+        directory : of all tables; that of this one is made if need be.
+        number : of the file among those of its table.
+        """
+        (directory / name).mkdir(exist_ok=True)
+        fields = table(name).fields
+        self.rows = 0
+        self._name, self._pools = name, pools
+        self._waiting: list[Columns] = []
+        self._schema = arrow_schema(name).with_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
+        self._file = pq.ParquetWriter(
+            directory / name / f"part-{number:05}.parquet", self._schema, compression="zstd", write_page_checksum=True,
+            use_dictionary=[item.name for item in fields if item.type in WORDS],
+            column_encoding={item.name: RISING for item in fields if item.type in {"time", "count"}},
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._waiting:
+                self._write(concat_columns(self._name, self._waiting))
+        finally:
+            self._file.close()
+
+    def add(self, columns: Columns) -> None:
+        """Add rows, columns as ``to_arrow`` takes them; what does not fill a row group waits for more."""
+        self._waiting.append(columns)
+        waiting = sum(_rows(part) for part in self._waiting)
+        if waiting < ROW_GROUP:
+            return
+        whole = concat_columns(self._name, self._waiting) if len(self._waiting) > 1 else columns
+        end = waiting - waiting % ROW_GROUP
+        for begin in range(0, end, ROW_GROUP):
+            self._write(take_columns(whole, slice(begin, begin + ROW_GROUP)))
+        self._waiting = [take_columns(whole, slice(end, None))] if end < waiting else []
+
+    def write(self, data: pa.Table) -> None:
+        """Write rows as they are."""
+        self._file.write_table(data.replace_schema_metadata(self._schema.metadata), ROW_GROUP)
+        self.rows += data.num_rows
+
+    def _write(self, columns: Columns) -> None:
+        self.write(to_arrow(self._name, columns, self._pools))
+
+
+def _rows(columns: Columns) -> int:
+    return len(next(iter(columns.values())))
+
+
 def write_table(
     directory: Path, name: str, data: Mapping[str, object] | Sequence[dict[str, Any]], pools: Pools
 ) -> int:
@@ -48,79 +111,46 @@ def write_table(
     ----------
     data : columns as ``to_arrow`` takes them, or rows as dictionaries.
     """
-    (directory / name).mkdir()
-    return _write(_file(directory, name), name, [arrow_table(name, data, pools)])
+    with TableFile(directory, name, pools) as file:
+        file.write(arrow_table(name, data, pools))
+    return file.rows
 
 
 def write_tables(directory: Path, tables: Mapping[str, Any], pools: Pools, threads: int) -> dict[str, int]:
-    """Write tables by name, as many files at a time as there are threads; returns the rows of each.
+    """Write tables by name, as many at a time as there are threads; returns the rows of each.
 
     Parameters
     ----------
-    tables : what ``write_table`` takes, or ``Pieces``.
+    tables : what ``write_table`` takes.
     """
     with ThreadPoolExecutor(threads) as workers:
-        written: dict[str, list[Future[int]]] = {}
-        # what takes longest first
-        for name, data in sorted(tables.items(), key=lambda item: not isinstance(item[1], Pieces)):
-            if isinstance(data, Pieces):
-                (directory / name).mkdir()
-                written[name] = [
-                    workers.submit(
-                        _write_file, _file(directory, name, number), name, (make() for make in file), pools
-                    )
-                    for number, file in enumerate(data.files)
-                ]
-            else:
-                written[name] = [workers.submit(write_table, directory, name, data, pools)]
-        return {name: sum(rows.result() for rows in written[name]) for name in tables}
+        rows = workers.map(lambda name: write_table(directory, name, tables[name], pools), tables)
+        return dict(zip(tables, rows, strict=True))
 
 
 def write_parts(directory: Path, name: str, parts: Iterable[Columns], pools: Pools) -> int:
     """Write the table ``name`` below ``directory``, a row group at a time however it is cut; returns its rows."""
-    (directory / name).mkdir()
-    return _write_file(_file(directory, name), name, parts, pools)
+    with TableFile(directory, name, pools) as file:
+        for part in parts:
+            file.add(part)
+    return file.rows
 
 
-def _file(directory: Path, name: str, number: int = 0) -> Path:
-    return directory / name / f"part-{number:05}.parquet"
+def write_together(
+    directory: Path, names: Sequence[str], parts: Iterable[Mapping[str, Columns]], pools: Pools, number: int
+) -> dict[str, int]:
+    """Write a file of each of several tables, of which every part has some rows; returns the rows of each.
 
-
-def _write_file(path: Path, name: str, parts: Iterable[Columns], pools: Pools) -> int:
-    return _write(path, name, (to_arrow(name, group, pools) for group in _row_groups(name, parts)))
-
-
-def _row_groups(name: str, parts: Iterable[Columns]) -> Iterator[Columns]:
-    """Rows of all parts in order, ``PIECE_ROWS`` at a time; one group at least."""
-    waiting: list[Columns] = []
-    rows, none = 0, True
-    for part in parts:
-        none = False
-        waiting.append(part)
-        rows += len(next(iter(part.values())))
-        if rows >= PIECE_ROWS:
-            columns = concat_columns(name, waiting) if len(waiting) > 1 else part
-            rows %= PIECE_ROWS
-            whole = len(next(iter(columns.values()))) - rows
-            for begin in range(0, whole, PIECE_ROWS):
-                yield take_columns(columns, slice(begin, begin + PIECE_ROWS))
-            waiting = [take_columns(columns, slice(whole, None))] if rows else []
-    if rows or none:
-        yield concat_columns(name, waiting)
-
-
-def _write(path: Path, name: str, tables: Iterable[pa.Table]) -> int:
-    schema = arrow_schema(name).with_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
-    rows = 0
-    with pq.ParquetWriter(
-        path, schema, compression="zstd", write_page_checksum=True,
-        use_dictionary=[item.name for item in table(name).fields if item.type in WORDS],
-        column_encoding={item.name: RISING for item in table(name).fields if item.type in {"time", "count"}},
-    ) as writer:  # fmt: skip
-        for data in tables:
-            writer.write_table(data.replace_schema_metadata(schema.metadata), PIECE_ROWS)
-            rows += data.num_rows
-    return rows
+    Parameters
+    ----------
+    number : of the files among those of their tables.
+    """
+    with ExitStack() as files:
+        written = {name: files.enter_context(TableFile(directory, name, pools, number)) for name in names}
+        for part in parts:
+            for name, file in written.items():
+                file.add(part[name])
+    return {name: file.rows for name, file in written.items()}
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
