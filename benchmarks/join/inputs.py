@@ -1,4 +1,4 @@
-"""Interned canonical tables of a made-up cluster: conntrack entries and flow-log rows as Parquet of integer columns."""
+"""Interned canonical tables of a made-up cluster: conntrack entries and flow-log rows as Arrow files of integer columns."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.ipc
 
 from flowstitch.arrays import Columns, Flags, Ints
-from flowstitch.catalog import field
+from flowstitch.catalog import field, table
 from flowstitch.kernels.lifetimes import DESTROY
+from flowstitch.normalize.columns import STORAGE
 
 SEED = 11
 SECOND = 1_000_000
@@ -34,7 +35,6 @@ SEEN = (0.82, 0.06, 0.06, 0.03, 0.03)
 # Rows of a connection that so many saw: conntrack, flows.
 ROWS = {EVERYBODY: (2, 4), FLOWS: (0, 4), CONNTRACK: (2, 0), CLIENT: (1, 4), SERVER: (1, 4)}
 TCP, SYN_FIN, SYN_ACK_FIN = 6, 3, 19
-ROW_GROUP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Cluster:
 
 
 def make_tables(folder: Path, records: int) -> dict[str, Any]:
-    """Write ``conntrack.parquet`` and ``flows.parquet`` of about so many records, unless they are there.
+    """Write ``conntrack.arrow`` and ``flows.arrow`` of about so many records, unless they are there.
 
     Returns
     -------
@@ -70,12 +70,18 @@ def make_tables(folder: Path, records: int) -> dict[str, Any]:
     return json.loads(done.read_text(encoding="utf-8"))
 
 
+def read_table(path: str) -> pa.Table:
+    """A table that ``make_tables`` wrote, mapped: nothing is decoded, and columns that nobody asks for are not touched."""
+    with pa.memory_map(path) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
 def _make(home: Path, count: int) -> dict[str, Any]:
     rng = np.random.default_rng(SEED)
     pods = int(np.clip(count // 5000, 40, 5000))
     cluster = Cluster(max(4, pods // 30), pods, max(4, pods // 10))
     made = _connections(rng, cluster, count)
-    files = {name: str(home / f"{name}.parquet") for name in ("conntrack", "flows")}
+    files = {name: str(home / f"{name}.arrow") for name in ("conntrack", "flows")}
     with ThreadPoolExecutor(2) as workers:
         rows = sum(workers.map(_write, files.values(), (_conntrack(made, rng), _flows(made, cluster))))
     addresses = cluster.pods + cluster.nodes + cluster.services
@@ -205,17 +211,22 @@ def _flows(made: Columns, cluster: Cluster) -> Columns:
 
 
 def _write(path: str, columns: Columns) -> int:
-    """Write rows as one file after another would give them: by node or ENI, each in order of time."""
-    place, time = ("node", "seen_at") if "node" in columns else ("eni", "window_end")
+    """Write rows as one file after another would give them: by node or ENI, each in order of time.
+
+    All fields of the canonical table that are numbers inside are there; one that is not made is null in every row, as its storage type has it.
+    """
+    name, place, time = (
+        ("conntrack", "node", "seen_at") if "node" in columns else ("flows", "eni", "window_end")
+    )
     order = np.argsort(columns[time], kind="stable")
     order = order[np.argsort(columns[place][order].astype(np.uint16), kind="stable")]
-    table = pa.table({name: values[order] for name, values in columns.items()})
-    few = [
-        name
-        for name in table.column_names
-        if columns[name].itemsize <= 2 or name in {place, "protocol_number", "zone", "tcp_flags"}
-    ]
-    pq.write_table(
-        table, path, row_group_size=ROW_GROUP, compression="zstd", compression_level=1, use_dictionary=few
+    storage = {item.name: STORAGE[item.type] for item in table(name).fields if item.type in STORAGE}
+    rows = pa.table(
+        {
+            name: columns[name][order] if name in columns else np.full(order.shape[0], null, kind)
+            for name, (kind, null) in storage.items()
+        }
     )
-    return table.num_rows
+    with pa.ipc.new_file(path, rows.schema) as sink:
+        sink.write_table(rows)
+    return rows.num_rows

@@ -7,24 +7,24 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from benchmarks.join.inputs import read_table
 from benchmarks.join.question import LEGS
 from flowstitch.arrays import Columns, Ints
-from flowstitch.catalog import field, table
+from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import build_entries
 from flowstitch.join.segments import Segments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_buckets
-from flowstitch.normalize.columns import STORAGE, Pools
+from flowstitch.normalize.columns import Pools
 
 THREADS = len(os.sched_getaffinity(0))
 
 
 def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
     """One row per path, see ``question.py``."""
-    pools, rows, logged = _pools(names), _columns("conntrack", conntrack), _columns("flows", flows)
+    pools, rows, logged = _pools(names), _columns(conntrack), _columns(flows)
     bits = bucket_bits(rows["line"].shape[0] + logged["line"].shape[0])
     with Workers(THREADS) as workers:
         local = np.zeros(addresses + 1, np.bool_)
@@ -45,17 +45,10 @@ def _pools(names: int) -> Pools:
     return pools
 
 
-def _columns(name: str, path: str) -> Columns:
-    """Columns of a canonical table; those that the file does not have are null."""
-    read = pq.read_table(path)
-    rows = read.num_rows
-    return {
-        item.name: read.column(item.name).to_numpy()
-        if item.name in read.column_names
-        else np.full(rows, STORAGE[item.type][1], STORAGE[item.type][0])
-        for item in table(name).fields
-        if item.type in STORAGE
-    }
+def _columns(path: str) -> Columns:
+    """Columns of a canonical table where they are, in the mapped file."""
+    read = read_table(path)
+    return {name: read.column(name).chunk(0).to_numpy() for name in read.column_names}
 
 
 def _lifetimes(segments: Segments, chains: Chains, sides: Sides) -> dict[str, Ints]:

@@ -1,22 +1,26 @@
-"""DuckDB: the question in SQL over the Parquet files."""
+"""DuckDB: the question in SQL over the Arrow tables."""
 
 from __future__ import annotations
 
 import duckdb
 import pyarrow as pa
 
+from benchmarks.join.inputs import read_table
 from benchmarks.join.question import ACK, ENDS, GAP, HELD, IN, LEGS, NEAR, OUT, SECOND, SLACK, SYN
 
 # An endpoint is one BIGINT, address and port; a wire is the lesser and the greater one. An entry always touches the wire of its reply tuple, so
 # segments are lifetimes of that; the one before it, if there is one, is the original tuple of the entry that translates.
 _ENTRIES = f"""
 create temp table lives as
-with entry as (
+with ends as (
     select
         orig_src_ip::bigint << 16 | orig_src_port as client, orig_dst_ip::bigint << 16 | orig_dst_port as dialled,
         reply_dst_ip::bigint << 16 | reply_dst_port as source, reply_src_ip::bigint << 16 | reply_src_port as server,
-        start_at as first, seen_at - {HELD} as last, client <> source or dialled <> server as translates
-    from read_parquet($conntrack)
+        start_at as first, seen_at - {HELD} as last
+    from conntrack
+),
+entry as (
+    select *, client <> source or dialled <> server as translates from ends
 ),
 numbered as (
     select *, sum(opens) over (partition by source, server order by first) as life
@@ -38,7 +42,7 @@ with flow as (
     select
         src_ip::bigint << 16 | src_port as src, dst_ip::bigint << 16 | dst_port as dst, least(src, dst) as low, greatest(src, dst) as high,
         eni, direction, packets, bytes, window_start, window_end + {SECOND} as window_end, tcp_flags & {SYN | ACK} = {SYN} as begins
-    from read_parquet($flows)
+    from flows
 )
 select flow.*, lives.path, flow.src = lives.source as forward
 from flow left join lives
@@ -95,7 +99,9 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:  #
     """One row per path."""
     with duckdb.connect() as session:
         session.execute("set preserve_insertion_order = false")
-        session.execute(_ENTRIES, {"conntrack": conntrack})
-        session.execute(_FLOWS, {"flows": flows})
+        session.register("conntrack", read_table(conntrack))
+        session.register("flows", read_table(flows))
+        session.execute(_ENTRIES)
+        session.execute(_FLOWS)
         session.execute(_LONELY)
         return session.sql(_PATHS).to_arrow_table()

@@ -1,13 +1,19 @@
-"""Polars: one lazy query over the Parquet files, in memory or streaming."""
+"""Polars: one lazy query over the Arrow tables, in memory or streaming."""
 
 from __future__ import annotations
 
 import polars as pl
 import pyarrow as pa
 
+from benchmarks.join.inputs import read_table
 from benchmarks.join.question import ACK, ENDS, GAP, HELD, IN, LEGS, NEAR, OUT, SECOND, SLACK, SYN
 
 ZEROS = [f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes")]
+
+
+def _scan(path: str) -> pl.LazyFrame:
+    """Rows of a table where they are, in the mapped file."""
+    return pl.DataFrame(pl.from_arrow(read_table(path))).lazy()
 
 
 def _endpoint(name: str, address: str, port: str) -> pl.Expr:
@@ -31,7 +37,7 @@ def _lives(conntrack: str) -> pl.LazyFrame:
     """Lifetimes of the wire of each entry's reply tuple; the segment before it, if any, is the translating entry's own."""
     translates = (pl.col("client") != pl.col("source")) | (pl.col("dialled") != pl.col("server"))
     entries = (
-        pl.scan_parquet(conntrack)
+        _scan(conntrack)
         .select(
             _endpoint("client", "orig_src_ip", "orig_src_port"),
             _endpoint("dialled", "orig_dst_ip", "orig_dst_port"),
@@ -105,7 +111,7 @@ def join(conntrack: str, flows: str, names: int, addresses: int, engine: str) ->
     """One row per path."""
     lives = _lives(conntrack)
     rows = (
-        pl.scan_parquet(flows)
+        _scan(flows)
         .select(
             "eni", "direction", "packets", "bytes", "window_start", "window_end", "tcp_flags",
             _endpoint("src", "src_ip", "src_port"), _endpoint("dst", "dst_ip", "dst_port"),
