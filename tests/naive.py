@@ -248,6 +248,19 @@ def cover_window(
     return (set() if row["opens"] else late), True
 
 
+def settle_row(
+    row: dict, order: list[int], known: int, clients: list[tuple[int, int]]
+) -> list[tuple[int, bool]]:
+    """Segments of a flow-log row in order, and whether it goes the way of each; ``known`` of them conntrack saw."""
+    own = [] if row["lone"] is None else [known + row["lone"]]
+    end = row["src"], max(row["src_port"], 0)
+    part = 1 if row["src"] == row["dst"] else 0
+    return [
+        (number, end[part] == clients[number][part])
+        for number in own + sorted(order[place] for place in row["found"])
+    ]
+
+
 def chains(edges: list[tuple[int, int]], segments: int) -> list[list[int]]:
     """Chains of segments over edges; an edge whose ends are taken is left out; circles are cut at their least segment."""
     follower: dict[int, int] = {}
@@ -325,21 +338,41 @@ def place_rows(buckets: list[int], count: int) -> tuple[list[int], list[int]]:
     return begins, [order.index(row) for row in range(len(buckets))]
 
 
-def wire_words(row: tuple[int, ...], ported: set[int]) -> list[int]:
-    """Words of the wire key of (protocol, source, its port, destination, its port, scope)."""
+def wire_key(row: tuple[int, ...], ported: set[int]) -> tuple:
+    """Wire key of (protocol, source, its port, destination, its port, scope)."""
     protocol, src, src_port, dst, dst_port, scope = row
     ends = (src, src_port), (dst, dst_port)
-    low, high = sorted(ip << 16 | (port if protocol in ported else 0) for ip, port in ends)
-    return [scope << 8 | protocol, low, high]
+    return protocol, scope, *sorted((ip, max(port, 0) if protocol in ported else 0) for ip, port in ends)
 
 
-def entry_words(place: tuple[int, int, int], tuples: tuple[int, ...]) -> list[int]:
-    """Words of (node, zone, protocol) and (source, its port, destination, its port) of both tuples."""
-    node, zone, protocol = place
-    words = [(node << 24 | protocol << 16 | max(zone, 0)) & MASK]  # noqa: F405
-    for src, src_port, dst, dst_port in (tuples[:4], tuples[4:]):
-        words += [src << 32 | dst, src_port << 16 | dst_port]
-    return words
+def entry_key(row: dict, echoes: set[int]) -> tuple:
+    """What has to be equal for conntrack rows to be of one tuple on one node."""
+    ends: list[object] = []
+    for way in ("", "reply_"):
+        ports = [row[f"{way}src_port"], row[f"{way}dst_port"]]
+        if row["protocol"] in echoes:
+            ports = [row[f"{way}echo_id"]] * 2
+        ends += [row[f"{way}src"], row[f"{way}dst"], *(max(port, 0) for port in ports)]
+    return row["node"], max(row["zone"], 0), row["protocol"], *ends
+
+
+def read_side(entry: dict, rank: list[int], ahead: list[int]) -> list[int | None]:
+    """Observer, hi, last, lo, surely and held of a side of an entry with times (lo, hi, surely, last, held)."""
+    number = rank[entry["node"]]
+    lo, hi, surely, last, held = (None if at is None else at - ahead[number] for at in entry["times"])
+    return [number << 16 | max(entry["zone"], 0), hi, last, lo, surely, held]
+
+
+def pair_starts(sides: list[tuple[int, int, int | None]]) -> list[list[int]]:
+    """Two nodes and the difference of their starts for each key that two nodes saw, once each, of (key, node, start)."""
+    found = []
+    for key in sorted({side[0] for side in sides}):
+        nodes = [side[1] for side in sides if side[0] == key]
+        starts = {side[1]: side[2] for side in sides if side[0] == key}
+        if len(nodes) == len(starts) == 2 and None not in starts.values():
+            left, right = sorted(starts)
+            found.append([left, right, starts[right] - starts[left]])
+    return found
 
 
 def summarize_segment(sides: list[tuple[int, bool, int, int, int, int]]) -> tuple[int, int, int, int, int]:

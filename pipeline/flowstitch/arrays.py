@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Ints: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 Words: TypeAlias = NDArray[np.uint64]
+# Integers no wider than they need be; who has such an array says how wide they are.
+Narrow: TypeAlias = NDArray[Any]
 # A table inside: field name to an array of the field's storage type, see ``normalize.columns``.
 Columns: TypeAlias = dict[str, NDArray[Any]]
 # Bytes behind the end of a text that a kernel may load though they do not belong to it, see ``kernels.wide``.

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 import naive
 from flowstitch.kernels.align import MAX_CELLS, align_observers
 from flowstitch.kernels.chain import link_edges, walk_chains
-from flowstitch.kernels.lifetimes import UNKNOWN, split_lifetimes, summarize_entries
+from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.owners import find_owners
-from flowstitch.kernels.windows import cover_windows, running_maximum
+from flowstitch.kernels.runs import by_run
+from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pairs
 
 SECOND = 1_000_000
 EVENTS = ["list", "new", "update", "destroy"]
@@ -24,82 +25,103 @@ def maybe(values: st.SearchStrategy) -> st.SearchStrategy:
     return st.none() | values
 
 
-@st.composite
-def tuple_rows(draw: st.DrawFn) -> list[dict]:
-    rows = []
-    for group in range(draw(st.integers(1, 3))):
-        times = sorted(draw(st.lists(TIMES, max_size=8)))
-        for seen in times:
-            lo = draw(maybe(TIMES))
-            hi = draw(maybe(TIMES))
-            if lo is not None and hi is not None:
-                lo, hi = min(lo, hi), max(lo, hi)
-            rows.append(
-                {
-                    "group": group,
-                    "event": draw(st.sampled_from(EVENTS)),
-                    "seen": seen,
-                    "id": draw(st.integers(0, 2)),
-                    "lived": draw(maybe(st.integers(0, 12))),
-                    "lo": lo,
-                    "hi": hi,
-                }
-            )
-    return rows
+tuple_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "group": st.integers(0, 2),
+            "event": st.integers(1, 4),
+            "seen": TIMES,
+            "start": maybe(TIMES.map(lambda time: time - SECOND)),
+            "lived": maybe(st.integers(0, 12)),
+            "source": st.integers(0, 1),
+            "id": st.integers(0, 2),
+        }
+    ),
+    max_size=16,
+)
+LATE = [0, 3 * SECOND]
 
 
 def array(values: list, null: int = UNKNOWN) -> np.ndarray:
     return np.array([null if value is None else value for value in values], np.int64)
 
 
-@given(tuple_rows())
-def test_split_lifetimes(rows: list[dict]) -> None:
-    column = {
-        key: [row[key] for row in rows] for key in ("group", "seen", "lived", "lo", "hi", "id", "event")
-    }
+def columns_of(rows: list[dict]) -> tuple[np.ndarray, ...]:
+    """What tells when rows were written, as kernels take it."""
+    return (
+        np.array([row["event"] for row in rows], np.uint8), array([row["seen"] for row in rows]),
+        array([row["start"] for row in rows]), array([row["lived"] for row in rows], -1),
+        np.array([row["source"] for row in rows], np.uint32), np.array(LATE),
+    )  # fmt: skip
+
+
+def split(rows: list[dict]) -> tuple[int, np.ndarray, np.ndarray, list[np.ndarray]]:
+    """How many lifetimes, the order of rows, the lifetime of each, and of each its bounds, end and id."""
     size = len(rows)
+    told, instants = columns_of(rows), np.empty(size, np.int64)
+    row_instants(*told, instants)
+    order, pointer = by_run(np.array([row["group"] for row in rows], np.int64), 3, instants)
     entry, start_lo, start_hi, ends = (np.full(size, -7, np.int64) for _ in range(4))
     ids = np.zeros(size, np.uint64)
     count = split_lifetimes(
-        array(column["group"]), np.array([EVENTS.index(event) + 1 for event in column["event"]], np.uint8),
-        array(column["seen"]), np.array(column["id"], np.uint64), array(column["lived"], -1), array(column["lo"]),
-        array(column["hi"]), entry, start_lo, start_hi, ids, ends,
+        order, pointer, *told, np.array([row["id"] for row in rows], np.uint64), entry, start_lo, start_hi, ids, ends,
+        np.empty(size, np.int64),
     )  # fmt: skip
-    wanted = naive.split_lifetimes(rows)
+    return count, order, entry, [start_lo, start_hi, ends, ids]
+
+
+@given(tuple_rows)
+def test_split_lifetimes(rows: list[dict]) -> None:
+    count, order, entry, (start_lo, start_hi, ends, ids) = split(rows)
+    told = []
+    for row in (rows[place] for place in order):
+        instant, _, lo, hi = naive.row_times(row, LATE[row["source"]])
+        told.append(row | {"event": EVENTS[row["event"] - 1], "seen": instant, "lo": lo, "hi": hi})
+    wanted = naive.split_lifetimes(told)
     assert count == len(wanted)
     for number, life in enumerate(wanted):
-        assert sorted(np.flatnonzero(entry == number)) == sorted(life.rows)
+        assert sorted(np.flatnonzero(entry == number)) == sorted(order[row] for row in life.rows)
         assert start_lo[number] == array([life.start_lo])[0]
         assert start_hi[number] == array([life.start_hi])[0]
         assert ends[number] == array([life.end])[0]
         assert ids[number] == life.conntrack_id
 
 
+def entry_of(events: list[int], seen: list[int], lived: list[int | None], conntrack_id: int) -> list[int]:
+    """Lifetime of each row of one tuple."""
+    rows = [
+        {"group": 0, "event": event, "seen": at, "start": None, "lived": age, "source": 0, "id": conntrack_id}
+        for event, at, age in zip(events, seen, lived, strict=True)
+    ]
+    count, _, entry, _ = split(rows)
+    assert count == 2
+    return entry.tolist()
+
+
 def test_a_destroy_that_its_successor_overtook_ends_the_entry_whose_age_it_tells() -> None:
     """Both have one id, as a slot of the kernel that is used again gives it."""
-    events = np.array([2, 2, 4, 3, 4], np.uint8)
-    seen = np.array([0, 1_940_400, 1_940_800, 1_941_000, 124_000_000], np.int64)
-    unknown = np.full(5, UNKNOWN, np.int64)
-    entry, start_lo, start_hi, ends = (np.empty(5, np.int64) for _ in range(4))
-    count = split_lifetimes(
-        np.zeros(5, np.int64), events, seen, np.full(5, 246908409, np.uint64), np.array([-1, -1, 1, -1, 120]), unknown,
-        unknown, entry, start_lo, start_hi, np.empty(5, np.uint64), ends,
-    )  # fmt: skip
-    assert count == 2
-    assert entry.tolist() == [0, 1, 0, 1, 1]
+    seen = [0, 1_940_400, 1_940_800, 1_941_000, 124_000_000]
+    assert entry_of([2, 2, 4, 3, 4], seen, [None, None, 1, None, 120], 246908409) == [0, 1, 0, 1, 1]
 
 
 def test_a_list_is_of_the_lifetime_that_began_when_it_says_not_of_one_whose_begin_was_lost() -> None:
-    events = np.array([2, 1, 4, 3], np.uint8)
-    seen = np.array([0, 21_000_000, 105_990_000, 105_992_000], np.int64)
-    lo, hi = (np.array([UNKNOWN, start, UNKNOWN, UNKNOWN]) for start in (0, 1_000_000))
-    entry, start_lo, start_hi, ends = (np.empty(4, np.int64) for _ in range(4))
-    count = split_lifetimes(
-        np.zeros(4, np.int64), events, seen, np.full(4, 785438595, np.uint64), np.array([-1, 20, 105, -1]), lo, hi,
-        entry, start_lo, start_hi, np.empty(4, np.uint64), ends,
+    seen = [0, 21_000_000, 105_990_000, 105_992_000]
+    assert entry_of([2, 1, 4, 3], seen, [None, 20, 105, None], 785438595) == [0, 0, 0, 1]
+
+
+def test_a_tuple_that_comes_again_very_often_takes_no_longer_for_that() -> None:
+    count = 200_000
+    rows = np.arange(2 * count)
+    seen = (rows // 2 * 10 + rows % 2) * SECOND
+    event, lived = (2 + 2 * (rows % 2)).astype(np.uint8), np.full(2 * count, -1)
+    entry, start_lo, start_hi, ends, opened = (np.empty(2 * count, np.int64) for _ in range(5))
+    ids = np.zeros(2 * count, np.uint64)
+    found = split_lifetimes(
+        rows, np.array([0, 2 * count]), event, seen, np.full(2 * count, UNKNOWN), lived, np.zeros(2 * count, np.uint32),
+        np.array(LATE), (rows // 2 + 1).astype(np.uint64), entry, start_lo, start_hi, ids, ends, opened,
     )  # fmt: skip
-    assert count == 2
-    assert entry.tolist() == [0, 0, 0, 1]
+    assert found == count
+    assert (entry == rows // 2).all()
 
 
 summary_rows = st.lists(
@@ -121,30 +143,44 @@ summary_rows = st.lists(
 )
 
 
-@given(st.lists(st.tuples(summary_rows, maybe(TIMES)), min_size=1, max_size=3))
-def test_summarize_entries(entries: list[tuple[list[dict], int | None]]) -> None:
-    groups = [sorted(rows, key=lambda row: row["seen"]) for rows, _ in entries]
+@given(st.lists(st.tuples(summary_rows, maybe(TIMES), maybe(TIMES)), min_size=1, max_size=3))
+def test_summarize_entries(entries: list[tuple[list[dict], int | None, int | None]]) -> None:
+    groups = [sorted(rows, key=lambda row: row["seen"]) for rows, *_ in entries]
     flat = [(number, row) for number, rows in enumerate(groups) for row in rows]
-    rows = [row for _, row in flat]
-    out, counters = np.empty((len(groups), 8), np.int64), np.empty((len(groups), 4), np.int64)
+    rows, found = [row for _, row in flat], len(groups)
     counted = np.array([row["counters"] or (-1,) * 4 for row in rows], np.int64)
+    # bounds of the start as lifetimes have them: none, the lower one, or both
+    lo, hi = (array([begin[part] for begin in entries]) for part in (1, 2))
+    lo = np.minimum(lo, hi)
+    start_lo, start_hi = lo.copy(), hi.copy()
+    first, (last, surely, held) = np.full(found, -1), (np.empty(found, np.int64) for _ in range(3))
+    state, seen = (np.empty(found, np.uint8) for _ in range(2))
+    replied, assured = (np.empty(found, np.bool_) for _ in range(2))
+    states, counters = np.empty(found, np.int32), np.empty((found, 4), np.int64)
+    unknown = [row | {"event": EVENTS.index(row["event"]) + 1, "start": None, "source": 0} for row in rows]
     summarize_entries(
-        np.arange(len(rows)), np.array([number for number, _ in flat]),
-        np.array([EVENTS.index(row["event"]) + 1 for row in rows], np.uint8), array([row["seen"] for row in rows]),
+        np.arange(len(rows)), np.array([number for number, _ in flat]), *columns_of(unknown),
         np.array([row["state"] for row in rows], np.uint8), np.array([row["replied"] for row in rows], np.int8),
         np.array([row["assured"] for row in rows], np.int8), array([row["timeout"] for row in rows], -1),
-        array([row["full"] for row in rows], -1), array([row["lived"] for row in rows], -1),
-        *(np.ascontiguousarray(counted[:, column]) for column in range(4)), array([start for _, start in entries]), out, counters,
+        np.arange(len(rows)), array([row["full"] for row in rows], -1),
+        *(np.ascontiguousarray(counted[:, column]) for column in range(4)),
+        start_lo, start_hi, first, last, surely, held, state, states, replied, assured, seen, counters,
     )  # fmt: skip
-    for number, (members, (_, start)) in enumerate(zip(groups, entries, strict=True)):
+    for number, members in enumerate(groups):
+        start = int(lo[number]) if lo[number] == hi[number] != UNKNOWN else None
         wanted = naive.summarize_entry(members, start)
-        assert out[number, 0] == array([wanted["last"]])[0]
-        assert out[number, 1] == wanted["state"]
-        assert (out[number, 2] == 1, out[number, 3] == 1) == (wanted["replied"], wanted["assured"])
-        assert out[number, 4] == sum(1 << state for state in wanted["states"])
-        assert out[number, 5] == sum(1 << EVENTS.index(event) + 1 for event in wanted["seen"])
-        assert out[number, 7] == array([wanted["surely"]])[0]
-        assert out[number, 6] == array([wanted["held"]])[0]
+        assert rows[first[number]] is members[0]
+        told = array([wanted["last"]])[0]
+        assert last[number] == max(told, lo[number])
+        assert surely[number] == array([wanted["surely"]])[0]
+        assert held[number] == max(array([wanted["held"]])[0], last[number])
+        # an entry that no NEW told of began by its last packet at the latest
+        upper = hi[number] if start is not None or told == UNKNOWN else min(hi[number], told)
+        assert (start_lo[number], start_hi[number]) == (min(lo[number], upper), upper)
+        assert state[number] == wanted["state"]
+        assert (replied[number], assured[number]) == (wanted["replied"], wanted["assured"])
+        assert states[number] == sum(1 << value for value in wanted["states"])
+        assert seen[number] == sum(1 << EVENTS.index(event) + 1 for event in wanted["seen"])
         assert tuple(counters[number]) == (wanted["counters"] or (-1,) * 4)
 
 
@@ -162,6 +198,11 @@ def lifetimes(draw: st.DrawFn) -> list[tuple]:
 NEAR, FAR, JITTER = 2 * SECOND, 6 * SECOND, SECOND // 4
 
 
+def one_key(sides: int) -> tuple[np.ndarray, np.ndarray]:
+    """Order and pointer of sides of one wire key that are in order."""
+    return np.arange(sides), np.array([0, sides])
+
+
 @given(lifetimes(), lifetimes())
 def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: list[tuple]) -> None:
     if len(right) > len(left):
@@ -171,7 +212,7 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
     lo, hi, last, held = (array([side[part] for side in sides]) for part in range(4))
     segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
     count = align_observers(
-        np.zeros(len(sides), np.int64), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
+        *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
     assert sorted(set(segment.tolist())) == list(range(count))
     place = {number: item for item, number in enumerate(segment[: len(left)].tolist())}
@@ -198,7 +239,7 @@ def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     observer = array([side[0] for side in sides])
     segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
     count = align_observers(
-        np.zeros(len(sides), np.int64), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
+        *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
     assert len({*zip(observer.tolist(), segment.tolist(), strict=True)}) == len(sides)
     assert max(map(len, observers)) <= count <= len(sides)
@@ -209,18 +250,28 @@ def test_wire_keys_do_not_mix_and_long_ones_are_aligned_greedily() -> None:
     start = np.concatenate([np.arange(size), np.arange(size)]).astype(np.int64) * 10 * SECOND
     observer = np.repeat(np.array([0, 1]), size)
     segment, candidates = np.empty(2 * size, np.int64), np.empty(2 * size, np.int64)
-    group = np.zeros(2 * size, np.int64)
+    key = one_key(2 * size)
     assert (
-        align_observers(group, observer, start, start, start, start, NEAR, FAR, JITTER, segment, candidates)
+        align_observers(*key, observer, start, start, start, start, NEAR, FAR, JITTER, segment, candidates)
         == size
     )
     assert (segment[:size] == segment[size:]).all()
     two = np.array([0, 1], np.int64)
-    assert align_observers(two, two, two, two, two, two, NEAR, FAR, JITTER, segment[:2], candidates[:2]) == 2
+    apart = np.arange(3)
+    assert (
+        align_observers(two, apart, two, two, two, two, two, NEAR, FAR, JITTER, segment[:2], candidates[:2])
+        == 2
+    )
 
 
 window_rows = st.fixed_dictionaries(
-    {"start": TIMES, "length": st.integers(0, 5), "opens": st.booleans(), "key": st.integers(-1, 2)}
+    {
+        "start": TIMES,
+        "length": st.integers(0, 5),
+        "opens": st.booleans(),
+        "key": st.integers(0, 2),
+        "usable": st.booleans(),
+    }
 )
 segment_times = st.tuples(TIMES, st.integers(0, 4), st.integers(0, 4)).map(
     lambda life: (life[0], life[0] + life[1] * SECOND, life[0] + (life[1] + life[2]) * SECOND)
@@ -240,7 +291,7 @@ def test_cover_windows(rows: list[dict], segments: list[list[tuple[int, int, int
     start = array([row["start"] for row in rows])
     end = start + array([row["length"] * SECOND for row in rows])
     arguments = (
-        array([row["key"] for row in rows]), start, end, np.array([row["opens"] for row in rows], np.bool_), pointer,
+        array([row["key"] for row in rows]), np.array([row["usable"] for row in rows], np.bool_), start, end, np.array([row["opens"] for row in rows], np.bool_), pointer,
         first, last, held, reach, SECOND, 3 * SECOND,
     )  # fmt: skip
     offsets = np.empty(len(rows) + 1, np.int64)
@@ -248,13 +299,57 @@ def test_cover_windows(rows: list[dict], segments: list[list[tuple[int, int, int
     assert cover_windows(*arguments, offsets, pairs) == pairs.shape[0]
     for number, row in enumerate(rows):
         covered = {int(pair) for pair in pairs[offsets[number] : offsets[number + 1]]}
-        if row["key"] < 0:
+        if not row["usable"]:
             assert covered == set()
             continue
         window = {"start": int(start[number]), "end": int(end[number]), "opens": row["opens"]}
         wanted, late = naive.cover_window(window, segments[row["key"]], SECOND, 3 * SECOND)
         wanted = {int(pointer[row["key"]]) + place for place in wanted}
         assert covered == wanted or (late and len(covered) == 1 and covered <= wanted)
+
+
+pair_rows = st.fixed_dictionaries(
+    {
+        "found": st.lists(st.integers(0, 5), max_size=4, unique=True),
+        "lone": maybe(st.integers(0, 2)),
+        **{name: st.integers(0, 2) for name in ("src", "dst")},
+        "src_port": st.integers(-1, 2),
+    }
+)
+
+
+@given(
+    st.lists(pair_rows, max_size=6),
+    st.permutations(range(6)),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=9, max_size=9),
+)
+def test_settle_pairs(rows: list[dict], order: list[int], clients: list[tuple[int, int]]) -> None:
+    """Six segments that conntrack saw, three that it did not."""
+    for row in rows:
+        row["found"] = [] if row["lone"] is not None else row["found"]
+    offsets = np.cumsum([0, *(len(row["found"]) for row in rows)])
+    found = np.array([place for row in rows for place in row["found"]], np.int64)
+    lone = array([row["lone"] for row in rows], -1)
+    pairs = found.shape[0] + int((lone >= 0).sum())
+    out_offsets, (segment, number) = np.empty_like(offsets), (np.empty(pairs, np.int64) for _ in range(2))
+    forward = np.empty(pairs, np.bool_)
+    settle_pairs(
+        offsets, found, np.array(order), lone, 6, *(
+            np.array([row[name] for row in rows], kind)
+            for name, kind in (("src", np.uint32), ("src_port", np.int32), ("dst", np.uint32))
+        ),
+        *(np.array([client[part] for client in clients], kind) for part, kind in enumerate((np.uint32, np.int32))),
+        100, 1000, np.arange(6)[None], out_offsets, segment, number, forward, np.empty(pairs, np.int64),
+    )  # fmt: skip
+    for at, row in enumerate(rows):
+        mine = slice(out_offsets[at], out_offsets[at + 1])
+        wanted = naive.settle_row(row, order, 6, clients)
+        assert (
+            segment[mine].tolist() == [own if own >= 6 else 1000 + own for own, _ in wanted]
+            or [own - 6 for own, _ in wanted if own >= 6] == segment[mine].tolist()
+        )
+        assert forward[mine].tolist() == [ahead for _, ahead in wanted]
+        assert (number[mine] == 100 + at).all()
 
 
 @given(
@@ -269,10 +364,12 @@ def test_chains(case: tuple[int, list[tuple[int, int]]]) -> None:
     source, target = (np.array([edge[end] for edge in edges], np.int64) for end in (0, 1))
     follower, fed = np.full(size, -1, np.int64), np.zeros(size, np.bool_)
     left_out = link_edges(source, target, follower, fed)
-    path, position = np.full(size, -1, np.int64), np.zeros(size, np.int64)
-    count = walk_chains(follower, fed, path, position)
+    path, (position, root, tail) = np.full(size, -1), (np.empty(size, np.int64) for _ in range(3))
+    count = walk_chains(follower, fed, path, position, root, tail)
     found = [sorted(np.flatnonzero(path == number), key=lambda at: position[at]) for number in range(count)]
     assert found == naive.chains(edges, size)
+    ends = list(zip(root[:count].tolist(), tail[:count].tolist(), strict=True))
+    assert ends == [(chain[0], chain[-1]) for chain in found]
     assert left_out == len(edges) - int((follower >= 0).sum())
 
 

@@ -13,17 +13,17 @@ from flowstitch.join.keys import Tuples
 from flowstitch.kernels.partition import hash_wires
 
 PORTED = set(np.flatnonzero(protocols_with("ports")).tolist())
+KINDS = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32)
 ROWS = st.lists(
     st.tuples(
         st.sampled_from([-1, 1, 6, 17, 58, 132, 255]), st.integers(0, 2**32 - 1), st.integers(-1, 65535),
-        st.integers(0, 2**32 - 1), st.integers(-1, 65535), st.integers(0, 2**32 - 1),
+        st.integers(0, 2**32 - 1), st.integers(-1, 65535), st.integers(0, 2**31 - 1),
     ), max_size=30,
 )  # fmt: skip
 
 
 def hashes(rows: list[tuple[int, ...]]) -> list[int]:
-    kinds = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.uint32)
-    columns = [np.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+    columns = [np.array([row[place] for row in rows], kind) for place, kind in enumerate(KINDS)]
     out = np.empty(len(rows), np.uint64)
     hash_wires(*columns, protocols_with("ports"), out)
     return out.tolist()
@@ -56,7 +56,8 @@ def test_rows_move_into_their_buckets(words: list[int], bits: int, threads: int)
 
 
 def test_a_row_of_a_flow_log_meets_the_entry_whose_echo_identifier_it_does_not_show() -> None:
-    one = np.ones(1, np.int64)
-    entry = Tuples(one, 5 * one, 77 * one, 6 * one, 77 * one, 0 * one)
-    row = [one, 6 * one, 0 * one, 5 * one, 0 * one]
-    assert tuple_buckets(entry, 16).begins.tolist() == wire_buckets(row, 0 * one, 16).begins.tolist()
+    echo = [np.array([value], kind) for value, kind in zip((1, 5, 77, 6, 77, 0), KINDS, strict=True)]
+    row = [np.array([value], kind) for value, kind in zip((1, 6, 0, 5, 0, 0), KINDS, strict=True)]
+    assert (
+        tuple_buckets(Tuples(*echo), 16).begins.tolist() == wire_buckets(row[:5], row[5], 16).begins.tolist()
+    )

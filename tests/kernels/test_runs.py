@@ -1,4 +1,4 @@
-"""Rows in runs, and the words that keys are made of."""
+"""Rows in runs, numbers of keys, and what sides say."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
-from flowstitch.kernels.align import summarize_segments
-from flowstitch.kernels.keys import entry_words, read_tuples, wire_words
-from flowstitch.kernels.lifetimes import UNKNOWN, row_times
-from flowstitch.kernels.runs import SHORT, by_run
+from flowstitch.join.keys import Tuples, empty_tuples, wire_numbers
+from flowstitch.kernels.align import pair_starts, read_sides, summarize_segments
+from flowstitch.kernels.group import free_slots
+from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
+from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, row_times
+from flowstitch.kernels.runs import SHORT, by_run, runs_of
 
 FEW = st.integers(-2, 2)
 TUPLE_FIELDS = ("node", "protocol", "src", "src_port", "dst", "dst_port", "echo_id")
 TIMES = st.integers(0, 9) | st.just(UNKNOWN)
 
 
+def array(values: list) -> np.ndarray:
+    return np.array([UNKNOWN if value is None else value for value in values], np.int64)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), FEW, FEW), max_size=6 * SHORT), st.integers(0, 2))
 def test_by_run(rows: list[tuple[int, int, int]], used: int) -> None:
     columns = [np.array([row[place] for row in rows], np.int64) for place in range(3)]
-    order, pointer = by_run(columns[0], 4, *columns[1 : 1 + used])
+    order, pointer = by_run(columns[0], 4, *columns[1 : 1 + used]) if used else runs_of(columns[0], 4)
     assert order.tolist() == sorted(range(len(rows)), key=lambda row: rows[row][: 1 + used])
     assert pointer.tolist() == [sum(row[0] < number for row in rows) for number in range(5)]
 
@@ -32,43 +38,80 @@ def test_a_long_run_is_merged_not_inserted() -> None:
     assert order.tolist() == list(range(rows))[::-1]
 
 
-ROW = st.tuples(
-    st.sampled_from([1, 6, 17]), st.integers(0, 2**32 - 1), st.integers(0, 65535), st.integers(0, 2**32 - 1),
-    st.integers(0, 65535), st.integers(0, 2**32 - 1),
-)  # fmt: skip
+# few values, so that keys repeat and ends change places
+ADDRESS, PORT = st.sampled_from([0, 1, 2, 2**32 - 1]), st.sampled_from([-1, 0, 1, 65535])
+ROW = st.tuples(st.sampled_from([1, 6, 17]), ADDRESS, PORT, ADDRESS, PORT, st.sampled_from([0, 1, 2**31 - 1]))
+KINDS = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32)
 
 
-@given(st.lists(ROW, max_size=20), st.sampled_from([{6, 17}, set(range(256))]))
-def test_wire_words(rows: list[tuple[int, ...]], ported: set[int]) -> None:
-    columns = [np.array([row[place] for row in rows], np.int64) for place in range(6)]
-    out = np.empty((len(rows), 3), np.uint64)
-    wire_words(*columns, np.isin(np.arange(256), list(ported)), out)
-    assert out.tolist() == [naive.wire_words(row, ported) for row in rows]
-    turned = np.empty_like(out)
-    columns[1:5] = columns[3], columns[4], columns[1], columns[2]
-    wire_words(*columns, np.isin(np.arange(256), list(ported)), turned)
-    assert turned.tolist() == out.tolist()
+@given(st.lists(ROW, max_size=20), st.integers(0, 20), st.booleans())
+def test_wire_numbers(rows: list[tuple[int, ...]], cut: int, logged: bool) -> None:
+    parts = [
+        Tuples(*(np.array([row[place] for row in part], kind) for place, kind in enumerate(KINDS)))
+        for part in (rows[:cut], rows[cut:])
+    ]
+    numbers, count = wire_numbers(*parts, logged=logged)
+    ported = {6, 17} if logged else {1, 6, 17}
+    keys = [naive.wire_key(row, ported) for row in rows]
+    assert np.concatenate(numbers).tolist() == [list(dict.fromkeys(keys)).index(key) for key in keys]
+    assert count == len(set(keys))
 
 
-PLACE = st.tuples(st.integers(0, 2**32 - 1), st.integers(-1, 65535), st.integers(0, 255))
-ENDS = [st.integers(0, 2**32 - 1), st.integers(0, 65535)] * 4
+CONNTRACK = st.fixed_dictionaries(
+    {
+        "node": st.sampled_from([1, 2, 2**31]),
+        "zone": st.sampled_from([-1, 0, 1]),
+        "protocol": st.sampled_from([1, 6, 58]),
+        **dict.fromkeys(("src", "dst", "reply_src", "reply_dst"), ADDRESS),
+        **dict.fromkeys(("src_port", "dst_port", "reply_src_port", "reply_dst_port"), PORT),
+        **dict.fromkeys(("echo_id", "reply_echo_id"), PORT),
+    }
+)
+COLUMNS = {
+    "node": np.uint32, "zone": np.int32, "protocol": np.int32,
+    "src": np.uint32, "src_port": np.int32, "dst": np.uint32, "dst_port": np.int32,
+    "reply_src": np.uint32, "reply_src_port": np.int32, "reply_dst": np.uint32, "reply_dst_port": np.int32,
+    "echo_id": np.int32, "reply_echo_id": np.int32,
+}  # fmt: skip
 
 
-@given(st.lists(st.tuples(PLACE, st.tuples(*ENDS)), max_size=20))
-def test_entry_words(rows: list[tuple[tuple[int, ...], tuple[int, ...]]]) -> None:
-    node, zone, protocol = (
-        np.array([place[part] for place, _ in rows], kind)
-        for part, kind in enumerate((np.uint32, np.int32, np.int64))
+@given(st.lists(CONNTRACK, max_size=20))
+def test_number_tuples(rows: list[dict]) -> None:
+    columns = [np.array([row[name] for row in rows], kind) for name, kind in COLUMNS.items()]
+    out = np.empty(len(rows), np.int64)
+    keys = np.empty((len(rows), 4), np.uint64)
+    count = number_tuples(*columns, np.isin(np.arange(256), [1, 58]), keys, free_slots(len(rows)), out)
+    wanted = [naive.entry_key(row, {1, 58}) for row in rows]
+    assert out.tolist() == [list(dict.fromkeys(wanted)).index(key) for key in wanted]
+    assert count == len(set(wanted))
+
+
+CASE = st.tuples(
+    st.integers(1, 2), st.sampled_from([6, 17]), st.integers(0, 2), st.integers(-1, 1), st.integers(-1, 5)
+)
+
+
+@given(st.lists(CASE, max_size=20))
+def test_number_cases(rows: list[tuple[int, ...]]) -> None:
+    kinds = (np.uint32, np.int32, np.uint8, np.int8, np.int64)
+    columns = [np.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+    first, longest, out = (np.empty(len(rows), np.int64) for _ in range(3))
+    count = number_cases(
+        *columns, np.empty((len(rows), 1), np.uint64), free_slots(len(rows)), first, longest, out
     )
-    ends = [np.array([tuples[part] for _, tuples in rows], np.int64) for part in range(8)]
-    out = np.empty((len(rows), 5), np.uint64)
-    entry_words(node, zone, protocol, *ends, out)
-    assert out.tolist() == [naive.entry_words(place, tuples) for place, tuples in rows]
+    cases = list(dict.fromkeys(row[:4] for row in rows))
+    assert count == len(cases)
+    assert out.tolist() == [cases.index(row[:4]) for row in rows]
+    assert [rows[row][:4] for row in first[:count]] == cases
+    assert longest[:count].tolist() == [
+        max(0, *(row[4] for row in rows if row[:4] == case)) for case in cases
+    ]
 
 
+LOCAL = st.sets(st.integers(0, 9))
 TUPLE = st.fixed_dictionaries(
     {
-        "node": st.integers(0, 2**32 - 2),
+        "node": st.integers(0, 2**31 - 2),
         "protocol": st.sampled_from([1, 6, 58]),
         "src": st.integers(0, 9),
         "src_port": st.integers(-1, 65535),
@@ -79,17 +122,19 @@ TUPLE = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(TUPLE, max_size=20), st.sets(st.integers(0, 9)))
-def test_read_tuples(rows: list[dict], local: set[int]) -> None:
+@given(st.lists(TUPLE, min_size=1, max_size=20), LOCAL, st.data())
+def test_read_tuples(rows: list[dict], local: set[int], data: st.DataObject) -> None:
     kinds = [np.uint32, np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32]
     columns = [
         np.array([row[name] for row in rows], kind) for name, kind in zip(TUPLE_FIELDS, kinds, strict=True)
     ]
     flags = np.isin(np.arange(256), [1, 58]), np.isin(np.arange(10), list(local))
-    out = [np.empty(len(rows), np.int64) for _ in range(5)]
-    read_tuples(*columns, *flags, *out)
-    assert list(zip(*(values.tolist() for values in out), strict=True)) == [
-        naive.read_tuple(row, {1, 58}, local) for row in rows
+    chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=20))
+    out = empty_tuples(len(chosen))
+    ends = out.src, out.src_port, out.dst, out.dst_port, out.scope
+    read_tuples(np.array(chosen, np.int64), *columns, *flags, *ends)
+    assert list(zip(*(values.tolist() for values in ends), strict=True)) == [
+        naive.read_tuple(rows[row], {1, 58}, local) for row in chosen
     ]
 
 
@@ -105,23 +150,19 @@ SEEN = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(SEEN, max_size=20))
-def test_row_times(rows: list[dict]) -> None:
-    late = [0, 1_500_000, 9_000_000]
-    seen, start = (
-        np.array([UNKNOWN if row[name] is None else row[name] for row in rows], np.int64)
-        for name in ("seen", "start")
-    )
-    lived = np.array([-1 if row["lived"] is None else row["lived"] for row in rows], np.int64)
-    event, source = (
-        np.array([row[name] for row in rows], kind)
-        for name, kind in (("event", np.uint8), ("source", np.uint32))
-    )
-    out = [np.empty(len(rows), np.int64) for _ in range(4)]
-    row_times(event, seen, start, lived, source, np.array(late), *out)
-    for row, *found in zip(rows, *(values.tolist() for values in out), strict=True):
-        wanted = naive.row_times(row, late[row["source"]])
-        assert found == [UNKNOWN if value is None else value for value in wanted]
+@given(SEEN)
+def test_row_times(row: dict) -> None:
+    seen, start = (UNKNOWN if row[name] is None else row[name] for name in ("seen", "start"))
+    lived, late = -1 if row["lived"] is None else row["lived"], [0, 1_500_000, 9_000_000]
+    wanted = [UNKNOWN if value is None else value for value in naive.row_times(row, late[row["source"]])]
+    assert list(row_times(row["event"], seen, start, lived, late[row["source"]])) == wanted
+    columns = zip(
+        (row["event"], seen, start, lived, row["source"]),
+        (np.uint8, np.int64, np.int64, np.int64, np.uint32), strict=True,
+    )  # fmt: skip
+    out = np.empty(1, np.int64)
+    row_instants(*(np.array([value], kind) for value, kind in columns), np.array(late), out)
+    assert out.tolist() == wanted[:1]
 
 
 SIDE = st.tuples(st.integers(0, 3), st.booleans(), TIMES, TIMES, TIMES, TIMES)
@@ -139,3 +180,41 @@ def test_summarize_segments(sides: list[tuple[int, bool, int, int, int, int]]) -
     for number, (best, *times) in enumerate(zip(lead, *out, strict=True)):
         members = [(place, *side[1:]) for place, side in enumerate(sides) if segment[place] == number]
         assert (best, *times) == naive.summarize_segment(members)
+
+
+ENTRY = st.fixed_dictionaries(
+    {
+        "node": st.integers(0, 2),
+        "zone": st.integers(-1, 2),
+        "times": st.lists(st.none() | st.integers(0, 9), min_size=5, max_size=5),
+    }
+)
+RANK, AHEAD = [0, 2, 1], [0, 5, -3]
+
+
+@given(st.lists(ENTRY, min_size=1, max_size=8), st.data())
+def test_read_sides(entries: list[dict], data: st.DataObject) -> None:
+    sides = data.draw(st.lists(st.integers(0, len(entries) - 1), max_size=12))
+    times = (array([entry["times"][part] for entry in entries]) for part in range(5))
+    out = np.empty((6, len(sides)), np.int64)
+    read_sides(
+        np.array(sides, np.int64), np.array(RANK), np.array([entry["node"] for entry in entries], np.uint32),
+        np.array([entry["zone"] for entry in entries], np.int32), *times, np.array(AHEAD), out,
+    )  # fmt: skip
+    wanted = [naive.read_side(entries[side], RANK, AHEAD) for side in sides]
+    assert out.T.tolist() == [array(side).tolist() for side in wanted]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), TIMES), max_size=12))
+def test_pair_starts(sides: list[tuple[int, int, int]]) -> None:
+    """Of (wire key, node, start)."""
+    order, pointer = runs_of(np.array([side[0] for side in sides], np.int64), 4)
+    out = np.empty((4, 3), np.int64)
+    count = pair_starts(
+        order, pointer, np.arange(len(sides)), np.array(RANK), np.array([side[1] for side in sides], np.uint32),
+        np.array([side[2] for side in sides], np.int64), out,
+    )  # fmt: skip
+    wanted = naive.pair_starts(
+        [(key, RANK[node], None if start == UNKNOWN else start) for key, node, start in sides]
+    )
+    assert out[:count].tolist() == wanted

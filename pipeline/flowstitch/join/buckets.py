@@ -78,8 +78,6 @@ class Buckets:
 
     def move(self, arrays: _Result, workers: Workers) -> _Result:
         """Arrays, see ``each_array``, with each row at its place."""
-        if self.begins.shape[0] == 2:
-            return arrays
         waiting: list[NDArray[Any]] = []
         each_array(waiting.append, arrays)
         moved = iter(workers.map(self._moved, waiting))
@@ -135,12 +133,8 @@ def wire_buckets(ends: Sequence[NDArray[Any]], scope: NDArray[Any], bits: int) -
     """
     hashes = np.empty(scope.shape[0], np.uint64)
     if bits:
-        kinds = (np.int32, np.uint32, np.int32, np.uint32, np.int32)
-        protocol, src, src_port, dst, dst_port = (
-            values.astype(kind, copy=False) for values, kind in zip(ends, kinds, strict=True)
-        )
-        narrow = scope.astype(np.uint32, copy=False)
-        hash_wires(protocol, src, src_port, dst, dst_port, narrow, protocols_with("ports"), hashes)
+        protocol, src, src_port, dst, dst_port = ends
+        hash_wires(protocol, src, src_port, dst, dst_port, scope, protocols_with("ports"), hashes)
     return into_buckets(hashes, bits)
 
 

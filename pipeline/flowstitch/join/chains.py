@@ -9,7 +9,6 @@ import numpy as np
 
 from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.choose import choose_rows
-from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Ints
@@ -45,7 +44,10 @@ class Chains:
 
     def by_path(self) -> tuple[Ints, Ints]:
         """Segments by (path, position), and where each path begins, shape (paths + 1,)."""
-        return by_run(self.path, len(self), self.position)
+        pointer = np.append(0, np.cumsum(np.bincount(self.path, minlength=len(self))))
+        order = np.empty_like(self.path)
+        order[pointer[self.path] + self.position] = np.arange(order.shape[0])
+        return order, pointer
 
 
 def build_chains(sides: Sides, segments: int) -> Chains:
@@ -58,13 +60,12 @@ def build_chains(sides: Sides, segments: int) -> Chains:
     linked = next_segment[source] == target
     next_entry = np.full(segments, -1, np.int64)
     next_entry[source[linked]] = entry[linked]
-    path, position = np.full(segments, -1, np.int64), np.zeros(segments, np.int64)
-    count = walk_chains(next_segment, fed, path, position)
-    root, tail = np.empty(count, np.int64), np.empty(count, np.int64)
-    order = np.argsort(-position, kind="stable")
-    root[path[order]] = order
-    tail[path[order[::-1]]] = order[::-1]
-    return Chains(path, position, next_segment, next_entry, root, tail, left_out)
+    path = np.full(segments, -1, np.int64)
+    position, root, tail = (np.empty(segments, np.int64) for _ in range(3))
+    count = walk_chains(next_segment, fed, path, position, root, tail)
+    return Chains(
+        path, position, next_segment, next_entry, root[:count].copy(), tail[:count].copy(), left_out
+    )
 
 
 def first_of_each(keys: Ints, count: int, *ranks: Ints) -> Ints:

@@ -8,38 +8,18 @@ import numpy as np
 
 from flowstitch.join.keys import run_pointers
 from flowstitch.kernels.group import group
-from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
+from flowstitch.kernels.lifetimes import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowstitch.arrays import Flags, Ints
+    from flowstitch.arrays import Ints
 
 
 # So many connections must tell a difference, and agree on it.
 FEWEST, SPREAD = 3, SECOND
 # Smaller differences are the readers' lateness, not the clocks'.
 TOLD_APART = SECOND // 2
-
-
-def clock_samples(wire: Ints, node: Ints, start: Ints, exact: Flags) -> Ints:
-    """Two nodes and the difference of their clocks in µs as each connection tells it that they both saw, shape (samples, 3).
-
-    Only wire keys count that exactly two nodes saw, once each, both from the NEW on: those two lifetimes are one,
-    and the difference of their starts is the clocks' (a reader stamps within some 0.1 s).
-
-    Parameters
-    ----------
-    wire, node : shape (sides,), wire key and node of each side, small numbers.
-    start : shape (sides,), start of the side's lifetime by its node's clock, µs.
-    exact : shape (sides,), bool, the start is that of a NEW.
-    """
-    sizes = np.bincount(wire, minlength=1)
-    twice = np.flatnonzero(sizes[wire] == 2)
-    pairs = twice[np.lexsort((node[twice], wire[twice]))].reshape(-1, 2)
-    usable = (exact & (start != UNKNOWN))[pairs].all(axis=1) & (node[pairs[:, 0]] != node[pairs[:, 1]])
-    left, right = pairs[usable].T
-    return np.stack([node[left], node[right], start[right] - start[left]], axis=1)
 
 
 def join_offsets(samples: Sequence[Ints], known_nodes: Ints) -> Ints:
@@ -49,7 +29,9 @@ def join_offsets(samples: Sequence[Ints], known_nodes: Ints) -> Ints:
 
     Parameters
     ----------
-    samples : what ``clock_samples`` has of each bucket.
+    samples : of each bucket, shape (samples, 3), two nodes and the difference of their clocks in µs as each connection tells it that they both
+        saw from the NEW on, and nobody else (``kernels.align.pair_starts``): those two lifetimes are one, and the difference of their starts is
+        the clocks' (a reader stamps within some 0.1 s).
     known_nodes : nodes that there are.
 
     Returns

@@ -11,16 +11,16 @@ from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.buckets import concat_fields, drained, wire_buckets
 from flowstitch.join.instants import join_lateness, late_samples
-from flowstitch.join.keys import Tuples
-from flowstitch.kernels.group import group
-from flowstitch.kernels.keys import entry_words, read_tuples
-from flowstitch.kernels.lifetimes import UNKNOWN, row_times, split_lifetimes, summarize_entries
+from flowstitch.join.keys import Tuples, empty_tuples
+from flowstitch.kernels.group import free_slots
+from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
+from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.runs import by_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.arrays import Columns, Flags, Ints, Narrow
     from flowstitch.ingest.model import NodeFacts
     from flowstitch.join.buckets import Workers
     from flowstitch.normalize.columns import Pools
@@ -33,21 +33,21 @@ class Entries:
     Attributes
     ----------
     row_entry : shape (rows,), entry of each conntrack row.
-    node : name code. zone : conntrack zone.
+    node : uint32, name code. zone : int32, conntrack zone.
     orig, reply : the tuples; ``reply`` is turned round, so that both go from client to server.
     start_lo, start_hi : bounds of the start in µs, equal where a NEW was seen.
     last : last packet in µs. surely : a packet came then or later, µs. held : until when conntrack kept the entry, the DESTROY or what its timeout allowed, in µs.
-    state : last state, an enum code. states : states seen as bits.
+    state : uint8, last state, an enum code. states : int32, states seen as bits.
     replied, assured, translated : bool.
-    seen : kinds of row as bits (1 << event).
+    seen : uint8, kinds of row as bits (1 << event).
     events_from, events_to : by name code of a node, time of its first and last event in µs; without events the first is
         later than the last.
     counters : shape (entries, 4), packets and bytes forward, packets and bytes back; -1 if not counted.
     """
 
     row_entry: Ints
-    node: Ints
-    zone: Ints
+    node: Narrow
+    zone: Narrow
     orig: Tuples
     reply: Tuples
     start_lo: Ints
@@ -55,12 +55,12 @@ class Entries:
     last: Ints
     surely: Ints
     held: Ints
-    state: Ints
-    states: Ints
+    state: Narrow
+    states: Narrow
     replied: Flags
     assured: Flags
     translated: Flags
-    seen: Ints
+    seen: Narrow
     counters: Ints
     events_from: Ints
     events_to: Ints
@@ -89,20 +89,18 @@ def build_entries(
     """
     stays = local[rows["orig_src_ip"]] | (rows["orig_src_ip"] == rows["orig_dst_ip"])
     names = ("protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port")
-    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0))
+    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0)).astype(np.int32)
     buckets = wire_buckets([rows[name] for name in names], scope, bits)
     parts = buckets.parts(buckets.move({name: rows[name] for name in _USED}, workers))
-    keyed = workers.map(lambda part: _key_rows(part, local), parts)
+    keyed = workers.map(_key_rows, parts)
     timeouts = _timeouts_of([part.cases for part in keyed], facts, pools)
     late = join_lateness(
         workers.map(
-            lambda part, full: late_samples(part.rows, part.number, full[part.case]), keyed, timeouts
+            lambda part, full: late_samples(part.rows, part.number, part.case, full), keyed, timeouts
         ),
         len(pools.names),
     )
-    found = workers.map(
-        lambda part, full: _entries_of(part, full[part.case], late, local), drained(keyed), timeouts
-    )
+    found = workers.map(lambda part, full: _entries_of(part, full, late, local), drained(keyed), timeouts)
     begins = np.append(0, np.cumsum([len(part) for part in found]))
     entries = _joined(found, begins, workers)
     spans = _event_spans(rows, len(pools.names))
@@ -111,13 +109,11 @@ def build_entries(
     ), begins
 
 
-# What tuples are made of, and what entries are.
-_TUPLES = (
+# What entries are made of.
+_USED = (
     "node", "protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port",
     "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "icmp_id", "reply_icmp_id",
-)  # fmt: skip
-_USED = (
-    *_TUPLES, "source", "zone", "event", "seen_at", "timeout_s", "state", "replied", "assured", "delta_time_s", "start_at", "conntrack_id",
+    "source", "zone", "event", "seen_at", "timeout_s", "state", "replied", "assured", "delta_time_s", "start_at", "conntrack_id",
     "orig_packets", "orig_bytes", "reply_packets", "reply_bytes",
 )  # fmt: skip
 # What decides the timeout of a row, and its column of time left.
@@ -135,19 +131,21 @@ class _Keyed:
     cases: Columns
 
 
-def _key_rows(rows: Columns, local: Flags) -> _Keyed:
-    number, heads = group(_entry_words(rows, *_tuples(rows, local)))
-    case, first = group(_case_words(rows))
-    longest = np.zeros(first.shape[0], np.int64)
-    np.maximum.at(longest, case, rows["timeout_s"])
-    cases = {name: rows[name][first] for name in _CASE} | {"timeout_s": longest}
-    return _Keyed(rows, number, heads.shape[0], case, cases)
-
-
-def _case_words(rows: Columns) -> Words:
-    node, protocol, state, assured = (rows[name].astype(np.int64) for name in _CASE)
-    words = (node << 24 | protocol << 16 | state << 8 | assured + 1).astype(np.uint64)
-    return words[:, None]
+def _key_rows(rows: Columns) -> _Keyed:
+    count = rows["node"].shape[0]
+    number, case, first, longest = (np.empty(count, np.int64) for _ in range(4))
+    numbers = number_tuples(
+        rows["node"], rows["zone"], rows["protocol_number"],
+        rows["orig_src_ip"], rows["orig_src_port"], rows["orig_dst_ip"], rows["orig_dst_port"],
+        rows["reply_src_ip"], rows["reply_src_port"], rows["reply_dst_ip"], rows["reply_dst_port"],
+        rows["icmp_id"], rows["reply_icmp_id"], protocols_with("echo"), np.empty((count, 4), np.uint64), free_slots(count), number,
+    )  # fmt: skip
+    found = number_cases(
+        rows["node"], rows["protocol_number"], rows["state"], rows["assured"], rows["timeout_s"],
+        np.empty((count, 1), np.uint64), free_slots(count), first, longest, case,
+    )  # fmt: skip
+    cases = {name: rows[name][first[:found]] for name in _CASE} | {"timeout_s": longest[:found].copy()}
+    return _Keyed(rows, number, numbers, case, cases)
 
 
 def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
@@ -158,49 +156,34 @@ def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools
 
 
 def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints, local: Flags) -> Entries:
-    """Entries of a bucket; ``row_entry`` is of its rows."""
-    rows, number = keyed.rows, keyed.number
+    """Entries of a bucket, given the timeout of each of its cases; ``row_entry`` is of its rows."""
+    rows = keyed.rows
     count = rows["node"].shape[0]
-    instants, earliest, lo, hi = (np.empty(count, np.int64) for _ in range(4))
-    row_times(
-        rows["event"], rows["seen_at"], rows["start_at"], rows["delta_time_s"], rows["source"], late,
-        instants, earliest, lo, hi,
-    )  # fmt: skip
-    order, _ = by_run(number, keyed.numbers, instants)
-    entry, start_lo, start_hi, ends = (np.empty(count, np.int64) for _ in range(4))
-    ids = np.empty(count, np.uint64)
-    event, conntrack_id, lived = (rows[name][order] for name in ("event", "conntrack_id", "delta_time_s"))
+    told = rows["event"], rows["seen_at"], rows["start_at"], rows["delta_time_s"], rows["source"]
+    instants, entry, start_lo, start_hi, ends, opened = (np.empty(count, np.int64) for _ in range(6))
+    row_instants(*told, late, instants)
+    order, pointer = by_run(keyed.number, keyed.numbers, instants)
     found = split_lifetimes(
-        number[order], event, instants[order], conntrack_id, lived, lo[order], hi[order], entry, start_lo, start_hi, ids, ends
+        order, pointer, *told, late, rows["conntrack_id"], entry, start_lo, start_hi, np.empty(count, np.uint64), ends, opened
     )  # fmt: skip
-    row_entry = np.empty(count, np.int64)
-    row_entry[order] = entry
-    within, pointer = by_run(entry, found)
-    by_entry = order[within]
-    facts_out = np.empty((found, 8), np.int64)
-    counters = np.empty((found, 4), np.int64)
-    start_lo, start_hi = start_lo[:found], start_hi[:found]
+    start_lo, start_hi = start_lo[:found].copy(), start_hi[:found].copy()
+    first = np.full(found, -1, np.int64)
+    last, surely, held = (np.empty(found, np.int64) for _ in range(3))
+    state, seen = (np.empty(found, np.uint8) for _ in range(2))
+    states, counters = np.empty(found, np.int32), np.empty((found, 4), np.int64)
+    replied, assured = (np.empty(found, np.bool_) for _ in range(2))
     summarize_entries(
-        by_entry, row_entry, rows["event"], earliest, rows["state"], rows["replied"], rows["assured"],
-        rows["timeout_s"], full_timeout, rows["delta_time_s"],
+        order, entry, *told, late, rows["state"], rows["replied"], rows["assured"], rows["timeout_s"], keyed.case, full_timeout,
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
-        np.where(start_lo == start_hi, start_lo, UNKNOWN), facts_out, counters,
+        start_lo, start_hi, first, last, surely, held, state, states, replied, assured, seen, counters,
     )  # fmt: skip
-    first = by_entry[pointer[:-1]]
-    last = np.maximum(facts_out[:, 0], np.where(start_lo == UNKNOWN, UNKNOWN, start_lo))
-    # an entry that no NEW told of began by its last packet at the latest
-    sure = (start_lo == start_hi) | (facts_out[:, 0] == UNKNOWN)
-    start_hi = np.where(sure, start_hi, np.minimum(start_hi, facts_out[:, 0]))
-    start_lo = np.minimum(start_lo, start_hi)
-    orig, reply = _tuples({name: rows[name][first] for name in _TUPLES}, local)
+    orig, reply = _tuples(rows, first, local)
     nothing = np.zeros(0, np.int64)
     return Entries(
-        row_entry=row_entry, node=rows["node"][first].astype(np.int64), zone=rows["zone"][first].astype(np.int64),
-        orig=orig, reply=reply, start_lo=start_lo, start_hi=start_hi, last=last, surely=facts_out[:, 7], held=np.maximum(facts_out[:, 6], last),
-        state=facts_out[:, 1], states=facts_out[:, 4], replied=facts_out[:, 2] == 1, assured=facts_out[:, 3] == 1,
-        translated=orig.differs(reply),
-        seen=facts_out[:, 5], counters=counters,
-        events_from=nothing, events_to=nothing,
+        row_entry=entry, node=rows["node"][first], zone=rows["zone"][first], orig=orig, reply=reply,
+        start_lo=start_lo, start_hi=start_hi, last=last, surely=surely, held=held,
+        state=state, states=states, replied=replied, assured=assured, translated=orig.differs(reply),
+        seen=seen, counters=counters, events_from=nothing, events_to=nothing,
     )  # fmt: skip
 
 
@@ -226,30 +209,19 @@ def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
     return first, last
 
 
-def _tuples(rows: Columns, local: Flags) -> tuple[Tuples, Tuples]:
-    protocol, echoes = rows["protocol_number"].astype(np.int64), protocols_with("echo")
+def _tuples(rows: Columns, chosen: Ints, local: Flags) -> tuple[Tuples, Tuples]:
+    protocol, echoes = rows["protocol_number"], protocols_with("echo")
 
     def one(src: str, dst: str, echo_id: str) -> Tuples:
-        src_ip, src_port, dst_ip, dst_port, scope = out = [
-            np.empty(protocol.shape[0], np.int64) for _ in range(5)
-        ]
+        tuples = empty_tuples(chosen.shape[0])
         read_tuples(
-            rows["node"], rows["protocol_number"], rows[f"{src}_ip"], rows[f"{src}_port"], rows[f"{dst}_ip"], rows[f"{dst}_port"],
-            rows[echo_id], echoes, local, src_ip, src_port, dst_ip, dst_port, scope,
+            chosen, rows["node"], protocol, rows[f"{src}_ip"], rows[f"{src}_port"], rows[f"{dst}_ip"], rows[f"{dst}_port"],
+            rows[echo_id], echoes, local, tuples.src, tuples.src_port, tuples.dst, tuples.dst_port, tuples.scope,
         )  # fmt: skip
-        return Tuples(protocol, *out)
+        return replace(tuples, protocol=protocol[chosen])
 
     # turned round, the reply goes from client to server too
     return one("orig_src", "orig_dst", "icmp_id"), one("reply_dst", "reply_src", "reply_icmp_id")
-
-
-def _entry_words(rows: Columns, orig: Tuples, reply: Tuples) -> Words:
-    words = np.empty((len(orig), 5), np.uint64)
-    entry_words(
-        rows["node"], rows["zone"], orig.protocol, orig.src, orig.src_port, orig.dst, orig.dst_port,
-        reply.src, reply.src_port, reply.dst, reply.dst_port, words,
-    )  # fmt: skip
-    return words
 
 
 def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -> Ints:

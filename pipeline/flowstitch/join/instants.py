@@ -24,29 +24,31 @@ FEWEST = 8
 QUIET_STATE = "TIME_WAIT"
 
 
-def late_samples(rows: Columns, tuple_number: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
+def late_samples(rows: Columns, tuple_number: Ints, case: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:
     """Source and lateness in µs of each row of a dump that an event tells of, where the kernel does not.
 
     Parameters
     ----------
     rows : columns of the table ``conntrack``, all of a tuple or none.
     tuple_number : shape (rows,), equal for rows of one tuple of one node.
-    full_timeout_s : shape (rows,), timeout of each row's state, -1 if unknown.
+    case : shape (rows,), what decides the timeout of a row.
+    full_timeout_s : shape (cases,), timeout of the rows' state, -1 if unknown.
     """
-    listed = rows["event"] == field("event").code("list")
-    told = listed & (rows["start_at"] != UNKNOWN) & (rows["delta_time_s"] >= 0)
-    untold = listed & ~told & (rows["seen_at"] != UNKNOWN)
     quiet = rows["state"] == field("state").code(QUIET_STATE)
-    update = rows["event"] == field("event").code("update")
-    listed = np.flatnonzero(untold & quiet & (rows["timeout_s"] >= 0) & (full_timeout_s >= 0))
-    events = np.flatnonzero(update & quiet & (rows["seen_at"] != UNKNOWN)) if listed.shape[0] else listed
+    listed = np.flatnonzero(quiet & (rows["event"] == field("event").code("list")))
+    told = (rows["start_at"][listed] != UNKNOWN) & (rows["delta_time_s"][listed] >= 0)
+    full, left = full_timeout_s[case[listed]], rows["timeout_s"][listed]
+    usable = ~told & (rows["seen_at"][listed] != UNKNOWN) & (left >= 0) & (full >= 0)
+    listed, run = listed[usable], (full - left)[usable]
+    if listed.shape[0] == 0:
+        return rows["source"][:0], rows["seen_at"][:0]
+    events = np.flatnonzero(quiet & (rows["event"] == field("event").code("update")))
+    events = events[rows["seen_at"][events] != UNKNOWN]
     if events.shape[0] == 0:
         return rows["source"][:0], rows["seen_at"][:0]
     events = events[np.lexsort((rows["seen_at"][events], tuple_number[events]))]
     # half a second: what is left of the timeout is cut to the second
-    began = (
-        rows["seen_at"][listed] - (full_timeout_s[listed] - rows["timeout_s"][listed]) * SECOND + SECOND // 2
-    )
+    began = rows["seen_at"][listed] - run * SECOND + SECOND // 2
     order = np.lexsort((began, tuple_number[listed]))
     listed, began = listed[order], began[order]
     place = last_before(tuple_number[events], rows["seen_at"][events], tuple_number[listed], began + SECOND)

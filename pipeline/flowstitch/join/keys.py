@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.kernels.group import group
-from flowstitch.kernels.keys import wire_words
+from flowstitch.kernels.group import free_slots
+from flowstitch.kernels.keys import number_wires
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Flags, Ints
+    from flowstitch.arrays import Flags, Ints, Narrow
 
 
 @dataclass(frozen=True)
 class Tuples:
-    """Tuples as they go over the wire, one direction each; all arrays of shape (n,).
+    """Tuples as they go over the wire, one direction each; all arrays of shape (n,), int32 but addresses, which are uint32.
 
     Attributes
     ----------
@@ -27,17 +27,17 @@ class Tuples:
     scope : 0 on a shared wire, else 1 + the code of the node that the tuple never leaves.
     """
 
-    protocol: Ints
-    src: Ints
-    src_port: Ints
-    dst: Ints
-    dst_port: Ints
-    scope: Ints
+    protocol: Narrow
+    src: Narrow
+    src_port: Narrow
+    dst: Narrow
+    dst_port: Narrow
+    scope: Narrow
 
     def __len__(self) -> int:
         return self.protocol.shape[0]
 
-    def take(self, rows: Ints | slice) -> Tuples:
+    def take(self, rows: Ints | Flags | slice) -> Tuples:
         """Chosen tuples, by index, mask or slice."""
         return Tuples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
@@ -54,6 +54,12 @@ class Tuples:
         return ~upper
 
 
+def empty_tuples(count: int) -> Tuples:
+    """So many tuples, to be filled."""
+    kinds = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32)
+    return Tuples(*(np.empty(count, kind) for kind in kinds))
+
+
 def concat_tuples(*parts: Tuples) -> Tuples:
     """Tuples of all parts in order."""
     return Tuples(
@@ -61,22 +67,22 @@ def concat_tuples(*parts: Tuples) -> Tuples:
     )
 
 
-def number_wires(*parts: Tuples, logged: bool = False) -> tuple[Ints, int]:
-    """Numbers of the wire keys of all parts in order of first appearance, shape (n,), and how many there are.
+def wire_numbers(*parts: Tuples, logged: bool = False) -> tuple[list[Ints], int]:
+    """Numbers of the wire keys of each part in order of first appearance, and how many there are.
 
     Parameters
     ----------
     logged : leave out what flow logs do not show: ports of protocols without ports, echo identifiers.
     """
-    ends = np.cumsum([0, *(len(part) for part in parts)]).tolist()
-    words = np.empty((ends[-1], 3), np.uint64)
+    rows = sum(len(part) for part in parts)
     ported = protocols_with("ports") if logged else np.ones(256, np.bool_)
-    for part, begin, end in zip(parts, ends[:-1], ends[1:], strict=True):
-        wire_words(
-            part.protocol, part.src, part.src_port, part.dst, part.dst_port, part.scope, ported, words[begin:end]
+    keys, slots = np.empty((rows, 3), np.uint64), free_slots(rows)
+    count, numbers = 0, [np.empty(len(part), np.int64) for part in parts]
+    for part, out in zip(parts, numbers, strict=True):
+        count = number_wires(
+            part.protocol, part.src, part.src_port, part.dst, part.dst_port, part.scope, ported, count, keys, slots, out
         )  # fmt: skip
-    number, first = group(words)
-    return number, first.shape[0]
+    return numbers, count
 
 
 def run_pointers(numbers: Ints, count: int) -> Ints:

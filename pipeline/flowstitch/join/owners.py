@@ -80,7 +80,7 @@ class Owners:
         """Owners of addresses at times in µs, shape (n,) each."""
         found = np.empty(address.shape[0], np.int64)
         # what was interned later has no owner, as the number behind the last
-        known = np.minimum(address, self._pointer.shape[0] - 2)
+        known = np.minimum(address.astype(np.int64, copy=False), self._pointer.shape[0] - 2)
         find_owners(known, time, self._pointer, self._valid_from, self._valid_to, found)
         place = np.where(found < 0, self._valid_from.shape[0], found)
         names = (self._codes[name][place] for name in ("owner", "node", "eni"))

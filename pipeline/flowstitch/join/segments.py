@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.join.buckets import concat_fields, drained, tuple_buckets
-from flowstitch.join.clocks import clock_samples, join_offsets
-from flowstitch.join.keys import Tuples, concat_tuples, number_wires
-from flowstitch.kernels.align import align_observers, summarize_segments
+from flowstitch.join.clocks import join_offsets
+from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
+from flowstitch.kernels.align import align_observers, pair_starts, read_sides, summarize_segments
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
-from flowstitch.kernels.runs import by_run
+from flowstitch.kernels.runs import runs_of, sort_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
-
-    from numpy.typing import NDArray
 
     from flowstitch.arrays import Flags, Ints
     from flowstitch.join.buckets import Workers
@@ -113,7 +110,9 @@ def build_segments(
     seen = workers.map(
         lambda at: _Seen(entries, slice(at[0], at[1]), both[reply_at[at[2]]], ranks), list(whole)
     )
-    offsets = join_offsets([part.clock_samples() for part in seen], ranks[np.unique(entries.node)])
+    starts = np.where((entries.seen & (1 << NEW)) > 0, entries.start_hi, UNKNOWN)
+    nodes = np.flatnonzero(np.bincount(entries.node, minlength=1))
+    offsets = join_offsets(workers.map(lambda part: part.clock_samples(starts), seen), ranks[nodes])
     found = workers.map(lambda part: part.align(offsets), drained(seen))
     first = np.append(0, np.cumsum([len(segments) for *_, segments in found]))
     segment, candidates = (np.empty(len(entries) + both.shape[0], np.int64) for _ in range(2))
@@ -127,7 +126,6 @@ def build_segments(
         np.concatenate([np.arange(len(entries)), both]), np.arange(segment.shape[0]) >= len(entries), segment, candidates
     )  # fmt: skip
     ahead = np.zeros(ranks.shape[0], np.int64)
-    nodes = np.unique(entries.node)
     ahead[nodes] = offsets[ranks[nodes]]
     return sides, [segments for *_, segments in found], ahead
 
@@ -136,43 +134,52 @@ class _Seen:
     """What the entries of a bucket saw: original sides, then the reply sides of what translates into it."""
 
     def __init__(self, entries: Entries, own: slice, turned: Ints, ranks: Ints) -> None:
-        self._entries, self._own, self._turned = entries, own, turned
-        self._tuples = concat_tuples(entries.orig.take(own), entries.reply.take(turned))
-        self._wire, self._wires = number_wires(self._tuples)
-        self._node = ranks[self._of_sides(entries.node)]
-        self._new = (self._of_sides(entries.seen) & (1 << NEW)) > 0
+        self._entries, self._own, self._turned, self._ranks = entries, own, turned, ranks
+        numbers, wires = wire_numbers(*self._tuples())
+        self._order, self._pointer = runs_of(np.concatenate(numbers), wires)
 
-    def _of_sides(self, values: NDArray[Any]) -> NDArray[Any]:
-        return np.concatenate([values[self._own], values[self._turned]])
+    def _tuples(self) -> tuple[Tuples, Tuples]:
+        return self._entries.orig.take(self._own), self._entries.reply.take(self._turned)
 
-    def clock_samples(self) -> Ints:
-        """See ``clock_samples``."""
-        return clock_samples(self._wire, self._node, self._of_sides(self._entries.start_hi), self._new)
+    def _sides(self) -> Ints:
+        """Entry of each side."""
+        return np.concatenate([np.arange(self._own.start, self._own.stop), self._turned])
+
+    def clock_samples(self, starts: Ints) -> Ints:
+        """Samples for ``join_offsets``; ``starts`` has the start of each entry, the smallest int64 where no NEW was seen."""
+        samples = np.empty((self._pointer.shape[0] - 1, 3), np.int64)
+        count = pair_starts(
+            self._order, self._pointer, self._sides(), self._ranks, self._entries.node, starts, samples
+        )
+        return samples[:count].copy()
 
     def align(self, offsets: Ints) -> tuple[Ints, Ints, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
-        entries = self._entries
-        observer = self._node << 16 | np.maximum(self._of_sides(entries.zone), 0)
-        shift = offsets[self._node]
-        times = (entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held)
-        lo, hi, surely, last, held = (_shifted(self._of_sides(values), shift) for values in times)
-        order, _ = by_run(self._wire, self._wires, observer, hi, last)
-        segment, candidates, found, fitting = (np.empty(order.shape[0], np.int64) for _ in range(4))
-        count = align_observers(
-            self._wire[order], observer[order], lo[order], hi[order], surely[order], held[order], NEAR, FAR, JITTER, found, fitting
+        entries, sides = self._entries, self._sides()
+        read = np.empty((6, sides.shape[0]), np.int64)
+        read_sides(
+            sides, self._ranks, entries.node, entries.zone,
+            entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held, offsets, read,
         )  # fmt: skip
-        segment[order], candidates[order] = found, fitting
-        return segment, candidates, self._segments(segment, lo, hi, last, held, count)
+        observer, hi, last, lo, surely, held = read
+        sort_runs(read[:3], self._pointer, self._order, np.empty_like(self._order))
+        segment, candidates = (np.empty(sides.shape[0], np.int64) for _ in range(2))
+        count = align_observers(
+            self._order, self._pointer, observer, lo, hi, surely, held, NEAR, FAR, JITTER, segment, candidates
+        )
+        return segment, candidates, self._segments(sides, segment, lo, hi, last, held, count)
 
-    def _segments(self, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
+    def _segments(
+        self, sides: Ints, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int
+    ) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
-        sure = self._of_sides(self._entries.translated) | self._new
+        new = (self._entries.seen[sides] & (1 << NEW)) > 0
+        sure = self._entries.translated[sides] | new
         lead = np.full(count, -1, np.int64)
         first, end, until, since = (np.empty(count, np.int64) for _ in range(4))
         summarize_segments(segment, sure, lo, start, last, held, lead, first, end, until, since)
-        return Segments(
-            self._tuples.take(lead), first, end, until, np.ones(count, np.bool_), since, self._new[lead]
-        )
+        tuples = concat_tuples(*self._tuples()).take(lead)
+        return Segments(tuples, first, end, until, np.ones(count, np.bool_), since, new[lead])
 
 
 def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:

@@ -11,11 +11,12 @@ from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.buckets import drained, wire_buckets
 from flowstitch.join.clocks import flow_log_offset
-from flowstitch.join.keys import Tuples, number_wires
+from flowstitch.join.keys import Tuples, wire_numbers
 from flowstitch.join.segments import Segments, concat_segments
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 from flowstitch.kernels.runs import by_run
-from flowstitch.kernels.windows import cover_windows, running_maximum
+from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pairs
+from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,18 +64,24 @@ REASONS = (
 )
 
 
+# What is asked of flow-log rows here.
+_USED = (
+    "protocol_number", "src_ip", "src_port", "dst_ip", "dst_port", "tcp_flags", "log_status", "window_start", "window_end",
+)  # fmt: skip
+
+
 def flow_tuples(flows: Columns) -> Tuples:
     """Tuples of flow-log rows as they go over the wire."""
-    ports = [flows[name].clip(0).astype(np.int64) for name in ("src_port", "dst_port")]
-    source, target = flows["src_ip"].astype(np.int64), flows["dst_ip"].astype(np.int64)
-    protocol = flows["protocol_number"].clip(0).astype(np.int64)
-    return Tuples(protocol, source, ports[0], target, ports[1], np.zeros_like(source))
+    protocol, src_port, dst_port = (
+        flows[name].clip(0) for name in ("protocol_number", "src_port", "dst_port")
+    )
+    return Tuples(protocol, flows["src_ip"], src_port, flows["dst_ip"], dst_port, np.zeros_like(protocol))
 
 
 def flow_buckets(flows: Columns, bits: int) -> Buckets:
     """Buckets of the rows of the table ``flows``, see ``wire_buckets``."""
     ends = [flows[name] for name in ("protocol_number", "src_ip", "src_port", "dst_ip", "dst_port")]
-    return wire_buckets(ends, np.zeros(ends[0].shape[0], np.uint32), bits)
+    return wire_buckets(ends, np.zeros(ends[0].shape[0], np.int32), bits)
 
 
 class Covered:
@@ -88,23 +95,23 @@ class Covered:
         flows : columns of the table ``flows``. segments : what conntrack saw.
         """
         self._flows, self._segments = flows, segments
-        tuples, known = flow_tuples(flows), len(segments)
-        key, self._keys = number_wires(segments.tuples, tuples, logged=True)
-        self._segment_key, self._key = key[:known], key[known:]
-        self._begins = _begins(flows, tuples)
+        (of_segments, self._key), keys = wire_numbers(segments.tuples, flow_tuples(flows), logged=True)
+        self._order, self._pointer = by_run(of_segments, keys, segments.since)
+        self._begins = _begins(flows)
 
     def clock_samples(self) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
-        segment_of = np.full(self._keys, -1, np.int64)
-        segment_of[self._segment_key] = np.arange(self._segment_key.shape[0])
-        lone = np.bincount(self._segment_key, minlength=self._keys) == 1
-        rows = np.flatnonzero(self._begins & lone[self._key])
-        segment = segment_of[self._key[rows]]
+        key = self._key[self._begins]
+        lone = np.diff(self._pointer)[key] == 1
+        segment = self._order[self._pointer[key[lone]]]
         dated = self._segments.exact[segment] & (self._segments.first[segment] != UNKNOWN)
-        return self._flows["window_start"][rows[dated]] + SECOND // 2 - self._segments.first[segment[dated]]
+        start = self._flows["window_start"][self._begins][lone]
+        return start[dated] + SECOND // 2 - self._segments.first[segment[dated]]
 
-    def attach(self, ahead: int, service_ports: Ints, hidden: Flags) -> tuple[Windows, Segments, Segments]:
-        """Flow-log rows on segments, the segments by the flow logs' clock, and those that only flow logs saw, numbered after them.
+    def attach(
+        self, ahead: int, service_ports: Ints, hidden: Flags, first_row: int, first_segment: int
+    ) -> tuple[Windows, Ints, Segments, Segments]:
+        """Flow-log rows on segments, pairs whose segment only flow logs saw, the segments by the flow logs' clock, and those others.
 
         Parameters
         ----------
@@ -112,57 +119,60 @@ class Covered:
         service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
             where no SYN does.
         hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
+        first_row, first_segment : what number the first row and the first segment that conntrack saw have among those of all buckets.
+
+        Returns
+        -------
+        Pairs have numbers among all buckets, but a segment that only flow logs saw its number among those of this one.
         """
         flows, key = self._flows, self._key
-        tuples = flow_tuples(flows)
         segments = self._segments.later(ahead)
         usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
         reason = _coverage_reasons(flows)
         reason[hidden] = HIDDEN
         flags = flows["tcp_flags"]
-        opens = (tuples.protocol == TCP) & (flags > 0) & (flags & SYN > 0)
-        count, segment = self._cover(np.where(usable, key, -1), segments, opens)
-        lonely = np.flatnonzero(usable & (count == 0))
-        errors = _one_way_echo(tuples.take(lonely), key[lonely])
+        opens = (flows["protocol_number"] == TCP) & (flags > 0) & (flags & SYN > 0)
+        offsets, found = self._cover(usable, segments, opens)
+        lonely = np.flatnonzero(usable & (offsets[1:] == offsets[:-1]))
+        tuples = flow_tuples(take_columns(flows, lonely))
+        errors = _one_way_echo(tuples, key[lonely])
         reason[lonely[errors]] = ICMP_ONE_WAY
-        lonely = lonely[~errors]
-        extra, extra_segment = _flow_segments(flows, tuples, lonely, key, self._begins, service_ports)
-        count[lonely] = 1
-        row = np.repeat(np.arange(len(tuples)), count)
-        covered = np.ones(len(tuples), np.bool_)
-        covered[lonely] = False
-        of_flows = ~covered[row]
-        every = np.empty(row.shape[0], np.int64)
-        every[~of_flows], every[of_flows] = segment, extra_segment + len(segments)
-        several = np.flatnonzero(count[row] > 1)
-        every[several] = every[several[np.lexsort((every[several], row[several]))]]
-        ends = [
+        lonely, tuples = lonely[~errors], tuples.take(~errors)
+        lone = np.full(key.shape[0], -1, np.int64)
+        lone[lonely], extra = _flow_segments(
+            flows, tuples, lonely, key[lonely], self._begins[lonely], service_ports
+        )
+        client, client_port = (
             np.concatenate([getattr(part.tuples, name) for part in (segments, extra)])
             for name in ("src", "src_port")
-        ]
-        forward = tuples.src[row] == ends[0][every]
-        same_host = tuples.src[row] == tuples.dst[row]
-        forward = np.where(same_host, tuples.src_port[row] == ends[1][every], forward)
-        offsets = np.append(0, np.cumsum(count))
-        return Windows(offsets, every, row, forward, reason), segments, extra
+        )
+        pairs = found.shape[0] + lonely.shape[0]
+        every, row, scratch = (np.empty(pairs, np.int64) for _ in range(3))
+        every_offsets, forward = np.empty_like(offsets), np.empty(pairs, np.bool_)
+        settle_pairs(
+            offsets, found, self._order, lone, len(segments), flows["src_ip"], flows["src_port"], flows["dst_ip"],
+            client, client_port, first_row, first_segment, np.arange(len(segments))[None],
+            every_offsets, every, row, forward, scratch,
+        )  # fmt: skip
+        return Windows(every_offsets, every, row, forward, reason), every_offsets[lonely], segments, extra
 
-    def _cover(self, key: Ints, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
-        """How many of the segments each row covers, and which, row by row."""
-        order, pointer = by_run(self._segment_key, self._keys, segments.since)
-        first, last, held = (times[order] for times in (segments.since, segments.last, segments.held))
+    def _cover(self, usable: Flags, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
+        """Where the segments that each row covers begin, and which these are, by their place in the order of wire keys."""
+        first, last, held = (times[self._order] for times in (segments.since, segments.last, segments.held))
         reach = np.empty_like(last)
-        running_maximum(pointer, last, reach)
-        offsets = np.empty(key.shape[0] + 1, np.int64)
+        running_maximum(self._pointer, last, reach)
+        rows = usable.shape[0]
+        offsets = np.empty(rows + 1, np.int64)
         window = self._flows["window_start"], self._flows["window_end"]
         # most rows cover one
-        room = key.shape[0] + (key.shape[0] >> 2)
+        room = rows + (rows >> 2)
         while True:
             pairs = np.empty(room, np.int64)
             room = cover_windows(
-                key, *window, opens, pointer, first, last, held, reach, SLACK, LINGER, offsets, pairs
-            )
+                self._key, usable, *window, opens, self._pointer, first, last, held, reach, SLACK, LINGER, offsets, pairs
+            )  # fmt: skip
             if room <= pairs.shape[0]:
-                return np.diff(offsets), order[pairs[:room]]
+                return offsets, pairs[:room]
 
 
 def attach_windows(
@@ -176,38 +186,40 @@ def attach_windows(
     seen : what conntrack saw, by bucket.
     service_ports, hidden : see ``Covered.attach``.
     """
-    covered = workers.map(Covered, buckets.parts(flows), seen)
-    ahead = flow_log_offset(np.concatenate([part.clock_samples() for part in covered]))
+    parts = buckets.parts({name: flows[name] for name in _USED})
+    covered = workers.map(Covered, parts, seen)
+    ahead = flow_log_offset(np.concatenate(workers.map(Covered.clock_samples, covered)))
+    first = np.cumsum([0, *map(len, seen)]).tolist()
     found = workers.map(
-        lambda part, rows: part.attach(ahead, service_ports, hidden[rows]), drained(covered), buckets.slices()
-    )
-    known = [segments for _, segments, _ in found]
+        lambda part, rows, segment: part.attach(ahead, service_ports, hidden[rows], rows.start, segment),
+        drained(covered), buckets.slices(), first[:-1],
+    )  # fmt: skip
+    known = [segments for *_, segments, _ in found]
     extra = [segments for *_, segments in found]
-    windows = _joined([windows for windows, *_ in found], known, extra)
+    windows = _joined([windows for windows, *_ in found], [own for _, own, *_ in found], extra, first[-1])
     return windows, concat_segments([*known, *extra], workers), ahead
 
 
-def _joined(parts: Sequence[Windows], known: Sequence[Segments], extra: Sequence[Segments]) -> Windows:
-    """Windows of all buckets as one: known segments of all buckets come first, then the others."""
-    offsets, segment, row = [np.zeros(1, np.int64)], [], []
-    rows = pairs = first = 0
-    other = sum(len(part) for part in known)
-    for windows, own, more in zip(parts, known, extra, strict=True):
+def _joined(
+    parts: Sequence[Windows], own: Sequence[Ints], extra: Sequence[Segments], segments: int
+) -> Windows:
+    """Windows of all buckets as one: segments that conntrack saw in any bucket come first, then the others; ``own`` has the pairs of those."""
+    offsets, pairs = [np.zeros(1, np.int64)], 0
+    for windows, mine, more in zip(parts, own, extra, strict=True):
         offsets.append(windows.offsets[1:] + pairs)
-        here = windows.segment < len(own)
-        segment.append(np.where(here, windows.segment + first, windows.segment - len(own) + other))
-        row.append(windows.row + rows)
-        rows, pairs = rows + windows.reason.shape[0], pairs + windows.row.shape[0]
-        first, other = first + len(own), other + len(more)
-    forward, reason = (
-        np.concatenate([getattr(windows, name) for windows in parts]) for name in ("forward", "reason")
+        windows.segment[mine] += segments
+        segments, pairs = segments + len(more), pairs + windows.row.shape[0]
+    segment, row, forward, reason = (
+        np.concatenate([getattr(windows, name) for windows in parts])
+        for name in ("segment", "row", "forward", "reason")
     )
-    return Windows(np.concatenate(offsets), np.concatenate(segment), np.concatenate(row), forward, reason)
+    return Windows(np.concatenate(offsets), segment, row, forward, reason)
 
 
-def _begins(flows: Columns, tuples: Tuples) -> Flags:
+def _begins(flows: Columns) -> Flags:
     """Rows with a SYN and no answer in them: their source opened the connection."""
-    return (tuples.protocol == TCP) & (flows["tcp_flags"] > 0) & (flows["tcp_flags"] & (SYN | ACK) == SYN)
+    flags = flows["tcp_flags"]
+    return (flows["protocol_number"] == TCP) & (flags > 0) & (flags & (SYN | ACK) == SYN)
 
 
 def _coverage_reasons(flows: Columns) -> Ints:
@@ -231,37 +243,36 @@ def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
 
 def _flow_segments(
     flows: Columns, tuples: Tuples, rows: Ints, key: Ints, begins: Flags, service_ports: Ints
-) -> tuple[Segments, Ints]:  # fmt: skip
-    """Segments of rows that conntrack did not see, and the segment of each row."""
-    order = np.lexsort((flows["window_start"][rows], key[rows]))
-    mine = rows[order]
-    start, end = flows["window_start"][mine], flows["window_end"][mine]
-    keys = key[mine]
-    cut = np.ones(mine.shape[0], np.bool_)
+) -> tuple[Ints, Segments]:  # fmt: skip
+    """Segment of each of the rows that conntrack did not see, counted from 0, and those segments; all but ``flows`` by such row."""
+    order = np.lexsort((flows["window_start"][rows], key))
+    start, end = flows["window_start"][rows[order]], flows["window_end"][rows[order]]
+    keys = key[order]
+    cut = np.ones(rows.shape[0], np.bool_)
     reach = np.empty_like(end)
     runs = np.flatnonzero(np.diff(keys, prepend=-1))
-    running_maximum(np.append(runs, mine.shape[0]), end, reach)
+    running_maximum(np.append(runs, rows.shape[0]), end, reach)
     cut[1:] = (keys[1:] != keys[:-1]) | (start[1:] > reach[:-1] + GAP)
     number = np.cumsum(cut) - 1
     segment = np.empty(rows.shape[0], np.int64)
     segment[order] = number
     heads = np.flatnonzero(cut)
     count = heads.shape[0]
+    forward = tuples.forward()[order]
     said = np.zeros((count, 2), np.int64)
-    forward = tuples.take(mine).forward().astype(np.int64)
-    np.add.at(said, (number, 1 - forward), begins[mine])
-    serving = [np.isin(ports[mine[heads]], service_ports) for ports in (tuples.dst_port, tuples.src_port)]
-    head_forward = forward[heads] == 1
+    np.add.at(said, (number, 1 - forward.astype(np.int64)), begins[order])
+    lead = tuples.take(order[heads])
+    serving = [np.isin(ports, service_ports) for ports in (lead.dst_port, lead.src_port)]
+    head_forward = forward[heads]
     by_syn = said[:, 0] != said[:, 1]
     by_port = ~by_syn & (serving[0] != serving[1])
     lead_forward = np.where(
         by_syn, said[:, 0] > said[:, 1], np.where(by_port, head_forward == serving[0], head_forward)
     )
-    lead = _turned(tuples.take(mine[heads]), lead_forward != head_forward)
-    last = reach[np.append(heads[1:], mine.shape[0]) - 1] + SECOND if count else reach
-    return Segments(
-        lead, start[heads], last, last, by_syn | by_port, start[heads], np.zeros(count, np.bool_)
-    ), segment
+    lead = _turned(lead, lead_forward != head_forward)
+    last = reach[np.append(heads[1:], rows.shape[0]) - 1] + SECOND if count else reach
+    exact = np.zeros(count, np.bool_)
+    return segment, Segments(lead, start[heads], last, last, by_syn | by_port, start[heads], exact)
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

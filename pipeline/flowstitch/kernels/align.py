@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import allocating_kernel, kernel
+from flowstitch.kernels._jit import allocating_kernel, inner_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
 
 # Alignment by dynamic programming is quadratic; past this many cells a wire key is aligned greedily.
@@ -100,10 +100,10 @@ def _count_fitting(side, others, lo, hi, last, held, jitter):
 
 
 @allocating_kernel
-def _span(begin, end):
+def _part(order, begin, end):
     rows = np.empty(end - begin, np.int64)
-    for row in range(begin, end):
-        rows[row - begin] = row
+    for place in range(begin, end):
+        rows[place - begin] = order[place]
     return rows
 
 
@@ -140,7 +140,7 @@ def _merge(left, right, chosen, hi):
 
 
 @allocating_kernel
-def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segment, candidates):
+def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jitter, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 
     The observer with the most lifetimes comes first; each next one is aligned to the segments found so far;
@@ -148,10 +148,11 @@ def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segm
 
     Parameters
     ----------
-    group : shape (n,), int64, sides of one wire key together, ascending.
-    observer : shape (n,), int64, ascending within a group; one observer sees each segment once.
+    order : shape (n,), int64, sides of one wire key together, those of an observer ascending by hi.
+    pointer : shape (keys + 1,), int64, where the sides of each wire key begin there.
+    observer : shape (n,), int64, of each side, ascending within a key; one observer sees each segment once.
     lo, hi, last, held : shape (n,), int64, bounds of the start, last packet and end of the entry of each side, µs, by a common clock;
-        ascending by hi within an observer; the smallest int64 if unknown.
+        the smallest int64 if unknown.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
     segment : shape (n,), int64, receives the segment of each side.
@@ -159,50 +160,44 @@ def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segm
 
     Returns
     -------
-    How many segments there are; the segments of a group are numbered together.
+    How many segments there are; the segments of a wire key are numbered together.
     """
     count = 0
-    first = 0
-    rows = group.shape[0]
-    while first < rows:
-        end = first
+    for key in range(pointer.shape[0] - 1):
+        first, end = pointer[key], pointer[key + 1]
         runs = 0
-        while end < rows and group[end] == group[first]:
-            if end == first or observer[end] != observer[end - 1]:
+        for place in range(first, end):
+            candidates[order[place]] = 1
+            if place == first or observer[order[place]] != observer[order[place - 1]]:
                 runs += 1
-            end += 1
-        if runs == 1:
-            for row in range(first, end):
-                segment[row] = count
-                candidates[row] = 1
+        if runs <= 1:
+            for place in range(first, end):
+                segment[order[place]] = count
                 count += 1
-            first = end
             continue
         if end - first == 2:
             # most wire keys: either end saw it once
-            same = _cost(lo, hi, last, held, first, first + 1, True, near, far) >= 0
-            segment[first] = count
-            segment[first + 1] = count if same else count + 1
-            candidates[first] = candidates[first + 1] = 1
+            one, two = order[first], order[first + 1]
+            same = _cost(lo, hi, last, held, one, two, True, near, far) >= 0
+            segment[one] = count
+            segment[two] = count if same else count + 1
             count += 1 if same else 2
-            first = end
             continue
         starts = np.empty(runs + 1, np.int64)
         run = 0
-        for row in range(first, end):
-            candidates[row] = 1
-            if row == first or observer[row] != observer[row - 1]:
-                starts[run] = row
+        for place in range(first, end):
+            if place == first or observer[order[place]] != observer[order[place - 1]]:
+                starts[run] = place
                 run += 1
         starts[runs] = end
-        order = np.empty(runs, np.int64)
-        _longest_first(starts, order)
-        head = _span(starts[order[0]], starts[order[0] + 1])
+        longest = np.empty(runs, np.int64)
+        _longest_first(starts, longest)
+        head = _part(order, starts[longest[0]], starts[longest[0] + 1])
         for row in head:
             segment[row] = count
             count += 1
         for place in range(1, runs):
-            right = _span(starts[order[place]], starts[order[place] + 1])
+            right = _part(order, starts[longest[place]], starts[longest[place] + 1])
             partner = np.empty(head.shape[0], np.int64)
             partner[:] = -1
             _match(head, right, lo, hi, last, held, near, far, partner)
@@ -220,7 +215,62 @@ def align_observers(group, observer, lo, hi, last, held, near, far, jitter, segm
                     segment[right[item]] = count
                     count += 1
             head = _merge(head, right, alone, hi)
-        first = end
+    return count
+
+
+@inner_kernel
+def _earlier(at, by):
+    return at if at == UNKNOWN else at - by
+
+
+@kernel
+def read_sides(entry, rank, node, zone, lo, hi, surely, last, held, ahead, out):
+    """Observer and times of each side, by the common clock.
+
+    Parameters
+    ----------
+    entry : shape (n,), int64, entry of each side.
+    rank : shape (names,), int64, place of each name code in sorted order.
+    node, zone, lo, hi, surely, last, held : by entry, see ``join.entries.Entries``.
+    ahead : by rank of a node, int64, how far its clock is ahead, µs.
+    out : shape (6, n), int64, receives observer, hi, last, lo, surely and held.
+    """
+    for side in range(entry.shape[0]):
+        row = entry[side]
+        number = rank[node[row]]
+        out[0, side] = number << 16 | max(zone[row], 0)
+        by = ahead[number]
+        out[1, side], out[2, side] = _earlier(hi[row], by), _earlier(last[row], by)
+        out[3, side], out[4, side] = _earlier(lo[row], by), _earlier(surely[row], by)
+        out[5, side] = _earlier(held[row], by)
+
+
+@kernel
+def pair_starts(order, pointer, entry, rank, node, start, out):
+    """What wire keys tell that exactly two nodes saw, once each: the ranks of the nodes, and how much later the second one saw the start.
+
+    Parameters
+    ----------
+    order, pointer : see ``align_observers``. entry, rank, node : see ``read_sides``.
+    start : by entry, int64, when it began, the smallest int64 where that is not known well.
+    out : shape (keys, 3), int64, receives the lower rank, the higher one and the difference in µs.
+
+    Returns
+    -------
+    How many there are.
+    """
+    count = 0
+    for key in range(pointer.shape[0] - 1):
+        if pointer[key + 1] - pointer[key] != 2:
+            continue
+        one, two = entry[order[pointer[key]]], entry[order[pointer[key] + 1]]
+        if rank[node[one]] > rank[node[two]]:
+            one, two = two, one
+        if node[one] == node[two] or start[one] == UNKNOWN or start[two] == UNKNOWN:
+            continue
+        out[count, 0], out[count, 1] = rank[node[one]], rank[node[two]]
+        out[count, 2] = start[two] - start[one]
+        count += 1
     return count
 
 

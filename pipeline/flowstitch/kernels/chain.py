@@ -30,7 +30,7 @@ def link_edges(source, target, next_segment, fed):
 
 
 @kernel
-def walk_chains(next_segment, fed, path, position):
+def walk_chains(next_segment, fed, path, position, root, tail):
     """Number the chains from the segments that nobody feeds, then whatever is left in circles.
 
     Parameters
@@ -38,6 +38,7 @@ def walk_chains(next_segment, fed, path, position):
     next_segment, fed : as ``link_edges`` leaves them.
     path : shape (segments,), int64, all -1, receives the chain of each segment.
     position : shape (segments,), int64, receives its place in the chain, from 0.
+    root, tail : shape (segments,), int64, receive the first and the last segment of each chain.
 
     Returns
     -------
@@ -45,14 +46,16 @@ def walk_chains(next_segment, fed, path, position):
     """
     count = 0
     for circles in (False, True):
-        for root in range(next_segment.shape[0]):
-            if path[root] >= 0 or (fed[root] and not circles):
+        for first in range(next_segment.shape[0]):
+            if path[first] >= 0 or (fed[first] and not circles):
                 continue
-            at = root
+            root[count] = first
+            at = first
             place = 0
             while at >= 0 and path[at] < 0:
                 path[at] = count
                 position[at] = place
+                tail[count] = at
                 place += 1
                 at = next_segment[at]
             count += 1

@@ -1,74 +1,143 @@
-"""Keys as words: what has to be equal for rows to be of one wire, or of one tuple on one node."""
+"""Keys of rows, numbered where they stand: what has to be equal for rows to be of one wire, or of one tuple on one node."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import inner_kernel, kernel
+from flowstitch.kernels.group import find_key
 
 _S8, _S16, _S24, _S32 = np.uint64(8), np.uint64(16), np.uint64(24), np.uint64(32)
 
 
 @kernel
-def wire_words(protocol, src, src_port, dst, dst_port, scope, ported, out):
-    """Wire keys: protocol and scope, then the two ends, the lower one first, so that both directions are equal.
+def number_wires(protocol, src, src_port, dst, dst_port, scope, ported, count, keys, slots, out):
+    """Number the wire keys of rows, which are protocol, scope and both ends, the lower one first, so that both directions are equal.
 
     Parameters
     ----------
-    protocol, src, src_port, dst, dst_port, scope : shape (n,), int64, see ``join.keys.Tuples``.
+    protocol, src, src_port, dst, dst_port, scope : shape (n,), see ``join.keys.Tuples``; a protocol or port below 0 counts as 0.
     ported : shape (256,), bool, protocols whose ports belong to the key.
-    out : shape (n, 3), uint64, receives the keys.
+    count : how many keys have numbers already, those of other rows.
+    keys : shape (m, 3), uint64, m no less than all rows, receives each key at its number.
+    slots : see ``kernels.group.find_key``, of the rows of ``keys``.
+    out : shape (n,), int64, receives the number of each row.
+
+    Returns
+    -------
+    How many keys have numbers now; they follow first appearance.
     """
     for row in range(out.shape[0]):
+        number = max(protocol[row], 0)
         left, right = np.uint64(src[row]) << _S16, np.uint64(dst[row]) << _S16
-        if ported[protocol[row]]:
-            left |= np.uint64(src_port[row])
-            right |= np.uint64(dst_port[row])
-        out[row, 0] = np.uint64(protocol[row]) | np.uint64(scope[row]) << _S8
-        out[row, 1] = min(left, right)
-        out[row, 2] = max(left, right)
+        if ported[number]:
+            left |= np.uint64(max(src_port[row], 0))
+            right |= np.uint64(max(dst_port[row], 0))
+        keys[count, 0] = np.uint64(number) | np.uint64(scope[row]) << _S8
+        keys[count, 1] = min(left, right)
+        keys[count, 2] = max(left, right)
+        out[row] = find_key(keys, count, slots)
+        if out[row] == count:
+            count += 1
+    return count
+
+
+@inner_kernel
+def _ports(src_port, dst_port, echo_id, echo):
+    """Ports of a tuple, 0 where there are none; the echo identifier stands for both."""
+    if echo:
+        src_port = dst_port = echo_id
+    return max(src_port, 0), max(dst_port, 0)
+
+
+@kernel
+def number_tuples(
+    node, zone, protocol, src, src_port, dst, dst_port, reply_src, reply_src_port, reply_dst, reply_dst_port,
+    echo_id, reply_echo_id, echoes, keys, slots, out,
+):  # fmt: skip
+    """Number what has to be equal for conntrack rows to be of one tuple on one node: node, protocol, zone and both tuples.
+
+    Parameters
+    ----------
+    node : shape (n,), uint32. zone : shape (n,), int32, -1 where there is none, which counts as 0.
+    protocol, src, … reply_echo_id : columns of the table ``conntrack``.
+    echoes : shape (256,), bool, protocols whose echo identifier stands for both ports.
+    keys : shape (n, 4), uint64, receives each key at its number.
+    slots : see ``kernels.group.find_key``.
+    out : shape (n,), int64, receives the number of each row.
+
+    Returns
+    -------
+    How many keys there are; numbers follow first appearance.
+    """
+    count = 0
+    for row in range(out.shape[0]):
+        echo = echoes[protocol[row]]
+        left, right = _ports(src_port[row], dst_port[row], echo_id[row], echo)
+        back_left, back_right = _ports(reply_src_port[row], reply_dst_port[row], reply_echo_id[row], echo)
+        place = np.uint64(node[row]) << _S24 | np.uint64(protocol[row]) << _S16
+        keys[count, 0] = place | np.uint64(max(zone[row], 0))
+        keys[count, 1] = np.uint64(src[row]) << _S32 | np.uint64(dst[row])
+        keys[count, 2] = np.uint64(reply_src[row]) << _S32 | np.uint64(reply_dst[row])
+        ports = np.uint64(left) << _S16 | np.uint64(right)
+        keys[count, 3] = ports << _S32 | np.uint64(back_left) << _S16 | np.uint64(back_right)
+        out[row] = find_key(keys, count, slots)
+        if out[row] == count:
+            count += 1
+    return count
 
 
 @kernel
 def read_tuples(
-    node, protocol, src, src_port, dst, dst_port, echo_id, echoes, local, out_src, out_src_port, out_dst, out_dst_port, scope
+    rows, node, protocol, src, src_port, dst, dst_port, echo_id, echoes, local, out_src, out_src_port, out_dst, out_dst_port, scope
 ):  # fmt: skip
-    """One tuple of each conntrack row as it goes over the wire, see ``join.keys.Tuples``.
+    """One tuple of each chosen conntrack row as it goes over the wire, see ``join.keys.Tuples``.
 
     Parameters
     ----------
+    rows : shape (m,), int64, the chosen rows.
     node, src, dst : shape (n,), uint32, name code and address numbers.
     protocol, src_port, dst_port, echo_id : shape (n,), int32, -1 where there is none.
     echoes : shape (256,), bool, protocols whose echo identifier stands for both ports.
     local : by address number, bool, addresses that never are a source on a wire.
-    out_src, out_src_port, out_dst, out_dst_port, scope : shape (n,), int64, receive the tuple.
+    out_src, out_src_port, out_dst, out_dst_port, scope : shape (m,), uint32 for addresses, else int32, receive the tuple.
     """
-    for row in range(node.shape[0]):
-        left, right = src_port[row], dst_port[row]
-        if echoes[protocol[row]]:
-            left = right = echo_id[row]
-        out_src[row], out_dst[row] = src[row], dst[row]
-        out_src_port[row], out_dst_port[row] = max(left, 0), max(right, 0)
+    for place in range(rows.shape[0]):
+        row = rows[place]
+        echo = echoes[protocol[row]]
+        out_src[place], out_dst[place] = src[row], dst[row]
+        out_src_port[place], out_dst_port[place] = _ports(src_port[row], dst_port[row], echo_id[row], echo)
         stays = local[src[row]] or src[row] == dst[row]
-        scope[row] = np.int64(node[row]) + 1 if stays else 0
+        scope[place] = np.int64(node[row]) + 1 if stays else 0
 
 
 @kernel
-def entry_words(
-    node, zone, protocol, src, src_port, dst, dst_port, reply_src, reply_src_port, reply_dst, reply_dst_port, out
-):  # fmt: skip
-    """Keys of conntrack rows: node, protocol and zone, then both tuples.
+def number_cases(node, protocol, state, assured, timeout_s, keys, slots, first, longest, out):
+    """Number the distinct (node, protocol, state, assured) of rows, and find the longest time left of each.
 
     Parameters
     ----------
-    node : shape (n,), uint32. zone : shape (n,), int32, -1 where there is none.
-    protocol, src, src_port, dst, dst_port : shape (n,), int64, the original tuple; ``reply_…`` the other one.
-    out : shape (n, 5), uint64, receives the keys.
+    node : shape (n,), uint32. protocol : shape (n,), int32. state : shape (n,), uint8. assured : shape (n,), int8.
+    timeout_s : shape (n,), int64, seconds, -1 if unknown.
+    keys : shape (n, 1), uint64, receives each key at its number. slots : see ``kernels.group.find_key``.
+    first, longest : shape (n,), int64, receive by number the row that showed it first, and the most of ``timeout_s``, at least 0.
+    out : shape (n,), int64, receives the number of each row.
+
+    Returns
+    -------
+    How many there are; numbers follow first appearance.
     """
+    count = 0
+    found = np.int64(0)
     for row in range(out.shape[0]):
         place = np.uint64(node[row]) << _S24 | np.uint64(protocol[row]) << _S16
-        out[row, 0] = place | np.uint64(max(zone[row], 0))
-        out[row, 1] = np.uint64(src[row]) << _S32 | np.uint64(dst[row])
-        out[row, 2] = np.uint64(src_port[row]) << _S16 | np.uint64(dst_port[row])
-        out[row, 3] = np.uint64(reply_src[row]) << _S32 | np.uint64(reply_dst[row])
-        out[row, 4] = np.uint64(reply_src_port[row]) << _S16 | np.uint64(reply_dst_port[row])
+        keys[count, 0] = place | np.uint64(state[row]) << _S8 | np.uint64(assured[row] + 1)
+        # rows of a node stand together, and many are alike
+        if row == 0 or keys[count, 0] != keys[found, 0]:
+            found = find_key(keys, count, slots)
+        if found == count:
+            first[count], longest[count] = row, 0
+            count += 1
+        out[row] = found
+        longest[found] = max(longest[found], timeout_s[row])
+    return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import inner_kernel, kernel
 
 LIST, NEW, UPDATE, DESTROY = 1, 2, 3, 4
 UNKNOWN = np.iinfo(np.int64).min
@@ -70,31 +70,32 @@ def _open(seen, number, start_lo, start_hi, ids, ends, lo, hi, conntrack_id):
 
 
 @kernel
-def _find_open(kind, seen, lived, conntrack_id, begin, count, start_lo, start_hi, ids, ends):
-    """The newest lifetime that an UPDATE or DESTROY fits, an older one only by its id; -1 if none.
+def _find_open(kind, seen, lived, conntrack_id, count, start_lo, start_hi, ids, opened, left):
+    """Place in ``opened`` of the newest lifetime that an UPDATE or DESTROY fits, an older one only by its id; -1 if none.
 
     Of several with one id a DESTROY ends the one whose age it tells best: a NEW can overtake the DESTROY of the entry before it.
     """
     best = -1
     least = np.int64(0)
-    for number in range(count - 1, begin - 1, -1):
-        if ends[number] != UNKNOWN or _ids_differ(ids[number], conntrack_id):
+    for place in range(left - 1, -1, -1):
+        number = opened[place]
+        if _ids_differ(ids[number], conntrack_id):
             continue
         if number < count - 1 and (ids[number] == 0 or conntrack_id == 0):
             continue
         exact = start_lo[number] == start_hi[number]
         if kind != DESTROY:
-            return number
+            return place
         miss = _destroy_miss(seen, lived, start_lo[number]) if exact else 0
         if miss >= 0 and (best < 0 or miss < least):
-            best = number
+            best = place
             least = miss
     return best
 
 
-@kernel
-def row_times(event, seen, start, lived, source, late, instant, earliest, lo, hi):
-    """When the kernel wrote each row, and the bounds of its entry's start that the row tells by itself, µs.
+@inner_kernel
+def row_times(event, seen, start, lived, late):
+    """When the kernel wrote a row, and the bounds of its entry's start that the row tells by itself, µs.
 
     ``[start=]`` + delta-time is the kernel's own word in a dump, both cut to the second, so a row is within two seconds from
     their sum; another row of a dump is as late as its source. delta-time counts to the row's instant, in a DESTROY to the
@@ -102,36 +103,50 @@ def row_times(event, seen, start, lived, source, late, instant, earliest, lo, hi
 
     Parameters
     ----------
-    event : shape (n,), uint8. seen, start : shape (n,), int64, stamp of the row and ``[start=]`` in µs, the smallest int64 if unknown.
-    lived : shape (n,), int64, delta-time in seconds, -1 if unknown. source : shape (n,), uint32, name code.
-    late : shape (names,), int64, how late the stamps of a source are, µs.
-    instant, earliest : shape (n,), int64, receive when the row was written, and the earliest that it can have been.
-    lo, hi : shape (n,), int64, receive the bounds of the start, the smallest int64 where the row does not tell.
+    seen, start : stamp of the row and ``[start=]`` in µs, the smallest int64 if unknown.
+    lived : delta-time in seconds, -1 if unknown.
+    late : how late the stamps of the row's source are, µs.
+
+    Returns
+    -------
+    When the row was written, the earliest that it can have been, and the bounds of the start, the smallest int64 where the row does not tell.
     """
-    for row in range(event.shape[0]):
-        at, began, age = seen[row], start[row], lived[row]
-        before = at
-        if event[row] == LIST and began != UNKNOWN and age >= 0:
-            # XML has starts finer than a second
-            before = (began // SECOND + age) * SECOND
-            at = min(max(at, before), before + 2 * SECOND)
-        elif event[row] == LIST and at != UNKNOWN:
-            at -= late[source[row]]
-            before = at
-        instant[row], earliest[row] = at, before
-        low = high = UNKNOWN
-        if at != UNKNOWN and age >= 0:
-            high = at - age * SECOND
-            if event[row] != DESTROY:
-                low = high - SECOND
-        if began != UNKNOWN:
-            low = max(low, began)
-            high = began + SECOND if high == UNKNOWN else min(high, began + SECOND)
-        lo[row], hi[row] = min(low, high), high
+    at = before = seen
+    if event == LIST and start != UNKNOWN and lived >= 0:
+        # XML has starts finer than a second
+        before = (start // SECOND + lived) * SECOND
+        at = min(max(seen, before), before + 2 * SECOND)
+    elif event == LIST and seen != UNKNOWN:
+        at = before = seen - late
+    low = high = UNKNOWN
+    if at != UNKNOWN and lived >= 0:
+        high = at - lived * SECOND
+        if event != DESTROY:
+            low = high - SECOND
+    if start != UNKNOWN:
+        low = max(low, start)
+        high = start + SECOND if high == UNKNOWN else min(high, start + SECOND)
+    return at, before, min(low, high), high
 
 
 @kernel
-def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, start_lo, start_hi, ids, ends):
+def row_instants(event, seen, start, lived, source, late, out):
+    """When the kernel wrote each row, µs, see ``row_times``.
+
+    Parameters
+    ----------
+    event : shape (n,), uint8. seen, start, lived : shape (n,), int64. source : shape (n,), uint32, name code.
+    late : shape (names,), int64, by name code of a source.
+    out : shape (n,), int64, receives the times.
+    """
+    for row in range(event.shape[0]):
+        out[row] = row_times(event[row], seen[row], start[row], lived[row], late[source[row]])[0]
+
+
+@kernel
+def split_lifetimes(
+    order, pointer, event, seen, start, lived, source, late, conntrack_id, entry, start_lo, start_hi, ids, ends, opened
+):  # fmt: skip
     """Number the lifetimes and give each row the number of its own.
 
     Events are taken in order: NEW opens a lifetime, DESTROY closes it; an UPDATE or DESTROY belongs to the newest open
@@ -141,65 +156,62 @@ def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, star
 
     Parameters
     ----------
-    group : shape (n,), int64, rows of one tuple of one node together, ascending.
-    event : shape (n,), uint8, 1 list, 2 new, 3 update, 4 destroy.
-    seen : shape (n,), int64, time of the row in µs, ascending within a group; the smallest int64 if unknown.
+    order : shape (n,), int64, rows of one tuple of one node together, by the time at which the kernel wrote them.
+    pointer : shape (tuples + 1,), int64, where the rows of each tuple begin there.
+    event, seen, start, lived, source, late : by row, see ``row_instants``; 1 list, 2 new, 3 update, 4 destroy.
     conntrack_id : shape (n,), uint64, 0 if unknown.
-    lived : shape (n,), int64, delta-time in seconds, -1 if unknown.
-    lo, hi : shape (n,), int64, bounds of the start that the row itself tells, µs; the smallest int64 if unknown.
     entry : shape (n,), int64, receives the lifetime of each row.
-    start_lo, start_hi, ends : shape (n,), int64, receive bounds of the start and time of the DESTROY, µs.
+    start_lo, start_hi, ends : shape (n,), int64, receive bounds of the start and time of the DESTROY by lifetime, µs.
     ids : shape (n,), uint64, receives the conntrack id.
+    opened : shape (n,), int64, is overwritten: the lifetimes of a tuple that no DESTROY has ended yet.
 
     Returns
     -------
-    How many lifetimes there are; the lifetimes of a group are numbered together.
+    How many lifetimes there are; the lifetimes of a tuple are numbered together.
     """
     count = 0
-    first = 0
-    rows = group.shape[0]
-    while first < rows:
-        last = first
-        while last < rows and group[last] == group[first]:
-            last += 1
+    for group in range(pointer.shape[0] - 1):
         begin = count
-        for row in range(first, last):
+        left = 0
+        for place in range(pointer[group], pointer[group + 1]):
+            row = order[place]
             kind = event[row]
             if kind == LIST:
                 continue
-            number = -1
+            at, _, lo, hi = row_times(kind, seen[row], start[row], lived[row], late[source[row]])
+            found = -1
             if kind != NEW:
-                number = _find_open(
-                    kind,
-                    seen[row],
-                    lived[row],
-                    conntrack_id[row],
-                    begin,
-                    count,
-                    start_lo,
-                    start_hi,
-                    ids,
-                    ends,
+                found = _find_open(
+                    kind, at, lived[row], conntrack_id[row], count, start_lo, start_hi, ids, opened, left
                 )
-            if number < 0:
-                number = count
+            if found < 0:
+                if kind == NEW:
+                    lo = hi = at
+                _open(at, count, start_lo, start_hi, ids, ends, lo, hi, conntrack_id[row])
+                found = left
+                opened[left] = count
+                left += 1
                 count += 1
-                first_lo = seen[row] if kind == NEW else lo[row]
-                first_hi = seen[row] if kind == NEW else hi[row]
-                _open(seen[row], number, start_lo, start_hi, ids, ends, first_lo, first_hi, conntrack_id[row])
+            number = opened[found]
             entry[row] = number
             if ids[number] == 0:
                 ids[number] = conntrack_id[row]
             if kind == DESTROY:
-                ends[number] = seen[row]
-        for row in range(first, last):
+                ends[number] = at
+            if ends[number] != UNKNOWN:
+                left -= 1
+                for later in range(found, left):
+                    opened[later] = opened[later + 1]
+        for place in range(pointer[group], pointer[group + 1]):
+            row = order[place]
             if event[row] != LIST:
                 continue
+            at, _, lo, hi = row_times(LIST, seen[row], start[row], lived[row], late[source[row]])
             best = -1
             best_gap = np.int64(0)
             for number in range(begin, count):
-                gap = start_gap(start_lo[number], start_hi[number], lo[row], hi[row])
-                gap += start_gap(seen[row], seen[row], start_lo[number], ends[number])
+                gap = start_gap(start_lo[number], start_hi[number], lo, hi)
+                gap += start_gap(at, at, start_lo[number], ends[number])
                 if not _list_fits(gap, ids[number], conntrack_id[row]):
                     continue
                 if (
@@ -212,86 +224,103 @@ def split_lifetimes(group, event, seen, conntrack_id, lived, lo, hi, entry, star
             if best < 0:
                 best = count
                 count += 1
-                _open(seen[row], best, start_lo, start_hi, ids, ends, lo[row], hi[row], conntrack_id[row])
+                _open(at, best, start_lo, start_hi, ids, ends, lo, hi, conntrack_id[row])
             elif start_lo[best] != start_hi[best] or start_lo[best] == UNKNOWN:
-                if lo[row] != UNKNOWN and (start_lo[best] == UNKNOWN or lo[row] > start_lo[best]):
-                    start_lo[best] = min(lo[row], start_hi[best])
-                if hi[row] != UNKNOWN and hi[row] < start_hi[best]:
-                    start_hi[best] = max(hi[row], start_lo[best])
+                if lo != UNKNOWN and (start_lo[best] == UNKNOWN or lo > start_lo[best]):
+                    start_lo[best] = min(lo, start_hi[best])
+                if hi != UNKNOWN and hi < start_hi[best]:
+                    start_hi[best] = max(hi, start_lo[best])
             entry[row] = best
             if ids[best] == 0:
                 ids[best] = conntrack_id[row]
-        first = last
     return count
+
+
+@inner_kernel
+def _last_packet(kind, seen, lived, full_s, left_s, start):
+    """Last packet that a row tells of, µs, the smallest int64 if it does not, see ``summarize_entries``."""
+    last = UNKNOWN
+    if kind == NEW or kind == UPDATE:
+        last = seen
+    elif full_s >= 0 and seen != UNKNOWN:
+        left = max(left_s, 0)
+        if kind == LIST and left_s >= 0:
+            last = seen - (full_s - left) * SECOND
+        elif kind == DESTROY and start != UNKNOWN and lived >= 0:
+            last = start + (lived - full_s + left) * SECOND
+        elif kind == DESTROY:
+            last = seen - (full_s - left) * SECOND
+    if last != UNKNOWN and seen != UNKNOWN and last > seen:
+        last = seen
+    return last
 
 
 @kernel
 def summarize_entries(
-    order, entry, event, seen, state, replied, assured, timeout_s, full_timeout_s, lived,
-    orig_packets, orig_bytes, reply_packets, reply_bytes, start, out, counters,
+    order, entry, event, seen, start, lived, source, late, state, replied, assured, timeout_s, case, full_timeout_s,
+    orig_packets, orig_bytes, reply_packets, reply_bytes,
+    start_lo, start_hi, first, last, surely, held, final, states, was_replied, was_assured, kinds, counters,
 ):  # fmt: skip
     """What the rows of each lifetime say together.
 
     The last packet is the latest of: a NEW or UPDATE (each is caused by a packet); for a list, the dump's time less
     what has run of the state's timeout; for a DESTROY, start + delta-time less that timeout, since the kernel
-    sets the stop of an entry that it collects late back to its expiry.
+    sets the stop of an entry that it collects late back to its expiry. An entry that no NEW told of began by its last packet at the latest.
 
     Parameters
     ----------
-    order : shape (n,), int64, rows by (entry, time).
-    entry, event, seen, state, replied, assured, timeout_s, lived : by row, as in the conntrack table.
-    full_timeout_s : shape (n,), int64, timeout of the row's protocol and state on its node, -1 if unknown.
-    orig_packets, orig_bytes, reply_packets, reply_bytes : shape (n,), int64, -1 if not counted.
-    start : shape (entries,), int64, start of each lifetime in µs, the smallest int64 if unknown.
-    out : shape (entries, 8), int64, receives last packet in µs, last state, replied (0, 1), assured (0, 1),
-        states seen as bits (1 << state), what was seen as bits (1 << event), until when the entry was held in µs,
-        and the last packet without what only the time of a DESTROY tells, which can be a collection's lateness above it.
+    order, event, seen, start, lived, source, late : see ``split_lifetimes``. entry : shape (n,), int64, lifetime of each row.
+    state, replied, assured, timeout_s, orig_packets, … reply_bytes : by row, as in the conntrack table.
+    case : shape (n,), int64, by row, what decides its timeout.
+    full_timeout_s : shape (cases,), int64, timeout of a row's protocol and state on its node, -1 if unknown.
+    start_lo, start_hi : shape (entries,), int64, bounds of the start, µs, as ``split_lifetimes`` leaves them; are set straight.
+    first : shape (entries,), int64, all -1, receives the first row of each.
+    last, surely, held : shape (entries,), int64, receive the last packet; the same without what only the time of a DESTROY tells, which can be a
+        collection's lateness above it; until when the entry was held; µs.
+    final : shape (entries,), uint8, receives the last state. states, kinds : int32 and uint8, receive states seen and kinds of row as bits.
+    was_replied, was_assured : shape (entries,), bool.
     counters : shape (entries, 4), int64, receives the latest counters, -1 if none.
     """
-    out[:, 0] = UNKNOWN
-    out[:, 1:6] = 0
-    out[:, 6:8] = UNKNOWN
-    counters[:] = -1
     for place in range(order.shape[0]):
         row = order[place]
         number = entry[row]
         kind = event[row]
-        last = UNKNOWN
-        certain = True
-        full = full_timeout_s[row]
-        left = max(timeout_s[row], 0)
-        if kind == NEW or kind == UPDATE:
-            last = seen[row]
-        elif full >= 0 and seen[row] != UNKNOWN:
-            if kind == LIST and timeout_s[row] >= 0:
-                last = seen[row] - (full - left) * SECOND
-            elif kind == DESTROY and start[number] != UNKNOWN and lived[row] >= 0:
-                last = start[number] + (lived[row] - full + left) * SECOND
-            elif kind == DESTROY:
-                last = seen[row] - (full - left) * SECOND
-                certain = False
-        if last != UNKNOWN and seen[row] != UNKNOWN and last > seen[row]:
-            last = seen[row]
-        out[number, 0] = max(out[number, 0], last)
-        if certain:
-            out[number, 7] = max(out[number, 7], last)
-        if start[number] != UNKNOWN:
-            out[number, 0] = max(out[number, 0], start[number])
-            out[number, 7] = max(out[number, 7], start[number])
+        begun = start_lo[number] if start_lo[number] == start_hi[number] else UNKNOWN
+        if first[number] < 0:
+            first[number] = row
+            last[number] = surely[number] = begun
+            held[number] = UNKNOWN
+            final[number] = kinds[number] = 0
+            states[number] = 0
+            was_replied[number] = was_assured[number] = False
+            counters[number] = -1
+        _, at, _, _ = row_times(kind, seen[row], start[row], lived[row], late[source[row]])
+        full = full_timeout_s[case[row]]
+        told = _last_packet(kind, at, lived[row], full, timeout_s[row], begun)
+        last[number] = max(last[number], told)
+        if kind != DESTROY or (begun != UNKNOWN and lived[row] >= 0):
+            surely[number] = max(surely[number], told)
         if state[row] != 0:
-            out[number, 1] = state[row]
-            out[number, 4] |= np.int64(1) << np.int64(state[row])
+            final[number] = state[row]
+            states[number] |= 1 << state[row]
         if replied[row] == 1:
-            out[number, 2] = 1
+            was_replied[number] = True
         if assured[row] == 1:
-            out[number, 3] = 1
-        out[number, 5] |= np.int64(1) << np.int64(kind)
+            was_assured[number] = True
+        kinds[number] |= 1 << kind
         if kind == DESTROY:
-            out[number, 6] = seen[row]
-        elif seen[row] != UNKNOWN:
-            out[number, 6] = max(out[number, 6], seen[row] + left * SECOND)
+            held[number] = at
+        elif at != UNKNOWN:
+            held[number] = max(held[number], at + max(timeout_s[row], 0) * SECOND)
         if orig_packets[row] >= 0:
             counters[number, 0] = orig_packets[row]
             counters[number, 1] = orig_bytes[row]
             counters[number, 2] = reply_packets[row]
             counters[number, 3] = reply_bytes[row]
+    for number in range(first.shape[0]):
+        told = last[number]
+        last[number] = max(told, start_lo[number])
+        held[number] = max(held[number], last[number])
+        if start_lo[number] != start_hi[number] and told != UNKNOWN:
+            start_hi[number] = min(start_hi[number], told)
+        start_lo[number] = min(start_lo[number], start_hi[number])

@@ -18,7 +18,7 @@ def hash_wires(protocol, src, src_port, dst, dst_port, scope, ported, out):
     ----------
     protocol, src_port, dst_port : shape (n,), int32, below 0 where there is none.
     src, dst : shape (n,), uint32, address numbers.
-    scope : shape (n,), uint32, 0 on a shared wire.
+    scope : shape (n,), int32, 0 on a shared wire.
     ported : shape (256,), bool, which protocols have ports.
     out : shape (n,), uint64, receives the hashes.
     """

@@ -46,8 +46,8 @@ def _merge(order, begin, middle, end, keys, scratch):
 
 
 @kernel
-def _sort_run(order, begin, end, keys, scratch):
-    """Stable; rows that are in order already are only looked at."""
+def sort_run(order, begin, end, keys, scratch):
+    """Put ``order[begin:end]`` in order of its rows' keys, stable; rows that are in order already are only looked at."""
     place = begin + 1
     while place < end and not before(keys, order[place], order[place - 1]):
         place += 1
@@ -63,16 +63,15 @@ def _sort_run(order, begin, end, keys, scratch):
 
 
 @kernel
-def sort_runs(numbers, keys, pointer, order, scratch):
-    """Order of rows by (number, keys), rows that are equal in all of them as they were.
+def collect_runs(numbers, pointer, order, scratch):
+    """Order of rows by number, rows of one number as they were.
 
     Parameters
     ----------
     numbers : shape (n,), int64, from 0 on.
-    keys : shape (k, n), int64, the first counts most.
     pointer : shape (numbers + 1,), int64, all 0, receives where the run of each number begins.
     order : shape (n,), int64, receives the rows in order.
-    scratch : shape (max(n, numbers),), int64, is overwritten.
+    scratch : shape (numbers,), int64, is overwritten.
     """
     count = pointer.shape[0] - 1
     for row in range(numbers.shape[0]):
@@ -83,21 +82,38 @@ def sort_runs(numbers, keys, pointer, order, scratch):
     for row in range(numbers.shape[0]):
         order[scratch[numbers[row]]] = row
         scratch[numbers[row]] += 1
-    if keys.shape[0]:
-        for number in range(count):
-            if pointer[number + 1] - pointer[number] > 1:
-                _sort_run(order, pointer[number], pointer[number + 1], keys, scratch)
 
 
-def by_run(numbers, count, *keys):
-    """Order of rows by (number, keys), stable, shape (n,), and where each number's run begins there, shape (count + 1,), int64.
+@kernel
+def sort_runs(keys, pointer, order, scratch):
+    """Put each run in order of its rows' keys, rows that are equal in all of them as they were.
 
     Parameters
     ----------
-    numbers : shape (n,), int64, in [0, count). keys : shape (n,) each, int64, the first counts most.
+    keys : shape (k, n), int64, the first counts most.
+    pointer : shape (numbers + 1,), int64, where the run of each number begins.
+    order : shape (n,), int64, the rows run by run, is put in order.
+    scratch : shape (n,), int64, is overwritten.
     """
-    rows = numbers.shape[0]
-    pointer, order = np.zeros(count + 1, np.int64), np.empty(rows, np.int64)
-    stacked = np.stack(keys) if keys else np.empty((0, rows), np.int64)
-    sort_runs(numbers, stacked, pointer, order, np.empty(max(rows, count), np.int64))
+    for number in range(pointer.shape[0] - 1):
+        if pointer[number + 1] - pointer[number] > 1:
+            sort_run(order, pointer[number], pointer[number + 1], keys, scratch)
+
+
+def runs_of(numbers, count):
+    """Order of rows by number, stable, shape (n,), and where each number's run begins there, shape (count + 1,), int64.
+
+    Parameters
+    ----------
+    numbers : shape (n,), int64, in [0, count).
+    """
+    pointer, order = np.zeros(count + 1, np.int64), np.empty(numbers.shape[0], np.int64)
+    collect_runs(numbers, pointer, order, np.empty(count, np.int64))
+    return order, pointer
+
+
+def by_run(numbers, count, *keys):
+    """As ``runs_of``, and each run in order of ``keys``, shape (n,) each, int64, the first counts most."""
+    order, pointer = runs_of(numbers, count)
+    sort_runs(np.stack(keys), pointer, order, np.empty_like(order))
     return order, pointer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowstitch.kernels._jit import kernel
+from flowstitch.kernels.runs import sort_run
 
 SECOND = 1_000_000
 
@@ -48,7 +49,20 @@ def _cover(row, begin, end, first, last, held, reach, window_start, window_end, 
 
 @kernel
 def cover_windows(
-    key, window_start, window_end, opens, pointer, first, last, held, reach, slack, linger, offsets, pairs
+    key,
+    usable,
+    window_start,
+    window_end,
+    opens,
+    pointer,
+    first,
+    last,
+    held,
+    reach,
+    slack,
+    linger,
+    offsets,
+    pairs,
 ):
     """Segments that each flow-log row covers, many to many.
 
@@ -58,7 +72,8 @@ def cover_windows(
 
     Parameters
     ----------
-    key : shape (n,), int64, wire key of each row, -1 where no segment has it.
+    key : shape (n,), int64, wire key of each row.
+    usable : shape (n,), bool, the row can cover segments.
     window_start, window_end : shape (n,), int64, µs; the second of the end belongs to the window.
     opens : shape (n,), bool, the row has the first packet of a TCP connection.
     pointer : shape (keys + 1,), int64, segments of key k stand at [pointer[k], pointer[k + 1]).
@@ -76,15 +91,59 @@ def cover_windows(
     total = 0
     for row in range(key.shape[0]):
         offsets[row] = total
-        if key[row] < 0:
-            continue
         begin, end = pointer[key[row]], pointer[key[row] + 1]
+        if begin == end or not usable[row]:
+            continue
         found = pairs[min(total, pairs.shape[0]) :]
         total += _cover(
             row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found
         )
     offsets[key.shape[0]] = total
     return total
+
+
+@kernel
+def settle_pairs(
+    found_offsets, found, order, lone, known, src, src_port, dst, client, client_port, first_row, first_segment,
+    numbers, offsets, segment, row, forward, scratch,
+):  # fmt: skip
+    """Put together the segments that rows cover and those of rows of their own, and tell which way each row goes.
+
+    Parameters
+    ----------
+    found_offsets, found : pairs as ``cover_windows`` leaves them. order : shape (known,), int64, the segments by the place they have there.
+    lone : shape (n,), int64, the segment of a row of its own, counted from 0, else -1.
+    known : how many segments conntrack saw here; those of rows of their own follow.
+    src, src_port, dst : columns of the table ``flows``.
+    client, client_port : shape (segments,), source of the tuple of each segment.
+    numbers : shape (1, known), int64, ascending. first_row, first_segment : numbers of the first row and the first segment that conntrack saw among those of all buckets.
+    offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
+    segment, row : shape (pairs,), int64, receive them as they are numbered among all, but segments of rows of their own as counted from 0.
+    forward : shape (pairs,), bool, receives whether the row goes the way of the segment's tuple.
+    scratch : shape (pairs,), int64, is overwritten.
+    """
+    total = 0
+    for at in range(lone.shape[0]):
+        offsets[at] = total
+        begin, end = found_offsets[at], found_offsets[at + 1]
+        if lone[at] >= 0:
+            segment[total] = known + lone[at]
+            total += 1
+        for place in range(begin, end):
+            # they are found from the last one on
+            segment[total] = order[found[end - 1 - (place - begin)]]
+            total += 1
+        if end - begin > 1:
+            sort_run(segment, offsets[at], total, numbers, scratch)
+        for place in range(offsets[at], total):
+            number = segment[place]
+            row[place] = first_row + at
+            if src[at] == dst[at]:
+                forward[place] = max(src_port[at], 0) == client_port[number]
+            else:
+                forward[place] = src[at] == client[number]
+            segment[place] = number - known if number >= known else first_segment + number
+    offsets[lone.shape[0]] = total
 
 
 @kernel
