@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from benchmarks.join.inputs import read_table
 from benchmarks.join.question import LEGS
-from flowstitch.arrays import Columns, Ints
+from benchmarks.join.sums import span_paths, sum_legs, turn
+from flowstitch.arrays import Columns
 from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
@@ -19,6 +20,11 @@ from flowstitch.join.segments import Segments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_buckets
 from flowstitch.normalize.columns import Pools
 
+# Columns of flow-log rows that the join or the answer is made of.
+ASKED = (
+    "eni", "direction", "log_status", "protocol_number", "src_ip", "src_port", "dst_ip", "dst_port", "tcp_flags", "packets", "bytes",
+    "window_start", "window_end",
+)  # fmt: skip
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -31,11 +37,11 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
         entries, begins = build_entries(rows, {}, local, pools, bits, workers)
         sides, seen, _ = build_segments(entries, begins, pools.names.ranks(), bits, workers)
         buckets = flow_buckets(logged, bits)
-        moved = buckets.move(logged, workers)
+        moved = buckets.move({name: logged[name] for name in ASKED}, workers)
         nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
         windows, segments, _ = attach_windows(moved, buckets, seen, *nothing, workers)
     chains = build_chains(sides, len(segments))
-    return pa.table(_lifetimes(segments, chains, sides) | _legs(moved, windows, chains))
+    return pa.table(_lifetimes(segments, chains, sides, len(entries)) | _legs(moved, windows, chains))
 
 
 @cache
@@ -51,29 +57,26 @@ def _columns(path: str) -> Columns:
     return {name: read.column(name).chunk(0).to_numpy() for name in read.column_names}
 
 
-def _lifetimes(segments: Segments, chains: Chains, sides: Sides) -> dict[str, Ints]:
-    order, pointer = chains.by_path()
-    own = chains.path[sides.segment[~sides.reply]]
+def _lifetimes(segments: Segments, chains: Chains, sides: Sides, entries: int) -> Columns:
+    paths, extremes = len(chains), np.iinfo(np.int64)
+    first, last = np.full(paths, extremes.max), np.full(paths, extremes.min)
+    counts = np.zeros((2, paths), np.int64)
+    span_paths(chains.path, segments.first, segments.last, sides.segment[:entries], first, last, *counts)
     root, tail = segments.tuples.take(chains.root), segments.tuples.take(chains.tail)
     return {
         "client_ip": root.src, "client_port": root.src_port, "dialled_ip": root.dst, "dialled_port": root.dst_port,
         "source_ip": tail.src, "source_port": tail.src_port, "server_ip": tail.dst, "server_port": tail.dst_port,
-        "first": np.minimum.reduceat(segments.first[order], pointer[:-1]),
-        "last": np.maximum.reduceat(segments.last[order], pointer[:-1]),
-        "segments": np.diff(pointer),
-        "entries": np.bincount(own, minlength=len(chains)),
+        "first": first, "last": last, "segments": counts[0], "entries": counts[1],
     }  # fmt: skip
 
 
-def _legs(flows: Columns, windows: Windows, chains: Chains) -> dict[str, Ints]:
-    enters = flows["direction"][windows.row] == field("direction").code("in")
-    leg = chains.path[windows.segment] * len(LEGS) + 2 * ~windows.forward + enters
-    cells = len(chains) * len(LEGS)
-    eni = np.zeros(cells, np.int64)
-    eni[leg] = flows["eni"][windows.row]
-    out = {"rows": np.bincount(leg, minlength=cells).reshape(-1, len(LEGS)).sum(axis=1)}
-    for name in ("packets", "bytes"):
-        # exact, as long as a sum is below 2**53
-        total = np.bincount(leg, flows[name][windows.row], cells).astype(np.int64)
-        out |= {f"{way}_{name}": total[number :: len(LEGS)] for number, way in enumerate(LEGS)}
-    return out | {f"{way}_eni": eni[number :: len(LEGS)] for number, way in enumerate(LEGS)}
+def _legs(flows: Columns, windows: Windows, chains: Chains) -> Columns:
+    names = ["rows", *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes"))]
+    sums = np.zeros((len(chains), len(names)), np.int64)
+    sum_legs(
+        chains.path, windows.segment, windows.row, windows.forward, flows["direction"], field("direction").code("in"),
+        flows["eni"], flows["packets"], flows["bytes"], sums,
+    )  # fmt: skip
+    columns = np.empty(sums.shape[::-1], np.int64)
+    turn(sums, columns)
+    return dict(zip(names, columns, strict=True))
