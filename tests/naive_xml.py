@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.kernels import xml_flow as xf
 from naive_text import (
     BY_NUMBER,
     FIELDS,
@@ -24,7 +25,7 @@ DIALECT = tomllib.loads((SCHEMAS / "dialects/conntrack-xml.toml").read_text())
 DIRECTIONS = ["original", "reply", "independent"]
 PARTS = {
     "state": ct.STATE, "timeout_s": ct.TIMEOUT,
-    "year": cx.YEAR, "month": cx.MONTH, "day": cx.DAY, "hour": cx.HOUR, "minute": cx.MINUTE, "second": cx.SECOND,
+    "year": xf.YEAR, "month": xf.MONTH, "day": xf.DAY, "hour": xf.HOUR, "minute": xf.MINUTE, "second": xf.SECOND,
 }  # fmt: skip
 ENDS_NAME = rb"(?=[<>/ \t\r\n]|\Z)"
 FLOW = re.compile(rb"<flow" + ENDS_NAME)
@@ -251,7 +252,7 @@ class Flow:
         self.row[column] = {"hex16": number & 0xFFFF, "ns": number // 1000}.get(form, number)
 
     def check(self):
-        when = [self.row.get(column) for column in range(cx.YEAR, cx.SECOND + 1)]
+        when = [self.row.get(column) for column in range(xf.YEAR, xf.SECOND + 1)]
         if any(part is not None for part in when):
             try:
                 at = datetime(*when, tzinfo=UTC)

@@ -10,6 +10,7 @@ import naive_xml as naive
 from flowstitch.ingest.conntrack_grammar import xml_grammar
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.kernels import xml_flow as xf
 
 DIALECTS = Path(__file__).parents[1] / "dialects"
 FILES = [path.read_bytes() for path in sorted(DIALECTS.glob("*/*.xml"))]
@@ -31,7 +32,7 @@ def parse(text, *, final=True, capacity=64):
     found = []
     at = 0
     while at < len(text):
-        rows = np.full((capacity, cx.WIDTH), 77, np.int64)
+        rows = np.full((capacity, xf.WIDTH), 77, np.int64)
         high, low = np.zeros((capacity, 4), np.uint64), np.zeros((capacity, 4), np.uint64)
         count, at = cx.parse_flows(data, at, final, *xml_grammar(), rows, high, low)
         ips = high.astype(object) << 64 | low.astype(object)

@@ -13,7 +13,7 @@ from flowstitch.catalog.protocols import protocols_with
 from flowstitch.errors import SchemaError
 from flowstitch.kernels import conntrack_save as cs
 from flowstitch.kernels import conntrack_text as ct
-from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.kernels import xml_flow as xf
 from flowstitch.kernels.token_text import make_words
 
 if TYPE_CHECKING:
@@ -46,30 +46,30 @@ _TARGETS = {
     "conntrack_id": (ct.CONNTRACK_ID, ct.CONNTRACK_ID),
 }
 _XML_FORMS = {
-    "address": cx.ADDRESS,
-    "hex16": cx.HEX16,
-    "text": cx.TEXT,
-    "state": cx.STATE,
-    "ns": cx.NANOSECONDS,
-} | dict.fromkeys(_LIMITS, cx.DECIMAL)
+    "address": xf.ADDRESS,
+    "hex16": xf.HEX16,
+    "text": xf.TEXT,
+    "state": xf.STATE,
+    "ns": xf.NANOSECONDS,
+} | dict.fromkeys(_LIMITS, xf.DECIMAL)
 _XML_LIMITS = _LIMITS | {"ns": _LIMITS["u63"]}
 _ATTRIBUTES = {
-    "event": cx.EVENT_TYPE,
-    "direction": cx.DIRECTION,
-    "protocol_number": cx.PROTOCOL,
-    "protocol": cx.PROTOCOL_NAME,
+    "event": xf.EVENT_TYPE,
+    "direction": xf.DIRECTION,
+    "protocol_number": xf.PROTOCOL,
+    "protocol": xf.PROTOCOL_NAME,
 }
-_DIRECTIONS = {"original": cx.ORIGINAL, "reply": cx.REPLY, "independent": cx.INDEPENDENT}
+_DIRECTIONS = {"original": xf.ORIGINAL, "reply": xf.REPLY, "independent": xf.INDEPENDENT}
 _XML_TARGETS = _TARGETS | {
     "tuple_zone": (ct.ZONE_ORIG, ct.ZONE_REPLY),
     "state": (ct.STATE, ct.STATE),
     "timeout_s": (ct.TIMEOUT, ct.TIMEOUT),
-    "year": (cx.YEAR, cx.YEAR),
-    "month": (cx.MONTH, cx.MONTH),
-    "day": (cx.DAY, cx.DAY),
-    "hour": (cx.HOUR, cx.HOUR),
-    "minute": (cx.MINUTE, cx.MINUTE),
-    "second": (cx.SECOND, cx.SECOND),
+    "year": (xf.YEAR, xf.YEAR),
+    "month": (xf.MONTH, xf.MONTH),
+    "day": (xf.DAY, xf.DAY),
+    "hour": (xf.HOUR, xf.HOUR),
+    "minute": (xf.MINUTE, xf.MINUTE),
+    "second": (xf.SECOND, xf.SECOND),
 }
 _SAVE_FORMS = {
     "address": cs.ADDRESS,
@@ -142,33 +142,33 @@ def _keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 @cache
-def xml_grammar() -> cx.XmlGrammar:
+def xml_grammar() -> xf.XmlGrammar:
     """Names of elements, attributes and values; ``SchemaError`` as for ``conntrack_grammar``."""
     # XML does not have the echo identifiers of ICMP
-    return cx.XmlGrammar(make_words(_xml_keywords(load_toml(_XML_NAME))), _port_bits())
+    return xf.XmlGrammar(make_words(_xml_keywords(load_toml(_XML_NAME))), _port_bits())
 
 
 def _xml_keywords(raw: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     codes = {"": 0} | {name: code for code, name in enumerate(raw["containers"], 1)}
     nowhere = (-1, -1, -1)
     found: dict[str, tuple[int, ...]] = {
-        word: (cx.CONTAINER, codes[word], _of(codes, word, parent, _XML_NAME), *nowhere)
+        word: (xf.CONTAINER, codes[word], _of(codes, word, parent, _XML_NAME), *nowhere)
         for word, parent in raw["containers"].items()
     }
     for word, item in raw["attributes"].items():
         tells = _of(_ATTRIBUTES, word, item["to"], _XML_NAME)
         parent = _of(codes, word, item["of"], _XML_NAME)
-        found[word] = (cx.ATTRIBUTE, tells, parent, *nowhere)
-        if tells == cx.EVENT_TYPE:
+        found[word] = (xf.ATTRIBUTE, tells, parent, *nowhere)
+        if tells == xf.EVENT_TYPE:
             values = {event: field("event").code(value) for event, value in raw["events"].items()}
         else:
-            values = _DIRECTIONS if tells == cx.DIRECTION else {}
-        found |= {value: (cx.VALUE, code, parent, *nowhere) for value, code in values.items()}
+            values = _DIRECTIONS if tells == xf.DIRECTION else {}
+        found |= {value: (xf.VALUE, code, parent, *nowhere) for value, code in values.items()}
     for word, item in raw["flags"].items():
         flag = _of(_FLAGS, word, item["to"], _XML_NAME)
-        found[word] = (cx.FLAG, flag, _of(codes, word, item["in"], _XML_NAME), -1, -1, 0)
-    found |= dict.fromkeys(load_toml("protocols"), (cx.NAME, ct.NAMED, 0, *nowhere))
-    found |= {word: (cx.STATE_NAME, code, 0, *nowhere) for code, word in enumerate(field("state").values, 1)}
+        found[word] = (xf.FLAG, flag, _of(codes, word, item["in"], _XML_NAME), -1, -1, 0)
+    found |= dict.fromkeys(load_toml("protocols"), (xf.NAME, ct.NAMED, 0, *nowhere))
+    found |= {word: (xf.STATE_NAME, code, 0, *nowhere) for code, word in enumerate(field("state").values, 1)}
     for word in raw["tuple"] | raw["entry"]:
         found[word] = _xml_element(word, raw["tuple"].get(word), raw["entry"].get(word), codes)
     return found

@@ -15,6 +15,7 @@ from flowstitch.ingest.content import read_blocks
 from flowstitch.kernels import conntrack_lines as cl
 from flowstitch.kernels import conntrack_text as ct
 from flowstitch.kernels import conntrack_xml as cx
+from flowstitch.kernels import xml_flow as xf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +89,7 @@ class _XmlReader(RowReader):
     pools: Pools
     at: int = 0
     opened: int = 0
-    rows: Ints = field(default_factory=lambda: np.empty((_ROWS, cx.WIDTH), np.int64))
+    rows: Ints = field(default_factory=lambda: np.empty((_ROWS, xf.WIDTH), np.int64))
     high: Words = field(default_factory=lambda: np.empty((_ROWS, 4), np.uint64))
     low: Words = field(default_factory=lambda: np.empty((_ROWS, 4), np.uint64))
 
