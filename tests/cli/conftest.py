@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.sandbox import Sandbox
 from flowstitch.cli.main import commands
 
 Call = Callable[..., Result]
@@ -76,3 +77,9 @@ def torn_export(capture: Path, tmp_path: Path) -> Path:
     (export / node / "conntrack-events.log.gz").write_bytes(events[: len(events) // 2])
     (export / node / "ip-addr.json").write_bytes((capture / node / "ip-addr.json").read_bytes())
     return export
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, capture: Path) -> Sandbox:
+    """Where a script of ``collect`` runs."""
+    return Sandbox(tmp_path / "sandbox", capture)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
@@ -12,27 +11,21 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 import flowstitch
+from cli.sandbox import EARLY, NODE, Sandbox, printed
 from flowstitch.catalog.load import schema_root
-from flowstitch.cli.collect import NO_IMAGE
 from flowstitch.ingest.sniff import sniff
 
 if TYPE_CHECKING:
     from cli.conftest import Call
 
-NODE = "cn-hongkong.10.0.1.82"
 NODES = [NODE, "cn-hongkong.10.0.1.47", "cn-hongkong.10.0.3.49"]
 CLOUDS = ["alibaba", "aws"]
-EARLY, LATE = 1795394843, 1795395168
-GOLDENS = Path(__file__).parents[1] / "dialects"
 PAGE = (Path(__file__).parents[2] / "pipeline" / "collecting-an-export.md").read_text(encoding="utf-8")
-# What a script may expect of any system, beside the tools that it looks for.
-PLAIN_TOOLS = ("sh", "cat", "grep", "gzip", "mkdir", "mv", "nice", "rm", "sleep", "tail", "tar", "wc")
 NODE_CALLS = {
     "conntrack -E -o timestamp,id,extended --buffer-size 16777216",
     "conntrack -L -o extended,id,ktimestamp",
@@ -59,139 +52,6 @@ CALLS = {
         "aws ec2 describe-network-interfaces --filters Name=vpc-id,Values=vpc-1 --output json",
     },
 }
-
-
-class Sandbox:
-    """A directory in which a script runs, with no tools on PATH but plain ones and stand-ins that print what was captured.
-
-    Attributes
-    ----------
-    export : what the script writes.
-    """
-
-    def __init__(self, root: Path, capture: Path) -> None:
-        self.root = root
-        self.export = root / "export"
-        self._bin = root / "bin"
-        self._bin.mkdir(parents=True)
-        self._capture = capture
-        for name in PLAIN_TOOLS:
-            found = shutil.which(name)
-            assert found is not None
-            (self._bin / name).symlink_to(found)
-        self.tool("date", 'read -r now <"$ROOT/now"; echo "$now"')
-        self.at(EARLY)
-
-    def at(self, epoch_s: int) -> None:
-        """Set the clock."""
-        (self.root / "now").write_text(f"{epoch_s}\n")
-
-    def tool(self, name: str, body: str) -> None:
-        """Put a stand-in on PATH; its calls are noted."""
-        path = self._bin / name
-        path.write_text(f'#!/bin/sh\nprintf \'%s\\0\' "{name} $*" >>"$ROOT/calls"\n{body}\n')
-        path.chmod(0o755)
-
-    def calls(self) -> set[str]:
-        """Calls of stand-ins, each with its arguments, but of those that read nothing of a node or cluster."""
-        noted = (self.root / "calls").read_text().split("\0")[:-1]
-        return {call for call in noted if not call.startswith(("date ", "jq "))}
-
-    def node_tools(self, node: str) -> None:
-        """Stand-ins of what a node has."""
-        captured = self._capture / "nodes" / node
-        events, dump, connections = self.root / "events", self.root / "dump", self.root / "connections"
-        events.write_bytes(gzip.decompress((captured / "conntrack-events.log.gz").read_bytes()))
-        for epoch in (EARLY, LATE):
-            (path,) = captured.glob(f"conntrack-list.{epoch}.*")
-            dump.with_suffix(f".{epoch}").write_bytes(gzip.decompress(path.read_bytes()))
-            (path,) = captured.glob(f"ipvsadm-Lnc.{epoch}.*")
-            connections.with_suffix(f".{epoch}").write_bytes(gzip.decompress(path.read_bytes()))
-        listening = (
-            f'cat "{events}"; echo "NOTICE: Netlink socket buffer size has been set to 33554432 bytes." >&2\n'
-            "trap 'echo \"conntrack v1.4.7 (conntrack-tools): 9 flow events have been shown.\" >&2; exit 0' TERM\n"
-            "while :; do sleep 0.1; done"
-        )
-        summary = 'echo "conntrack v1.4.7 (conntrack-tools): 9 flow entries have been shown." >&2'
-        self.tool("conntrack", f'case $1 in -E) {listening} ;; esac\ncat "$ROOT/dump.$(date +%s)"\n{summary}')
-        # the last of the tables that are dumped at one time: the clock goes on
-        self.tool("ipvsadm", f'cat "$ROOT/connections.$(date +%s)"; echo {LATE} >"$ROOT/now"')
-        self.tool("ipvsadm-save", f'cat "{captured}/ipvsadm-save.txt"')
-        self.tool(
-            "ip",
-            "case $* in\n"
-            "  '-6 -j rule') echo '[{\"priority\":0,\"src\":\"all\",\"table\":\"local\"}]' ;;\n"
-            + "".join(
-                f"  '{arguments}') cat '{captured}/{name}.json' ;;\n"
-                for arguments, name in (
-                    ("-j rule", "ip-rule"), ("-j addr", "ip-addr"), ("-j link", "ip-link"), ("-j route show table all", "ip-route-table-all"),
-                )
-            )
-            + "esac",
-        )  # fmt: skip
-        self.tool(
-            "sysctl",
-            f'case $1 in -n) echo 1 ;; *) echo "sysctl: permission denied" >&2; echo kernel.hostname = x; cat "{captured}/sysctl.txt" ;; esac',
-        )
-
-    def cluster_tools(self) -> None:
-        """Stand-ins of what a workstation has; ``jq`` trims nothing."""
-        inventory = self._capture / "inventory"
-        items = [
-            item
-            for name in ("nodes", "pods", "services", "endpointslices")
-            for item in json.loads((inventory / f"{name}.json").read_text())["items"]
-        ]
-        (self.root / "lists.json").write_text(
-            json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-        )
-        mapping = GOLDENS / "terway-mapping-tree" / "in.txt"
-        self.tool(
-            "kubectl",
-            "case $* in\n"
-            f"  *terway-cli*) cat '{mapping}'; exit 1 ;;\n"
-            f"  *app=terway-eniip*) echo terway-eniip-7xk2p {NODE} ;;\n"
-            '  *) cat "$ROOT/lists.json" ;;\nesac',
-        )
-        self.tool("jq", "cat")
-        self.tool("aliyun", f"cat '{inventory}/describe_network_interfaces.json'")
-        self.tool("aws", f"cat '{GOLDENS}/aws-eni/in.json'")
-
-    def start(self, script: str, *arguments: str, **settings: str) -> subprocess.Popen[str]:
-        """Start a script as ssh would have it, from stdin."""
-        (self.root / "script").write_text(script)
-        (self.root / "calls").touch()
-        with (self.root / "script").open() as text:
-            return subprocess.Popen(
-                ["sh", "-s", *arguments],
-                cwd=self.root,
-                env={"PATH": str(self._bin), "ROOT": str(self.root), "EVENTS_S": "1", **settings},
-                stdin=text,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-
-    def run(self, script: str, *arguments: str, code: int = 0, **settings: str) -> str:
-        """Run a script to its end, which it reaches by itself; returns what it said on stderr."""
-        with self.start(script, *arguments, **settings) as process:
-            try:
-                out, said = process.communicate(timeout=30)
-            finally:
-                process.kill()
-        assert (process.returncode, out) == (code, ""), said
-        return said
-
-
-@pytest.fixture
-def sandbox(tmp_path: Path, capture: Path) -> Sandbox:
-    return Sandbox(tmp_path / "sandbox", capture)
-
-
-def printed(call: Call, *arguments: str) -> str:
-    done = call("collect", *arguments)
-    assert done.exit_code == 0, done.output
-    return done.stdout
 
 
 def gather_everything(call: Call, sandbox: Sandbox, cloud: str, nodes: list[str]) -> None:
@@ -400,63 +260,6 @@ def test_the_format_of_aws_flow_logs_tells_all(call: Call) -> None:
     fields = re.findall(r"\$\{([a-z-]+)\}", told)
     assert {"pkt-srcaddr", "pkt-dstaddr", "flow-direction", "tcp-flags"} <= set(fields)
     assert sniff(" ".join(fields).encode() + b"\n")[:2] == ("vpc-flow-log", "aws-vpc-flow")
-
-
-def documents(text: str) -> dict[str, dict[str, Any]]:
-    return {document["kind"]: document for document in yaml.safe_load_all(text)}
-
-
-def test_the_manifest_asks_for_little(call: Call) -> None:
-    found = documents(
-        printed(call, "--form", "manifest", "--image", "registry.example.com/tools:1@sha256:0a")
-    )
-    assert set(found) == {"Namespace", "ConfigMap", "DaemonSet"}
-    assert {item["metadata"].get("namespace", item["metadata"]["name"]) for item in found.values()} == {
-        "flowstitch-collect"
-    }
-    spec = found["DaemonSet"]["spec"]["template"]["spec"]
-    assert spec["hostNetwork"] is True
-    assert spec["automountServiceAccountToken"] is False
-    assert spec["tolerations"] == [{"operator": "Exists"}]
-    assert not {"hostPID", "hostIPC"} & set(spec)
-    volumes = {volume.pop("name"): volume for volume in spec["volumes"]}
-    assert volumes == {
-        "script": {"configMap": {"name": "script"}},
-        "export": {"emptyDir": {"sizeLimit": "3Gi"}},
-    }
-    rights = {}
-    for container in (*spec["initContainers"], *spec["containers"]):
-        assert container["image"] == "registry.example.com/tools:1@sha256:0a"
-        assert {"cpu", "memory"} <= set(container["resources"]["limits"])
-        security = container["securityContext"]
-        assert (security["readOnlyRootFilesystem"], security["allowPrivilegeEscalation"]) == (True, False)
-        assert "privileged" not in security
-        rights[container["name"]] = (
-            security["capabilities"]["drop"],
-            security["capabilities"].get("add", []),
-        )
-    assert rights == {"gather": (["ALL"], ["NET_ADMIN"]), "hold": (["ALL"], [])}
-
-
-def test_the_manifest_runs_the_script_of_nodes(call: Call, sandbox: Sandbox) -> None:
-    found = documents(printed(call, "--form", "manifest", "--image", "tools"))
-    script = found["ConfigMap"]["data"]["collect.sh"]
-    assert printed(call).startswith(script.rstrip())
-    (gather,) = found["DaemonSet"]["spec"]["template"]["spec"]["initContainers"]
-    assert gather["command"] == ["sh", "/script/collect.sh", "node", "$(NODE_NAME)"]
-    settings = {row["name"]: row["value"] for row in gather["env"] if "value" in row}
-    assert settings.pop("EXPORT") == "/export"
-    sandbox.node_tools(NODE)
-    sandbox.run(script, "node", NODE, **settings | {"EVENTS_S": "1"})
-    assert len(list((sandbox.export / "nodes" / NODE).iterdir())) == 12
-
-
-def test_a_manifest_without_image_fails_where_it_is_seen(call: Call) -> None:
-    done = call("collect", "--form", "manifest")
-    assert f'image: "{NO_IMAGE}"' in done.stdout
-    assert NO_IMAGE.partition("/")[0].endswith(".invalid")
-    assert NO_IMAGE in done.stderr
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
