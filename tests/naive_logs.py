@@ -45,6 +45,8 @@ def judge(dialect, texts):
             raise UnsureError(name)
         if said == [None] * len(said):
             text = column.get("default")
+        if text is not None and column.get("part") == "whole":
+            text = text.removesuffix(".0")
         given[name] = text is not None
         values[name] = None if text is None else parse(FIELDS[name], column, text)
     ok = values.get("log_status", "OK") == "OK"

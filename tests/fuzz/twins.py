@@ -258,7 +258,7 @@ def header_of(line: bytes, dialect: dict[str, Any]) -> tuple[str, list[str]] | N
     # a row has numbers, a header has none
     if text.startswith("{") or NUMBER.search(line):
         return None
-    for separator in dialect["separators"] if "addr" in text.lower() else ():
+    for separator in dialect["separators"]:
         names = split(text, separator)
         if set(map(naive_logs.normal, dialect["match"])) <= set(map(naive_logs.normal, names)):
             return separator, names

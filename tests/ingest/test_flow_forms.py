@@ -17,9 +17,10 @@ from flowstitch.ingest.raw import read_lines
 from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import Pools
 from inventory_reading import EXPORT
-from log_reading import Log
+from log_reading import DIALECTS, Log
 
 ALIBABA, AWS = Log("vpc-flow-log", "alibaba-vpc-flow"), Log("vpc-flow-log", "aws-vpc-flow")
+BIGQUERY = Log("vpc-flow-log", "gcp-bigquery-vpc-flow")
 AWS_NAMES = {
     "account-id": "account-id", "interface-id": "eni-id", "pkt-srcaddr": "srcaddr", "pkt-dstaddr": "dstaddr", "srcport": "srcport",
     "dstport": "dstport", "protocol": "protocol", "packets": "packets", "bytes": "bytes", "start": "start", "end": "end",
@@ -28,9 +29,14 @@ AWS_NAMES = {
 WAYS = {"in": "ingress", "out": "egress"}
 
 
-@pytest.mark.parametrize("folder", AWS.goldens())
-def test_golden(folder):
-    AWS.check_golden(folder)
+@pytest.mark.parametrize(
+    ("log", "folder"), [(log, folder) for log in (AWS, BIGQUERY) for folder in log.goldens()]
+)
+def test_golden(log, folder):
+    log.check_golden(folder)
+    (path,) = (DIALECTS / folder).glob("in.*")
+    (source,) = discover([str(path)]).sources
+    assert (source.kind, source.dialect) == (log.kind, log.dialect)
 
 
 def captured(count: int = 400) -> list[dict[str, str]]:

@@ -132,13 +132,16 @@ EXPECTED = (
         (b"cache internal:\ncurrent active connections:\t           3\n", "statistics of conntrackd"),
         (b"cache:external\tactive objects:\t\t           3\n", "statistics of conntrackd"),
         (b"841\n", "a single number"),
+        (b"FlowStartTime [UTC],SrcIp,DestIp,DestPort,L4Protocol\n", "a table of Azure Traffic Analytics"),
+        (b'{"SubType_s":"FlowLog","SrcIP_s":"10.0.0.1","DestIP_s":"10.0.0.2","DestPort_d":443,"L4Protocol_s":"T"}\n', "a table of Azure Traffic Analytics"),
+        (b'[\n  {\n    "DestIp": "10.0.0.2",\n    "L4Protocol": "T",\n    "SrcIp": "10.0.0.1"\n  }\n]\n', "a table of Azure Traffic Analytics"),
         (b"841\n842\n", ""),
     ],
 )  # fmt: skip
-def test_what_else_conntrack_prints_is_noted(head, words):
+def test_what_is_known_and_not_read_is_noted(head, words):
     found = sniff(head)
     assert found.kind == "unknown"
-    assert found.note.startswith(("a list", "statistics", "a single")) == bool(words)
+    assert found.note.startswith(("a list", "statistics", "a single", "a table")) == bool(words)
     assert words in found.note
 
 

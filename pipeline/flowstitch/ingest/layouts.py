@@ -46,11 +46,8 @@ def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
     ----------
     dialect : of form ``delimited``: a header has all names of its ``match``.
     """
-    # every such dialect has columns of addresses, and no value has such a word; a line of JSON has it in its keys
-    if b"addr" not in text.lower() or text.lstrip().startswith(b"{"):
-        return None
-    # every row has numbers, and no name is one
-    if _NUMBER.search(text):
+    # every row has numbers, and no name is one; a line of JSON has names in its keys
+    if _NUMBER.search(text) or text.lstrip().startswith(b"{"):
         return None
     try:
         decoded = text.decode("utf-8")

@@ -89,9 +89,11 @@ class Column:
     @property
     def is_plain(self) -> bool:
         """Whether its texts are whole numbers, addresses or words, and an absent one is no number."""
+        if self.part:
+            return False
         if self.is_number:
             return not self.is_duration and not self.default
-        return self.target.type in {"address", "enum", "name"} and not self.part
+        return self.target.type in {"address", "enum", "name"}
 
     @property
     def most(self) -> int:

@@ -29,6 +29,10 @@ def _port(text: pl.Expr) -> pl.Expr:
     return text.str.extract(_ENDPOINT, 2)
 
 
+def _whole(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_suffix(".0")
+
+
 def _list(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars(" ").str.replace_all(" +", ", ")
 
@@ -53,6 +57,7 @@ def _uri(text: pl.Expr) -> pl.Expr:
 PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "address": _address,
     "port": _port,
+    "whole": _whole,
     "list": _list,
     "endpoints": _endpoints,
     "method": _method,
