@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import naive_text as naive
 from flowstitch.kernels.address_text import parse_address
+from flowstitch.normalize import address
 
 NEAR_MISSES = [
     "", ".", ":", "::", ":::", "1", "1.2.3", "1.2.3.4", "1.2.3.4.", ".1.2.3.4", "1.2.3.4.5", "01.2.3.4", "0.0.0.0", "00.0.0.0",  # noqa: S104
@@ -49,3 +50,19 @@ def test_any_text(text):
 def test_any_groups(groups):
     text = ":".join(groups)
     assert parse(text) == naive.address(text.encode())
+
+
+@given(
+    st.sampled_from(NEAR_MISSES)
+    | st.ip_addresses().map(str)
+    | st.text("0123456789.:\0\ud800\u0661", max_size=16)
+    | st.lists(st.text("0123456789", max_size=4), min_size=3, max_size=5).map(".".join)
+)
+def test_texts_are_the_addresses_that_the_library_takes(text):
+    try:
+        wanted = ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        assert address.parse_address(text) is None
+    else:
+        found = address.parse_address(text)
+        assert found == int(wanted) if wanted.version == 6 else found == int(wanted) + (0xFFFF << 32)

@@ -72,11 +72,13 @@ def json_values(text: str, decoder: json.JSONDecoder = _DECODER) -> Iterator[tup
             found = _NEXT.search(text, max(getattr(error, "pos", start) - 1, start))
             value, place = TORN, len(text) if found is None else found.end()
         yield offset, value
+        if place == len(text):
+            return
         offset += _count_bytes(text, start, place)
 
 
 def _count_bytes(text: str, start: int, stop: int) -> int:
-    return len(text[start:stop].encode("utf-8", "surrogateescape"))
+    return len(text[start:stop].encode("utf-8", "surrogateescape")) if start < stop else 0
 
 
 def _end_of_blank(text: str, place: int) -> int:

@@ -314,7 +314,10 @@ class Plan:
         if column.target.type == "time":
             return np.array([_iso_time(word, utc=column.unit == _ISO_UTC) for word in words], np.int64)
         if column.target.type == "text":
-            return pools.texts.codes(_bounded(word, cut=column.cut) for word in words)
+            return pools.texts.codes(
+                word if word is None or len(word) <= MAX_TEXT else word[:MAX_TEXT] if column.cut else None
+                for word in words
+            )
         return pools.names.codes(
             column.words.get(word or "", word) if _is_name(word) else None for word in words
         )
@@ -340,8 +343,3 @@ def _iso_time(text: str | None, *, utc: bool) -> int:
 
 def _is_name(word: str | None) -> bool:
     return word is not None and len(word) <= MAX_TEXT and word.isprintable()
-
-
-def _bounded(text: str | None, *, cut: bool) -> str | None:
-    """A text of at most ``MAX_TEXT`` characters: a longer one is cut or none."""
-    return text if text is None or len(text) <= MAX_TEXT else text[:MAX_TEXT] if cut else None

@@ -11,15 +11,16 @@ from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.ingest.wrappers import MESSAGE, OBJECT, PAIRS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from flowstitch.ingest.wrappers import Wrapper
+    from flowstitch.ingest.wrappers import Step, Wrapper
 
 SEVERAL_LINES = "several lines in a message"
 NOTHING_THAT_WAY = "no packets that way"
 NO_MESSAGE, NO_FLOW = "no message", "nothing of a flow"
 # Stands for what is no text: no number, address or word of a log is like it, and it is no name.
 _NO_TEXT = "\0"
+_NOTHING: dict[str, str] = {}
 # Digits of a time from which another is taken away.
 _MOST_DIGITS = 18
 
@@ -37,13 +38,6 @@ class Bad(NamedTuple):
     raw: bytes
 
 
-class _Found(NamedTuple):
-    """A value at the end of a path, and the texts that were asked for of what it is in."""
-
-    value: Any
-    carried: dict[str, str]
-
-
 def records_of(value: object, wrapper: Wrapper) -> Iterator[bytes | Skipped | Bad]:
     """Records of a JSON value, numbers in it as texts: the lines that they become, or why there is none."""
     last_rows: dict[tuple[str, ...], int] = {}
@@ -52,17 +46,20 @@ def records_of(value: object, wrapper: Wrapper) -> Iterator[bytes | Skipped | Ba
         if skipped:
             yield Skipped(skipped)
             continue
-        for found in _at(item, wrapper.path, wrapper, "", {}):
+        everything = _at(item, wrapper.path) if wrapper.path else iter([(item, _NOTHING)])
+        for found in everything:
             if isinstance(found, Bad):
                 yield found
-            elif wrapper.records == MESSAGE:
-                yield _message(found.value)
+                continue
+            inner, carried = found
+            if wrapper.records == MESSAGE:
+                yield _message(inner)
             elif wrapper.records == OBJECT:
-                yield _object(found.value, wrapper)
+                yield _object(inner, wrapper)
             elif wrapper.records == PAIRS:
-                yield _pairs(found.value, wrapper)
+                yield _pairs(inner, wrapper)
             else:
-                yield from _tuple(found, wrapper, last_rows)
+                yield from _tuple(inner, carried, wrapper, last_rows)
 
 
 def _why_skipped(item: object, wrapper: Wrapper) -> str:
@@ -73,33 +70,29 @@ def _why_skipped(item: object, wrapper: Wrapper) -> str:
 
 
 def _at(
-    value: object, steps: tuple[tuple[str, bool], ...], wrapper: Wrapper, at: str, carried: dict[str, str]
-) -> Iterator[_Found | Bad]:
-    """Everything at the end of a path; what is not as the path says is bad."""
-    if not steps:
-        yield _Found(value, carried)
-        return
+    value: object, path: Sequence[Step], place: int = 0, carried: Mapping[str, str] = _NOTHING
+) -> Iterator[tuple[object, Mapping[str, str]] | Bad]:
+    """Everything at the end of a path from its step ``place`` on, and the texts that were asked for of what it is in.
+
+    What is not as the path says is bad.
+    """
+    step = path[place]
     if not isinstance(value, dict):
-        yield _bad(f"bad value: {at[:-1] or steps[0][0]}", value)
+        yield _bad(f"bad value: {step.within or step.key}", value)
         return
-    wanted = wrapper.raw.get("carried", {})
-    # every tuple gets them
-    here = {
-        name: _short(_text(value.get(path[len(at) :]))) for name, path in wanted.items() if _holds(path, at)
-    }
-    key, listed = steps[0]
-    inner = value.get(key)
-    at = f"{at}{key}{'[]' * listed}."
-    if listed and not isinstance(inner, list):
-        yield _bad(f"bad value: {at[:-1]}", inner)
+    inner = value.get(step.key)
+    if step.listed and not isinstance(inner, list):
+        yield _bad(f"bad value: {step.path}", inner)
         return
-    for item in inner if listed and isinstance(inner, list) else [inner]:
-        yield from _at(item, steps[1:], wrapper, at, carried | here)
-
-
-def _holds(path: str, at: str) -> bool:
-    """Whether the last step of a path is a key of what is there."""
-    return path.startswith(at) and "." not in path[len(at) :]
+    if step.carried:
+        # every tuple gets them
+        here = {name: _short(_text(value.get(key))) for name, key in step.carried}
+        carried = {**carried, **here}
+    for item in inner if step.listed and isinstance(inner, list) else (inner,):
+        if place + 1 == len(path):
+            yield item, carried
+        else:
+            yield from _at(item, path, place + 1, carried)
 
 
 def _message(value: object) -> bytes | Bad:
@@ -137,17 +130,17 @@ def _pairs(value: object, wrapper: Wrapper) -> bytes | Bad:
 
 
 def _tuple(
-    found: _Found, wrapper: Wrapper, last_rows: dict[tuple[str, ...], int]
+    value: object, carried: Mapping[str, str], wrapper: Wrapper, last_rows: dict[tuple[str, ...], int]
 ) -> Iterator[bytes | Skipped | Bad]:
     """Rows of a text with commas: one for each way that packets went, one alone where they were not counted.
 
     ``last_rows`` has the time of the row before of each flow, if the document has one: its packets were counted up to then.
     """
-    values = found.value.split(",") if isinstance(found.value, str) else []
+    values = value.split(",") if isinstance(value, str) else []
     if len(values) not in wrapper.raw["widths"]:
-        yield _bad(WRONG_COUNT, found.value)
+        yield _bad(WRONG_COUNT, value)
         return
-    texts = dict(zip(wrapper.raw["names"], values, strict=False)) | found.carried
+    texts = {**dict(zip(wrapper.raw["names"], values, strict=False)), **carried}
     for name, words in wrapper.raw.get("words", {}).items():
         texts[name] = words.get(texts[name], texts[name])
     counted, back = wrapper.raw["counted"], wrapper.raw["back"]

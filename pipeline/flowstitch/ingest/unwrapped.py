@@ -17,7 +17,7 @@ from flowstitch.ingest.jsonlines import NOT_JSON
 from flowstitch.ingest.layouts import split_values
 from flowstitch.ingest.lines import BLANK, TORN_LINE, split_lines
 from flowstitch.ingest.model import Account
-from flowstitch.ingest.records import Bad, Skipped, records_of
+from flowstitch.ingest.records import Bad, records_of
 from flowstitch.ingest.wrappers import COLUMN
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def is_document(head: bytes) -> bool:
 
 def _values(data: bytes) -> Iterator[tuple[int, Any]]:
     # what is no UTF-8 costs the record that it is in
-    yield from json_values(data.decode("utf-8", "surrogateescape"), _DECODER)
+    return json_values(data.decode("utf-8", "surrogateescape"), _DECODER)
 
 
 def _read_document(path: Place, wrapper: Wrapper, account: Account) -> Iterator[Block]:
@@ -161,20 +161,20 @@ class _Gathered:
     def take(self, offset: int, value: object, wrapper: Wrapper) -> Iterator[Block]:
         """Records of a value; a block when there are enough."""
         for record in records_of(value, wrapper):
-            if isinstance(record, Skipped):
-                self.skip(record.reason)
-            elif isinstance(record, Bad):
-                self.reject(offset, record.reason, record.raw)
-            elif len(record) > MAX_LINE_BYTES:
-                self.reject(offset, LONG_LINE, record)
-            else:
+            if isinstance(record, bytes) and len(record) <= MAX_LINE_BYTES:
                 self._number += 1
                 self._size += len(record) + 1
                 self._lines.append(record)
                 self._numbers.append(self._number)
                 self._offsets.append(offset)
-            if self._size >= _BLOCK_BYTES:
-                yield from self.finish()
+                if self._size >= _BLOCK_BYTES:
+                    yield from self.finish()
+            elif isinstance(record, bytes):
+                self.reject(offset, LONG_LINE, record)
+            elif isinstance(record, Bad):
+                self.reject(offset, record.reason, record.raw)
+            else:
+                self.skip(record.reason)
 
     def skip(self, reason: str) -> None:
         self._number += 1

@@ -6,14 +6,14 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowstitch.ingest.dialects import dialects
 from flowstitch.ingest.layouts import DELIMITED, find_header, matches, split_values
 from flowstitch.ingest.sniff_json import key_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 JSON_LINES = "json-lines"
 # Form of dialects that come in wrappers alone.
@@ -26,6 +26,24 @@ _TEXT = (STAMPED, COLUMN)
 _FIRST_LINES = 100
 
 
+class Step(NamedTuple):
+    """One step of a path.
+
+    Attributes
+    ----------
+    key : of the object that it is taken in.
+    listed : the value is a list, and the path goes through its items.
+    within, path : the path to that object, and with this step.
+    carried : (name, key) of the texts of that object that go with what is found.
+    """
+
+    key: str
+    listed: bool
+    within: str
+    path: str
+    carried: tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True)
 class Wrapper:
     """One of a dialect's ``[[wrappers]]``; ``schemas/README.md`` says what each key means.
@@ -35,14 +53,14 @@ class Wrapper:
     dialect : parsed file of ``schemas/dialects``.
     records : one of ``MESSAGE`` to ``COLUMN``.
     match : paths that its first object has, as chains of keys.
-    path : to the records, (key, whether it is a list) for each step.
+    path : to the records, step by step.
     raw : the table itself, for what one kind of records has.
     """
 
     dialect: dict[str, Any] = field(repr=False)
     records: str
     match: tuple[tuple[str, ...], ...]
-    path: tuple[tuple[str, bool], ...]
+    path: tuple[Step, ...]
     raw: dict[str, Any]
 
     @property
@@ -121,7 +139,7 @@ class Wrapper:
             rows = (split_values(line.decode("utf-8", "replace"), ",") for line in lines[1:])
             yield from (row[place].encode() for row in rows if place is not None and len(row) > place)
         else:
-            yield from _strings_of(self.raw.get("value", self.path[-1][0]), head)
+            yield from _strings_of(self.raw.get("value", self.path[-1].key), head)
 
 
 def wrapper_of(dialect: dict[str, Any], head: bytes) -> Wrapper | None:
@@ -168,23 +186,29 @@ def wrapped_dialects() -> dict[str, dict[str, Any]]:
 def _wrappers(dialect: dict[str, Any]) -> list[Wrapper]:
     return [
         Wrapper(
-            dialect, raw["records"], tuple(tuple(key for key, _ in _spelt_out(path)) for path in raw.get("match", ())),
-            _steps(raw.get("path", "")), raw,
+            dialect, raw["records"], tuple(tuple(_spelt_out(path)) for path in raw.get("match", ())),
+            tuple(_steps(raw.get("path", ""), raw.get("carried", {}))), raw,
         )
         for raw in dialect.get("wrappers", ())
     ]  # fmt: skip
 
 
-def _steps(path: str) -> tuple[tuple[str, bool], ...]:
-    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split(".") if step)
+def _steps(path: str, carried: Mapping[str, str]) -> Iterator[Step]:
+    within = ""
+    for word in filter(None, path.split(".")):
+        at = f"{within}.{word}".removeprefix(".")
+        texts = ((name, other.rpartition(".")) for name, other in carried.items())
+        own = tuple((name, key) for name, (before, _, key) in texts if before == within)
+        yield Step(word.removesuffix("[]"), word.endswith("[]"), within, at, own)
+        within = at
 
 
-def _spelt_out(path: str) -> Iterator[tuple[str, bool]]:
-    """Steps of a path as ``key_paths`` has them: a list is one of its own."""
-    for key, listed in _steps(path):
-        yield key, listed
-        if listed:
-            yield "[]", False
+def _spelt_out(path: str) -> Iterator[str]:
+    """Keys of a path as ``key_paths`` has them: a list is one of its own."""
+    for step in _steps(path, {}):
+        yield step.key
+        if step.listed:
+            yield "[]"
 
 
 def _strings_of(key: str, head: bytes) -> Iterator[bytes]:

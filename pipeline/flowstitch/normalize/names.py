@@ -19,7 +19,7 @@ class Names:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._words: list[str | None] = [None]
-        self._codes: dict[str, int] = {}
+        self._codes: dict[str | None, int] = {None: 0, "": 0}
         self._ranks = np.zeros(1, np.int64)
 
     def __len__(self) -> int:
@@ -27,22 +27,20 @@ class Names:
 
     def code(self, word: str | None) -> int:
         """Code of a word, new if need be; 0 for null and for the empty word."""
-        with self._lock:
-            return self._intern(word)
+        return int(self.codes([word])[0])
 
     def codes(self, words: Iterable[str | None]) -> NDArray[np.uint32]:
         """Codes of words, shape (n,), uint32."""
         waiting = list(words)
         with self._lock:
-            return np.fromiter((self._intern(word) for word in waiting), np.uint32, len(waiting))
+            for word in waiting:
+                if word not in self._codes:
+                    self._add(word)
+            return np.fromiter(map(self._codes.__getitem__, waiting), np.uint32, len(waiting))
 
-    def _intern(self, word: str | None) -> int:
-        if not word:
-            return 0
-        code = self._codes.setdefault(word, len(self._words))
-        if code == len(self._words):
-            self._words.append(word)
-        return code
+    def _add(self, word: str | None) -> None:
+        self._codes[word] = len(self._words)
+        self._words.append(word)
 
     def word(self, code: int) -> str | None:
         """Word of a code, None for 0."""
