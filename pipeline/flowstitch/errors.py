@@ -38,7 +38,11 @@ def unknown_name(what: str, got: str, known: Iterable[str]) -> UsageError:
     -------
     UsageError with the nearest name, or with all of them when none is near.
     """
+    return UsageError(f"there is no {what} {got!r}; {nearest_name(got, known)}")
+
+
+def nearest_name(got: str, known: Iterable[str]) -> str:
+    """What to write instead of a name that is none: the nearest one, or all of them when none is near."""
     names = sorted(known)
     near = difflib.get_close_matches(got, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names) or 'none'}."
-    return UsageError(f"there is no {what} {got!r}; {hint}")
+    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names) or 'none'}."

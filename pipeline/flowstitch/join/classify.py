@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.catalog import field
+from flowstitch.catalog.dataplanes import FEATURES
 from flowstitch.join.chains import MAX_TRANSLATIONS
-from flowstitch.join.dataplane import FEATURES
 from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowstitch.catalog import field, load_toml, schema_root
-from flowstitch.errors import SchemaError, unknown_name
+from flowstitch.catalog import field
+from flowstitch.catalog.dataplanes import FEATURES, read_dataplane
+from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,27 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowstitch.arrays import Ints
-
-
-# What a scenario's `when` may ask; code 0 of each is "not known", code k its value k - 1.
-FEATURES: dict[str, tuple[str, ...]] = {
-    "client_kind": field("client_kind").values,
-    "dialled_kind": field("dialled_kind").values,
-    "traffic_policy": field("traffic_policy").values,
-    "server_kind": field("server_kind").values,
-    "server_place": ("local", "remote"),
-    "entered_place": ("local", "remote"),
-    "snat": ("no", "yes"),
-    "hairpin": ("no", "yes"),
-    "behind_lb": ("no", "yes"),
-    "payload": ("none", "some", "unopened"),
-}
-EXPECTATIONS = ("return_lands_on", "forward_in_eni_role", "return_out_eni_role")
-UNCLASSIFIED = "unclassified"
-# What `dead_ends` says who fails for: by service proxy, reason and kind of address.
-PROXIES = ("ipvs", "other")
-DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
-DEAD_END_CLIENTS = ("node", "outside", "pod")
 
 
 @dataclass(frozen=True)
@@ -59,14 +39,31 @@ class Dataplane:
     dead_ends: Mapping[tuple[str, str, str], list[str]]
 
     @cached_property
-    def _lookup(self) -> NDArray[np.uint8]:
+    def _lookup(self) -> NDArray[np.uint16]:
         """First scenario that holds for each combination of feature codes."""
         shape = tuple(len(values) + 1 for values in FEATURES.values())
-        table = np.full(shape, len(self.scenarios) - 1, np.uint8)
+        table = np.full(shape, len(self.scenarios) - 1, np.uint16)
         for number in range(len(self.scenarios) - 1, -1, -1):
-            when = self.scenarios[number]["when"]
-            table[np.ix_(*(_codes(self.name, name, when.get(name)) for name in FEATURES))] = number
+            table[self._matched(number)] = number
         return table
+
+    def _matched(self, number: int) -> tuple[NDArray[np.intp], ...]:
+        """Where in the table a scenario holds."""
+        when = self.scenarios[number]["when"]
+        return np.ix_(*(_codes(name, when.get(name)) for name in FEATURES))
+
+    def refuse_shadowed(self) -> None:
+        """Refuse a scenario that is never met; ``SchemaError`` with those that take what it matches."""
+        met = set(np.flatnonzero(np.bincount(self._lookup.ravel())).tolist())
+        for number, raw in enumerate(self.scenarios):
+            if number not in met:
+                earlier = [
+                    self.scenarios[other]["slug"] for other in np.unique(self._lookup[self._matched(number)])
+                ]
+                raise SchemaError(
+                    f"dataplanes/{self.name}.toml: scenario {raw['slug']}: is never met: {', '.join(earlier)} before it "
+                    "matches the same features; put it before, or name another feature in `when`."
+                )
 
     def classify(self, features: Mapping[str, Ints]) -> Ints:
         """Scenario number of each path.
@@ -89,25 +86,33 @@ class Dataplane:
 
 
 def load_dataplane(name: str) -> Dataplane:
-    """Data plane of that name; ``UsageError`` with the nearest name when there is none."""
-    known = sorted(path.stem for path in (schema_root() / "dataplanes").glob("*.toml"))
-    if name not in known:
-        raise unknown_name("data plane", name, known)
-    raw = load_toml(f"dataplanes/{name}")
-    scenarios = tuple(raw["scenario"])
-    if scenarios[-1]["slug"] != UNCLASSIFIED or scenarios[-1]["when"]:
-        raise SchemaError(
-            f"dataplanes/{name}.toml: the last scenario must be {UNCLASSIFIED!r} with an empty `when`."
-        )
-    for scenario in scenarios:
-        for key in (*scenario["when"], *scenario.get("expect", {})):
-            if key not in FEATURES and key not in EXPECTATIONS:
-                raise SchemaError(
-                    f"dataplanes/{name}.toml: scenario {scenario['slug']!r}: unknown key {key!r}."
-                )
-    return Dataplane(
-        name, scenarios, tuple(raw["lb_source_networks"]), raw["forward_out"], _dead_ends(name, raw.get("dead_ends", {}))
-    )  # fmt: skip
+    """Data plane of that name.
+
+    Raises
+    ------
+    UsageError with the nearest name when there is none; SchemaError when its file contradicts itself.
+    """
+    return lower_dataplane(name, read_dataplane(name))
+
+
+def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
+    """Data plane of a file that was read and checked.
+
+    Raises
+    ------
+    SchemaError when some scenario is never met, for earlier ones take all that it matches.
+    """
+    dead_ends = {
+        (proxy, reason, kind): sorted(clients)
+        for proxy, reasons in raw.get("dead_ends", {}).items()
+        for reason, kinds in reasons.items()
+        for kind, clients in kinds.items()
+    }
+    dataplane = Dataplane(
+        name, tuple(raw["scenario"]), tuple(raw["lb_source_networks"]), raw["forward_out"], dead_ends
+    )
+    dataplane.refuse_shadowed()
+    return dataplane
 
 
 def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -126,31 +131,9 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
     return scenarios, hops
 
 
-def _dead_ends(dataplane: str, raw: Mapping[str, Any]) -> dict[tuple[str, str, str], list[str]]:
-    place = f"dataplanes/{dataplane}.toml: dead_ends"
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for proxy, reasons in raw.items():
-        _check(place, proxy, PROXIES)
-        for reason, kinds in reasons.items():
-            _check(f"{place}.{proxy}", reason, DEAD_END_REASONS)
-            for kind, clients in kinds.items():
-                _check(f"{place}.{proxy}.{reason}", kind, field("address_kind").values)
-                for client in clients:
-                    _check(f"{place}.{proxy}.{reason}.{kind}", client, DEAD_END_CLIENTS)
-                found[proxy, reason, kind] = sorted(clients)
-    return found
-
-
-def _codes(dataplane: str, name: str, wanted: str | list[str] | None) -> list[int]:
+def _codes(name: str, wanted: str | list[str] | None) -> list[int]:
     values = FEATURES[name]
     if wanted is None:
         return list(range(len(values) + 1))
     chosen = [wanted] if isinstance(wanted, str) else wanted
-    for value in chosen:
-        _check(f"dataplanes/{dataplane}.toml: {name}", value, values)
     return [values.index(value) + 1 for value in chosen]
-
-
-def _check(place: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise SchemaError(f"{place}: got {value!r}, expected one of {', '.join(known)}.")

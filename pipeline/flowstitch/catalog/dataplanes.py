@@ -1,0 +1,177 @@
+"""Files of data planes: what they say, refused where they contradict themselves."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.catalog.hops import ENI_ROLES, check_chains
+from flowstitch.catalog.load import field, load_toml, schema_root
+from flowstitch.errors import SchemaError, nearest_name, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# What a scenario's `when` may ask; code 0 of each is "not known", code k its value k - 1.
+FEATURES: dict[str, tuple[str, ...]] = {
+    "client_kind": field("client_kind").values,
+    "dialled_kind": field("dialled_kind").values,
+    "traffic_policy": field("traffic_policy").values,
+    "server_kind": field("server_kind").values,
+    "server_place": ("local", "remote"),
+    "entered_place": ("local", "remote"),
+    "snat": ("no", "yes"),
+    "hairpin": ("no", "yes"),
+    "behind_lb": ("no", "yes"),
+    "payload": ("none", "some", "unopened"),
+}
+EXPECTATIONS: dict[str, tuple[str, ...]] = {
+    "return_lands_on": field("return_lands_on").values,
+    "forward_in_eni_role": ENI_ROLES,
+    "return_out_eni_role": ENI_ROLES,
+}
+UNCLASSIFIED = "unclassified"
+# What `dead_ends` says who fails for: by service proxy, reason and kind of address.
+PROXIES = ("ipvs", "other")
+DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
+DEAD_END_CLIENTS = ("node", "outside", "pod")
+
+_Types = dict[str, type]
+_FILE: _Types = {
+    "title": str, "node": str, "veth": str, "lb_source_networks": list, "forward_out": dict, "scenario": list,
+}  # fmt: skip
+_FORWARD_OUT: _Types = {
+    "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "other_proxy": str, "node": str,
+}  # fmt: skip
+_SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
+_CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
+_WORDS = {str: "text", int: "a number", list: "a list", dict: "a table"}
+_MOST_SOP = 255
+
+
+def dataplane_names() -> list[str]:
+    """Names of all data planes, sorted."""
+    return sorted(path.stem for path in (schema_root() / "dataplanes").glob("*.toml"))
+
+
+def read_dataplane(name: str) -> Mapping[str, Any]:
+    """A data plane's file, checked.
+
+    Raises
+    ------
+    UsageError with the nearest name when there is none; SchemaError as ``check_dataplane``.
+    """
+    known = dataplane_names()
+    if name not in known:
+        raise unknown_name("data plane", name, known)
+    raw = load_toml(f"dataplanes/{name}")
+    check_dataplane(name, raw)
+    return raw
+
+
+def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
+    """Refuse what is not a data plane, or contradicts itself.
+
+    Raises
+    ------
+    SchemaError with file, key and reason; for a misspelt word the nearest one that would have been right.
+    """
+    place = f"dataplanes/{name}.toml"
+    _check_keys(place, raw, _FILE, {"dead_ends": dict})
+    for network in _texts(f"{place}: lb_source_networks", raw["lb_source_networks"]):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise SchemaError(
+                f"{place}: lb_source_networks: {error}; expected a CIDR like 100.64.0.0/10."
+            ) from error
+    _check_keys(f"{place}: forward_out", raw["forward_out"], _FORWARD_OUT)
+    for key, role in raw["forward_out"].items():
+        if _FORWARD_OUT[key] is str:
+            _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
+    _check_dead_ends(f"{place}: dead_ends", raw.get("dead_ends", {}))
+    _check_scenarios(place, raw)
+
+
+def _check_dead_ends(place: str, raw: Mapping[str, Any]) -> None:
+    for proxy, reasons in raw.items():
+        _check_word(place, proxy, PROXIES)
+        for reason, kinds in _table(f"{place}.{proxy}", reasons).items():
+            _check_word(f"{place}.{proxy}", reason, DEAD_END_REASONS)
+            for kind, clients in _table(f"{place}.{proxy}.{reason}", kinds).items():
+                _check_word(f"{place}.{proxy}.{reason}", kind, field("address_kind").values)
+                for client in _texts(f"{place}.{proxy}.{reason}.{kind}", clients):
+                    _check_word(f"{place}.{proxy}.{reason}.{kind}", client, DEAD_END_CLIENTS)
+
+
+def _check_scenarios(place: str, raw: Mapping[str, Any]) -> None:
+    scenarios = [_table(f"{place}: [[scenario]]", scenario) for scenario in raw["scenario"]]
+    for number, scenario in enumerate(scenarios, 1):
+        slug = scenario.get("slug")
+        where = f"{place}: scenario {slug if isinstance(slug, str) else number}"
+        chains = {} if slug == UNCLASSIFIED else _CHAINS
+        _check_keys(where, scenario, _SCENARIO | chains, {"sop": int, "expect": dict})
+        if not 0 <= scenario.get("sop", 0) <= _MOST_SOP:
+            raise SchemaError(f"{where}: sop: got {scenario['sop']}, expected 0 to {_MOST_SOP}.")
+        _check_when(f"{where}: when", scenario["when"])
+        for key, value in scenario.get("expect", {}).items():
+            _check_word(f"{where}: expect", key, EXPECTATIONS)
+            _check_word(f"{where}: expect.{key}", value, EXPECTATIONS[key])
+        for way in ("forward", "return"):
+            if way in chains and not _texts(f"{where}: {way}", scenario[way]):
+                raise SchemaError(f"{where}: {way}: is empty, expected at least one hop.")
+        if chains:
+            check_chains(scenario, raw["node"], raw["veth"], where)
+    if not scenarios or scenarios[-1]["slug"] != UNCLASSIFIED or scenarios[-1]["when"]:
+        raise SchemaError(f"{place}: the last scenario must be {UNCLASSIFIED!r} with an empty `when`.")
+    ((slug, count),) = Counter(scenario["slug"] for scenario in scenarios).most_common(1)
+    if count > 1:
+        raise SchemaError(f"{place}: scenario {slug}: is there {count} times; give each a slug of its own.")
+
+
+def _check_when(place: str, when: Mapping[str, Any]) -> None:
+    for feature, wanted in when.items():
+        _check_word(place, feature, FEATURES)
+        values = [wanted] if isinstance(wanted, str) else _texts(f"{place}.{feature}", wanted)
+        for value in values:
+            _check_word(f"{place}.{feature}", value, FEATURES[feature])
+        if not values:
+            raise SchemaError(
+                f"{place}.{feature}: is empty, so nothing matches; leave it out if it may be anything."
+            )
+
+
+def _check_keys(place: str, raw: Mapping[str, Any], needed: _Types, optional: _Types | None = None) -> None:
+    known = needed | (optional or {})
+    for key, value in raw.items():
+        if key not in known:
+            raise SchemaError(f"{place}: unknown key {key!r}; {nearest_name(key, known)}")
+        if type(value) is not known[key]:
+            raise SchemaError(f"{place}: {key}: got {value!r}, expected {_WORDS[known[key]]}.")
+    for key in needed:
+        if key not in raw:
+            raise SchemaError(f"{place}: lacks {key!r}.")
+
+
+def _check_word(place: str, word: Any, known: Iterable[str]) -> None:
+    if not isinstance(word, str) or word not in known:
+        names = tuple(known)
+        hint = (
+            f"; {near}"
+            if isinstance(word, str) and (near := nearest_name(word, names)).startswith("did")
+            else "."
+        )
+        raise SchemaError(f"{place}: got {word!r}, expected one of {', '.join(names)}{hint}")
+
+
+def _table(place: str, raw: Any) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise SchemaError(f"{place}: got {raw!r}, expected a table.")
+    return raw
+
+
+def _texts(place: str, raw: Any) -> list[str]:
+    if not isinstance(raw, list) or not all(isinstance(item, str) for item in raw):
+        raise SchemaError(f"{place}: got {raw!r}, expected a list of texts.")
+    return raw

@@ -1,0 +1,172 @@
+"""Hop chains of a data plane's scenarios: what a hop can be, and whether a chain goes where its scenario says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.errors import SchemaError, nearest_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ENI_ROLES = ("primary", "secondary", "member")
+VPC, LB, CLIENT = "VPC route", "LB", "Client"
+_OFF_NODE = (VPC, LB, CLIENT)
+_IN_STACK = ("service NAT", "masquerade", "service NAT and masquerade", "NAT undone")
+_POD = re.compile(r"Pod(\d*) eth0")
+# What a chain can begin and end with, by the kind of that end.
+_ENDS = {
+    "pod": ("pod",),
+    "node": ("stack", "pod"),
+    "service": ("stack",),
+    "lb": (LB,),
+    "outside": (CLIENT, VPC),
+}
+# Which hop shows what `expect` says: direction, and which of the ENIs of that chain.
+LEG_HOPS = {
+    "forward_out_eni_role": ("forward", "first"),
+    "forward_in_eni_role": ("forward", "last"),
+    "return_out_eni_role": ("return", "first"),
+    "return_lands_on": ("return", "last"),
+}
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A step of a chain.
+
+    Attributes
+    ----------
+    text : as the file has it.
+    kind : 'pod', 'veth', 'eni', 'stack' (the node's own network stack), or one of 'VPC route', 'LB' and 'Client', which are on no node.
+    node : number of the node in the chain, '' for the only one, None for what is on no node.
+    pod : number of the pod, '' for the only one. role : of an ENI, '' where none is named.
+    """
+
+    text: str
+    kind: str
+    node: str | None = None
+    pod: str = ""
+    role: str = ""
+
+
+def parse_hop(text: str, node: str, veth: str, place: str) -> Hop:
+    """Hop of its text, `[NODE[number]] DEVICE`.
+
+    Parameters
+    ----------
+    node, veth : how the data plane calls a node, and a pod's interface on it. place : for the error.
+
+    Raises
+    ------
+    SchemaError with the nearest device when there is none like it.
+    """
+    if text in _OFF_NODE:
+        return Hop(text, text)
+    on_node = re.match(rf"{re.escape(node)}(\d*)(?: |$)", text)
+    number, device = (on_node[1], text[on_node.end() :]) if on_node else ("", text)
+    if pod := _POD.fullmatch(device):
+        return Hop(text, "pod", number, pod[1])
+    if device == veth:
+        return Hop(text, "veth", number)
+    if on_node and (not device or device in _IN_STACK):
+        return Hop(text, "stack", number)
+    role, _, word = device.rpartition(" ")
+    if on_node and word == "ENI":
+        if role and role not in ENI_ROLES:
+            raise SchemaError(
+                f"{place}: {text!r} has an unknown ENI role {role!r}; {nearest_name(role, ENI_ROLES)}"
+            )
+        return Hop(text, "eni", number, role=role)
+    known = ["Pod eth0", veth, *_OFF_NODE, node]
+    known += [f"{node} {word}" for word in (*_IN_STACK, "ENI", *(f"{role} ENI" for role in ENI_ROLES))]
+    unnumbered = re.sub(rf"^({re.escape(node)}|Pod)\d+", r"\1", text)
+    raise SchemaError(f"{place}: no data plane has a hop {text!r}; {nearest_name(unnumbered, known)}")
+
+
+def check_chains(scenario: Mapping[str, Any], node: str, veth: str, place: str) -> None:
+    """Refuse chains that contradict their scenario.
+
+    A chain begins at the client and ends at the server, the return the other way; it changes nodes over the VPC only, goes through
+    as many network stacks as `kernel_stacks` says, and its ENIs are those that `expect` names.
+
+    Raises
+    ------
+    SchemaError with the key and the hop.
+    """
+    forward, back = (
+        [parse_hop(text, node, veth, f"{place}: {way}") for text in scenario[way]]
+        for way in ("forward", "return")
+    )
+    when = scenario["when"]
+    _check_end(forward[0], when.get("client_kind"), f"{place}: forward: begins", "client_kind")
+    _check_end(forward[-1], _server_kinds(when), f"{place}: forward: ends", "server_kind or dialled_kind")
+    for end, begun, word in ((back[0], forward[-1], "begins"), (back[-1], forward[0], "ends")):
+        if (end.kind, end.node, end.pod) != (begun.kind, begun.node, begun.pod):
+            other = "ends" if word == "begins" else "begins"
+            raise SchemaError(
+                f"{place}: return: {word} at {end.text!r}, expected it where forward {other}, at {begun.text!r}."
+            )
+    for way, hops in (("forward", forward), ("return", back)):
+        _check_passage(hops, f"{place}: {way}")
+        stacks = _kernel_stacks(hops)
+        if stacks != scenario["kernel_stacks"]:
+            raise SchemaError(
+                f"{place}: kernel_stacks: got {scenario['kernel_stacks']}, expected the {stacks} that {way} goes through "
+                "(each node whose stack or devices it names, and each pod)."
+            )
+    for key, value in scenario.get("expect", {}).items():
+        _check_expectation(key, value, {"forward": forward, "return": back}, place)
+
+
+def _server_kinds(when: Mapping[str, Any]) -> Any:
+    dialled = when.get("dialled_kind")
+    plain = isinstance(dialled, str) and dialled in {"pod", "node", "outside"}
+    return when.get("server_kind", dialled if plain else None)
+
+
+def _check_end(hop: Hop, kinds: str | list[str] | None, place: str, feature: str) -> None:
+    named = [kinds] if isinstance(kinds, str) else kinds or list(_ENDS)
+    possible = {kind for name in named for kind in _ENDS[name]}
+    if hop.kind not in possible:
+        words = " or ".join(sorted("the node" if kind == "stack" else kind for kind in possible))
+        raise SchemaError(f"{place} at {hop.text!r}, expected {words}, as {feature} says.")
+
+
+def _check_passage(hops: Sequence[Hop], place: str) -> None:
+    for one, two in pairwise(hops):
+        if one.node is not None and two.node is not None and one.node != two.node:
+            raise SchemaError(
+                f"{place}: {two.text!r} cannot follow {one.text!r}: another node is reached by {VPC!r}."
+            )
+
+
+def _kernel_stacks(hops: Sequence[Hop]) -> int:
+    nodes = {hop.node for hop in hops if hop.node is not None}
+    return len(nodes) + len({(hop.node, hop.pod) for hop in hops if hop.kind == "pod"})
+
+
+def _check_expectation(key: str, value: str, chains: Mapping[str, Sequence[Hop]], place: str) -> None:
+    way, which = LEG_HOPS[key]
+    enis = [hop for hop in chains[way] if hop.kind == "eni"]
+    if value == "local":
+        crossed = [hop for hops in chains.values() for hop in hops if hop.kind == "eni"]
+        if crossed:
+            raise SchemaError(f"{place}: expect.{key}: got 'local', but {crossed[0].text!r} is an ENI.")
+    elif value == "outside":
+        if chains[way][-1].kind not in {LB, CLIENT}:
+            raise SchemaError(
+                f"{place}: expect.{key}: got 'outside', but return ends at {chains[way][-1].text!r}."
+            )
+    elif not enis:
+        raise SchemaError(f"{place}: expect.{key}: got {value!r}, but {way} crosses no ENI.")
+    else:
+        hop = enis[0 if which == "first" else -1]
+        if hop.role != value:
+            raise SchemaError(
+                f"{place}: {way}: {hop.text!r} {f'is {hop.role}' if hop.role else 'has no role'}, "
+                f"expected {value!r}, as expect.{key} says."
+            )

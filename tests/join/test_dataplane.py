@@ -1,0 +1,156 @@
+"""Files of data planes: what contradicts itself is refused with file, key and reason."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from flowstitch.catalog.dataplanes import check_dataplane, dataplane_names
+from flowstitch.errors import SchemaError
+from flowstitch.join.dataplane import load_dataplane, lower_dataplane
+
+MINE = """
+title = "Mine"
+node = "Node"
+veth = "veth…"
+lb_source_networks = ["100.64.0.0/10"]
+
+[forward_out]
+pod_rule_priority = 2048
+direct = "secondary"
+ipvs_with_iif = "primary"
+ipvs_without_iif = "secondary"
+other_proxy = "secondary"
+node = "primary"
+
+[dead_ends.ipvs]
+no_endpoint = { lb_ip = ["node", "pod"] }
+
+[[scenario]]
+slug = "near"
+title = "Pod to a pod beside it"
+kernel_stacks = 3
+when = { client_kind = "pod", dialled_kind = "pod", server_place = "local" }
+expect = { return_lands_on = "local" }
+forward = ["Pod1 eth0", "veth…", "Node", "veth…", "Pod2 eth0"]
+return = ["Pod2 eth0", "veth…", "Node", "veth…", "Pod1 eth0"]
+
+[[scenario]]
+slug = "far"
+title = "Pod to a pod elsewhere"
+sop = 3
+kernel_stacks = 4
+when = { client_kind = "pod", dialled_kind = "pod", server_place = "remote" }
+expect = { return_lands_on = "secondary", forward_in_eni_role = "secondary", return_out_eni_role = "secondary" }
+forward = ["Node1 Pod1 eth0", "Node1 secondary ENI", "VPC route", "Node2 secondary ENI", "Node2 Pod2 eth0"]
+return = ["Node2 Pod2 eth0", "Node2 secondary ENI", "VPC route", "Node1 secondary ENI", "Node1 Pod1 eth0"]
+
+[[scenario]]
+slug = "unclassified"
+title = "None"
+when = {}
+"""
+NEAR = 'when = { client_kind = "pod", dialled_kind = "pod", server_place = "local" }'
+FAR = 'when = { client_kind = "pod", dialled_kind = "pod", server_place = "remote" }'
+OUT = '"Node1 secondary ENI", "VPC route", "Node2 secondary ENI", "Node2 Pod2 eth0"]'
+BACK = '"Node2 secondary ENI", "VPC route", "Node1 secondary ENI", "Node1 Pod1 eth0"]'
+
+
+def lower(text: str) -> None:
+    raw = tomllib.loads(text)
+    check_dataplane("mine", raw)
+    lower_dataplane("mine", raw)
+
+
+def test_one_that_is_right_is_taken() -> None:
+    lower(MINE)
+
+
+def test_those_that_are_shipped_are_right() -> None:
+    for name in dataplane_names():
+        assert load_dataplane(name).scenarios[-1]["slug"] == "unclassified"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        # fields
+        ('title = "Mine"\n', "", "lacks 'title'."),
+        ('node = "Node"', "node = 1", "node: got 1, expected text."),
+        ("veth =", "vet =", "unknown key 'vet'; did you mean 'veth'?"),
+        ('["100.64.0.0/10"]', "[100]", "lb_source_networks: got [100], expected a list of texts."),
+        ("100.64.0.0/10", "100.64.0.1/10",
+         "lb_source_networks: 100.64.0.1/10 has host bits set; expected a CIDR like 100.64.0.0/10."),
+        ("pod_rule_priority = 2048", 'pod_rule_priority = "x"', "forward_out: pod_rule_priority: got 'x', expected a number."),
+        ('other_proxy = "secondary"\n', "", "forward_out: lacks 'other_proxy'."),
+        ('direct = "secondary"', 'direct = "secundary"',
+         "forward_out.direct: got 'secundary', expected one of primary, secondary, member; did you mean 'secondary'?"),
+        ("[dead_ends.ipvs]", "[dead_ends.ebpf]", "dead_ends: got 'ebpf', expected one of ipvs, other."),
+        ("no_endpoint =", "no_endpoints =",
+         "dead_ends.ipvs: got 'no_endpoints', expected one of no_endpoint, no_local_endpoint; did you mean 'no_endpoint'?"),
+        ("{ lb_ip", "{ vip", "dead_ends.ipvs.no_endpoint: got 'vip', expected one of cluster_ip, lb_ip"),
+        ('["node", "pod"]', '["lb"]', "dead_ends.ipvs.no_endpoint.lb_ip: got 'lb', expected one of node, outside, pod."),
+        ('{ lb_ip = ["node", "pod"] }', '"pod"', "dead_ends.ipvs.no_endpoint: got 'pod', expected a table."),
+        # scenarios
+        ('slug = "near"\n', "", "scenario 1: lacks 'slug'."),
+        ('slug = "far"', 'slug = "near"', "scenario near: is there 2 times; give each a slug of its own."),
+        ("kernel_stacks = 3\n", "", "scenario near: lacks 'kernel_stacks'."),
+        ("kernel_stacks = 3", 'kernel_stacks = "3"', "scenario near: kernel_stacks: got '3', expected a number."),
+        ("sop = 3", "sop = 300", "scenario far: sop: got 300, expected 0 to 255."),
+        ("sop =", "soap =", "scenario far: unknown key 'soap'; did you mean 'sop'?"),
+        ('slug = "unclassified"', 'slug = "rest"', "scenario rest: lacks 'kernel_stacks'."),
+        ("when = {}", 'when = { snat = "no" }',
+         "the last scenario must be 'unclassified' with an empty `when`."),
+        # what matches
+        ("server_place = \"local\"", "server_plaice = \"local\"", "scenario near: when: got 'server_plaice', expected one of client_kind,"),
+        ("server_place = \"local\"", "server_plaice = \"local\"", "; did you mean 'server_place'?"),
+        ("server_place = \"local\"", "server_place = \"locale\"",
+         "scenario near: when.server_place: got 'locale', expected one of local, remote; did you mean 'local'?"),
+        ("server_place = \"local\"", "server_place = []",
+         "scenario near: when.server_place: is empty, so nothing matches; leave it out if it may be anything."),
+        (NEAR, FAR, "scenario far: is never met: near before it matches the same features; put it before, or name another"),
+        (NEAR, 'when = { client_kind = "pod", dialled_kind = "pod" }', "scenario far: is never met: near before it matches"),
+        # what is expected
+        ('return_lands_on = "local"', 'returns_on = "local"',
+         "scenario near: expect: got 'returns_on', expected one of return_lands_on, forward_in_eni_role, return_out_eni_role"),
+        ('return_lands_on = "local"', 'return_lands_on = "seconary"',
+         "scenario near: expect.return_lands_on: got 'seconary', expected one of primary, secondary,"),
+        ('return_lands_on = "local"', 'return_lands_on = "primary"',
+         "scenario near: expect.return_lands_on: got 'primary', but return crosses no ENI."),
+        ('return_lands_on = "secondary"', 'return_lands_on = "local"',
+         "scenario far: expect.return_lands_on: got 'local', but 'Node1 secondary ENI' is an ENI."),
+        ('return_lands_on = "secondary"', 'return_lands_on = "outside"',
+         "scenario far: expect.return_lands_on: got 'outside', but return ends at 'Node1 Pod1 eth0'."),
+        ('return_lands_on = "secondary"', 'return_lands_on = "primary"',
+         "scenario far: return: 'Node1 secondary ENI' is secondary, expected 'primary', as expect.return_lands_on says."),
+        # hops
+        (OUT, OUT.replace("Node2 secondary ENI", "Node2 ENI"),
+         "scenario far: forward: 'Node2 ENI' has no role, expected 'secondary', as expect.forward_in_eni_role says."),
+        (OUT, OUT.replace("Node2 secondary ENI", "Node2 secundary ENI"),
+         "scenario far: forward: 'Node2 secundary ENI' has an unknown ENI role 'secundary'; did you mean 'secondary'?"),
+        (BACK, BACK.replace("VPC route", "VPN route"),
+         "scenario far: return: no data plane has a hop 'VPN route'; did you mean 'VPC route'?"),
+        (BACK, BACK.replace('"VPC route", ', ""),
+         "scenario far: return: 'Node1 secondary ENI' cannot follow 'Node2 secondary ENI': another node is reached by 'VPC route'."),
+        ('forward = ["Pod1 eth0", "veth…", "Node",', 'forward = ["Node",',
+         "scenario near: forward: begins at 'Node', expected pod, as client_kind says."),
+        (OUT, '"Node1 secondary ENI", "VPC route"]',
+         "scenario far: forward: ends at 'VPC route', expected pod, as server_kind or dialled_kind says."),
+        (BACK, BACK.replace("Node1 Pod1", "Node1 Pod2"),
+         "scenario far: return: ends at 'Node1 Pod2 eth0', expected it where forward begins, at 'Node1 Pod1 eth0'."),
+        ('return = ["Node2 Pod2 eth0", ', "return = [",
+         "scenario far: return: begins at 'Node2 secondary ENI', expected it where forward ends, at 'Node2 Pod2 eth0'."),
+        ('forward = ["Pod1 eth0", "veth…", "Node", "veth…", "Pod2 eth0"]', "forward = []",
+         "scenario near: forward: is empty, expected at least one hop."),
+        ("kernel_stacks = 4", "kernel_stacks = 5",
+         "scenario far: kernel_stacks: got 5, expected the 4 that forward goes through"),
+        ('"Node", "veth…", "Pod2 eth0"]', '1, "veth…", "Pod2 eth0"]', "scenario near: forward: got ['Pod1 eth0', 'veth…', 1,"),
+    ],
+)  # fmt: skip
+def test_one_that_contradicts_itself_is_refused(old: str, new: str, sentence: str) -> None:
+    assert MINE.count(old) >= 1
+    with pytest.raises(SchemaError) as refused:
+        lower(MINE.replace(old, new, 1))
+    assert str(refused.value).startswith("dataplanes/mine.toml: ")
+    assert sentence in str(refused.value)
