@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.shell_completion import BashComplete
 
+from cli.conftest import on_terminal
 from flowstitch.catalog import table, table_names
+from flowstitch.catalog.dataplanes import dataplane_names
 from flowstitch.catalog.model import FIELD_TYPES
+from flowstitch.cli.main import commands
 from flowstitch.cli.schema import DUCKDB_TYPES
 
 if TYPE_CHECKING:
@@ -45,7 +49,64 @@ def test_types_are_those_of_duckdb(call: Call, result: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize("arguments", [["datapath"], ["datapaths", "-f", "yaml"]])
-def test_wrong_use(call: Call, arguments: list[str]) -> None:
+def test_a_data_plane_is_told_scenario_by_scenario(call: Call) -> None:
+    told = json.loads(call("schema", "dataplanes", "terway-eniip", "-f", "json").stdout)
+    (fifth,) = (row for row in told if row["sop"] == 5)
+    assert (fifth["scenario"], fifth["kernel_stacks"]) == ("pod-to-lbip-cluster-remote", 4)
+    assert (fifth["forward"][0], fifth["return"][-1]) == ("ECS1 Pod1 eth0", "ECS1 Pod1 eth0")
+    text = call("schema", "dataplanes", "terway-eniip").stdout
+    paragraph = next(part for part in text.split("\n\n") if part.startswith("pod-to-lbip-cluster-remote"))
+    assert paragraph.splitlines() == [
+        "pod-to-lbip-cluster-remote (SOP 5, 4 kernel stacks)",
+        "  Pod to a load balancer's address, policy Cluster, backend on another node",
+        "  when     client_kind pod, dialled_kind lb_ip, traffic_policy Cluster, server_kind pod or node, server_place remote",
+        "  expects  return_lands_on primary, forward_in_eni_role secondary, return_out_eni_role secondary",
+        f"  forward  {' → '.join(fifth['forward'])}",
+        f"  return   {' → '.join(fifth['return'])}",
+    ]
+    markdown = call("schema", "dataplanes", "terway-eniip", "-f", "markdown").stdout.splitlines()
+    assert len(markdown) == len(told) + 2
+    assert {line.count(" | ") for line in markdown} == {8}
+
+
+def test_all_data_planes_are_told(call: Call) -> None:
+    told = json.loads(call("schema", "dataplanes", "-f", "json").stdout)
+    assert sorted({row["dataplane"] for row in told}) == dataplane_names()
+    text = call("schema", "dataplanes").stdout
+    assert text.count("\n  forward  ") == sum(bool(row["forward"]) for row in told)
+
+
+def test_chains_are_folded_on_a_terminal() -> None:
+    lines = on_terminal("schema", "dataplanes", "terway-eniip", columns=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    first = lines.index("  forward  Pod eth0 → cali… → ECS service NAT and masquerade")
+    assert lines[first + 1] == "           → cali… → Pod eth0"
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        (["schema", "dat"], ["datapaths", "dataplanes"]),
+        (["schema", "dataplanes", "terway"], ["terway-eniip"]),
+        (["schema", "datapaths", "terway"], []),
+    ],
+)
+def test_names_are_completed(words: list[str], known: list[str]) -> None:
+    completion = BashComplete(commands, {}, "flowstitch", "_FLOWSTITCH_COMPLETE")
+    assert [item.value for item in completion.get_completions(words[:-1], words[-1])] == known
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["datapath"], "there is no table 'datapath'; did you mean 'datapaths'?"),
+        (["dataplane"], "there is no table 'dataplane'; did you mean 'dataplanes'?"),
+        (["dataplanes", "terway-enip"], "there is no data plane 'terway-enip'; did you mean 'terway-eniip'?"),
+        (["pods", "terway-eniip"], "got 'terway-eniip' behind 'pods'; only 'dataplanes' takes a name."),
+        (["datapaths", "-f", "yaml"], "'yaml' is not one of"),
+    ],
+)
+def test_wrong_use(call: Call, arguments: list[str], sentence: str) -> None:
     done = call("schema", *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr

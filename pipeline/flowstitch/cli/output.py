@@ -251,6 +251,11 @@ def _is_terminal(sink: IO[str]) -> bool:
     return sink is sys.stdout and sink.isatty()
 
 
+def terminal_width() -> int | None:
+    """Columns of the terminal that stdout is, None where it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _is_styled() -> bool:
     return "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 

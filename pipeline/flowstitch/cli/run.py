@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.catalog import schema_root
+from flowstitch.catalog.dataplanes import dataplane_names
 from flowstitch.cli.console import Progress, log_options, printable
 from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
@@ -38,8 +38,7 @@ Exit codes: 0 done; 1 done, but a source was torn or unreadable, lost events, or
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:  # noqa: ARG001
-    names = sorted(path.stem for path in (schema_root() / "dataplanes").glob("*.toml"))
-    return [name for name in names if name.startswith(incomplete)]
+    return [name for name in dataplane_names() if name.startswith(incomplete)]
 
 
 @click.command("run", epilog=EXAMPLES + FORMS)

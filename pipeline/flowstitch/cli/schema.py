@@ -1,4 +1,4 @@
-"""``flowstitch schema``: which tables a result has, and what their columns mean."""
+"""``flowstitch schema``: which tables a result has, what their columns mean, and how data planes route."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.catalog import Field, table, table_names
+from flowstitch.catalog.dataplanes import dataplane_names, read_dataplane
 from flowstitch.cli.output import write_json, write_table
+from flowstitch.cli.scenarios import scenario_rows, text_rows, write_dataplanes
+from flowstitch.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from click.shell_completion import CompletionItem
 
+DATAPLANES = "dataplanes"
 FORMATS = ("table", "json", "markdown")
 # What DuckDB calls the types of schemas/fields.toml.
 DUCKDB_TYPES = {
@@ -35,18 +39,25 @@ DUCKDB_TYPES = {
 }
 EXAMPLES = """\b
 Examples:
-  flowstitch schema                        the tables
-  flowstitch schema datapaths              its columns
+  flowstitch schema                            the tables
+  flowstitch schema datapaths                  its columns
   flowstitch schema datapaths -f markdown
+  flowstitch schema dataplanes                 the scenarios of all data planes, hop by hop
+  flowstitch schema dataplanes terway-eniip    those of one
 """
 
 
-def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:  # noqa: ARG001
-    return [name for name in table_names() if name.startswith(incomplete)]
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:
+    if param.name == "name":
+        names = [*table_names(), DATAPLANES]
+    else:
+        names = dataplane_names() if ctx.params.get("name") == DATAPLANES else []
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @click.command("schema", epilog=EXAMPLES)
-@click.argument("name", metavar="[TABLE]", required=False, shell_complete=_complete)
+@click.argument("name", metavar="[TABLE | dataplanes]", required=False, shell_complete=_complete)
+@click.argument("dataplane", metavar="[NAME]", required=False, shell_complete=_complete)
 @click.option(
     "-f",
     "--format",
@@ -56,13 +67,38 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     show_default=True,
     help="How it is written.",
 )
-def command(name: str | None, form: str) -> None:
-    """Say which tables there are and what their columns mean.
+def command(name: str | None, dataplane: str | None, form: str) -> None:
+    """Say what tables and columns mean, and how data planes route.
 
     Without TABLE the tables with what one row is; with it the columns: DuckDB type, what null means, and what
-    the column says.
+    the column says. With `dataplanes` the scenarios of data planes, or of the one of that NAME: what makes a path one of them,
+    the hops of request and reply, how many network stacks it goes through, and what a healthy one shows.
     """
-    rows = _table_rows() if name is None else [_column_row(item) for item in table(name).fields]
+    if name == DATAPLANES:
+        _write_scenarios(dataplane, form)
+    elif dataplane is not None:
+        raise UsageError(f"got {dataplane!r} behind {name!r}; only {DATAPLANES!r} takes a name.")
+    elif name is None:
+        _write(_table_rows(), form)
+    elif name not in table_names():
+        raise unknown_name("table", name, [*table_names(), DATAPLANES])
+    else:
+        _write([_column_row(item) for item in table(name).fields], form)
+
+
+def _write_scenarios(dataplane: str | None, form: str) -> None:
+    names = dataplane_names() if dataplane is None else [dataplane]
+    for name in names:
+        read_dataplane(name)
+    if form == "json":
+        write_json(scenario_rows(names))
+    elif form == "markdown":
+        _write(text_rows(scenario_rows(names)), form)
+    else:
+        write_dataplanes(names)
+
+
+def _write(rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
         write_json(rows)
     elif form == "markdown":
