@@ -33,6 +33,7 @@ class Hop:
     via: tuple[str, int] | None = None
     zone: int = 0
     empty: bool = False
+    mark: int = 0
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Story:
 
     late: dict[str, float] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     pods: list[dict[str, Any]] = field(default_factory=list)
     services: list[dict[str, Any]] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
@@ -57,8 +59,10 @@ class Story:
     balanced: dict[tuple[str, int], list[str]] = field(default_factory=dict)
     ids: int = 0
 
-    def node(self, name: str, ip: str) -> None:
+    def node(self, name: str, ip: str, kubelet_version: str | None = None) -> None:
         self.nodes[name] = ip
+        if kubelet_version:
+            self.versions[name] = kubelet_version
         self.eni(f"eni-{name}-primary", name, "Primary", [ip])
 
     def eni(self, name: str, node: str, kind: str, ips: list[str], vpc: str = "vpc-1") -> None:
@@ -90,16 +94,20 @@ class Story:
         policy: str = "Cluster",
         lb: str = "",
         node_port: int = 0,
+        internal: str = "Cluster",
+        external: str = "",
     ) -> None:
         spec: dict[str, Any] = {
             "type": "ClusterIP",
             "clusterIP": ip,
             "clusterIPs": [ip],
-            "internalTrafficPolicy": "Cluster",
+            "internalTrafficPolicy": internal,
         }
         spec["ports"] = [
             {"name": "p", "protocol": "TCP", "port": port, "targetPort": ends[0][2] if ends else port}
         ]
+        if external:
+            spec |= {"externalIPs": [external], "externalTrafficPolicy": policy}
         if lb or node_port:
             spec |= {"type": "LoadBalancer", "externalTrafficPolicy": policy}
             spec["ports"][0]["nodePort"] = node_port or None
@@ -155,7 +163,7 @@ class Story:
         sizes = (260, 208) if hop.empty else (400, 500)
         counters = f" packets=5 bytes={sizes[0]}" if counted else ""
         answers = f" packets={4 if replied else 0} bytes={sizes[1] if replied else 0}" if counted else ""
-        zone = f" zone={hop.zone}" if hop.zone else ""
+        zone = (f" mark={hop.mark}" if hop.mark else "") + (f" zone={hop.zone}" if hop.zone else "")
         return (
             f"{family} tcp      6 {state} src={hop.src[0]} dst={hop.dst[0]} sport={hop.src[1]} dport={hop.dst[1]}{counters}"
             f"{'' if replied else ' [UNREPLIED]'} src={back[0]} dst={via[0]} sport={back[1]} dport={via[1]}{answers}"
@@ -203,7 +211,8 @@ class Story:
         """Write the export."""
         node_items = [
             {"kind": "Node", "metadata": {"name": name, "creationTimestamp": iso(-9000)},
-             "spec": {"providerID": f"region.i-{name}"}, "status": {"addresses": [{"type": "InternalIP", "address": ip}]}}
+             "spec": {"providerID": f"region.i-{name}"},
+             "status": {"addresses": [{"type": "InternalIP", "address": ip}], "nodeInfo": {"kubeletVersion": self.versions.get(name)}}}
             for name, ip in self.nodes.items()
         ]  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)

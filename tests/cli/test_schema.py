@@ -66,7 +66,7 @@ def test_a_data_plane_is_told_scenario_by_scenario(call: Call) -> None:
     ]
     markdown = call("schema", "dataplanes", "terway-eniip", "-f", "markdown").stdout.splitlines()
     assert len(markdown) == len(told) + 2
-    assert {line.count(" | ") for line in markdown} == {8}
+    assert {line.count(" | ") for line in markdown} == {9}
 
 
 def test_all_data_planes_are_told(call: Call) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 
+import numpy as np
 import pytest
 
-from flowstitch.catalog.dataplanes import check_dataplane, dataplane_names
+from flowstitch.catalog.dataplanes import FEATURES, check_dataplane, dataplane_names
 from flowstitch.errors import SchemaError
-from flowstitch.join.dataplane import load_dataplane, lower_dataplane
+from flowstitch.join.dataplane import load_dataplane, lower_dataplane, scenario_rows
 
 MINE = """
 title = "Mine"
@@ -21,6 +22,7 @@ pod_rule_priority = 2048
 direct = "secondary"
 ipvs_with_iif = "primary"
 ipvs_without_iif = "secondary"
+ipvs_untracked = "primary"
 other_proxy = "secondary"
 node = "primary"
 
@@ -51,6 +53,9 @@ slug = "unclassified"
 title = "None"
 when = {}
 """
+FAR_CHAINS = MINE[MINE.index('forward = ["Node1') : MINE.index('[[scenario]]\nslug = "unclassified')]
+WITHOUT = '[[scenario]]\nslug = "unclassified"'
+VARIANT = '[[scenario.variants]]\nname = "kept"\nkernel_stacks = 4\nwhen = { snat = "no" }\n' + FAR_CHAINS
 NEAR = 'when = { client_kind = "pod", dialled_kind = "pod", server_place = "local" }'
 FAR = 'when = { client_kind = "pod", dialled_kind = "pod", server_place = "remote" }'
 OUT = '"Node1 secondary ENI", "VPC route", "Node2 secondary ENI", "Node2 Pod2 eth0"]'
@@ -65,6 +70,23 @@ def lower(text: str) -> None:
 
 def test_one_that_is_right_is_taken() -> None:
     lower(MINE)
+
+
+def test_a_variant_is_tried_before_its_scenario() -> None:
+    raw = tomllib.loads(MINE.replace(WITHOUT, VARIANT + WITHOUT))
+    check_dataplane("mine", raw)
+    plane = lower_dataplane("mine", raw)
+    tried = [(scenario["slug"], scenario["variant"]) for scenario in plane.scenarios]
+    assert tried == [("near", None), ("far", "kept"), ("far", None), ("unclassified", None)]
+    assert [scenario.get("sop") for scenario in plane.scenarios] == [None, 3, 3, None]
+    features = {name: np.zeros(2, np.int64) for name in FEATURES}
+    for name, value in {"client_kind": "pod", "dialled_kind": "pod", "server_place": "remote"}.items():
+        features[name] += FEATURES[name].index(value) + 1
+    features["snat"] += [1, 2]
+    assert plane.classify(features).tolist() == [1, 2]
+    scenarios, hops = scenario_rows(plane)
+    assert [row["scenario"] for row in scenarios] == ["near", "far", "unclassified"]
+    assert {row["variant"] for row in hops if row["scenario"] == "far"} == {None, "kept"}
 
 
 def test_those_that_are_shipped_are_right() -> None:
@@ -86,15 +108,16 @@ def test_those_that_are_shipped_are_right() -> None:
         ('other_proxy = "secondary"\n', "", "forward_out: lacks 'other_proxy'."),
         ('direct = "secondary"', 'direct = "secundary"',
          "forward_out.direct: got 'secundary', expected one of primary, secondary, member; did you mean 'secondary'?"),
-        ("[dead_ends.ipvs]", "[dead_ends.ebpf]", "dead_ends: got 'ebpf', expected one of ipvs, other."),
+        ("[dead_ends.ipvs]", "[dead_ends.ebpf]", "dead_ends: got 'ebpf', expected one of ipvs, ipvs_falling_back, other."),
         ("no_endpoint =", "no_endpoints =",
          "dead_ends.ipvs: got 'no_endpoints', expected one of no_endpoint, no_local_endpoint; did you mean 'no_endpoint'?"),
         ("{ lb_ip", "{ vip", "dead_ends.ipvs.no_endpoint: got 'vip', expected one of cluster_ip, lb_ip"),
         ('["node", "pod"]', '["lb"]', "dead_ends.ipvs.no_endpoint.lb_ip: got 'lb', expected one of node, outside, pod."),
         ('{ lb_ip = ["node", "pod"] }', '"pod"', "dead_ends.ipvs.no_endpoint: got 'pod', expected a table."),
+        ("[forward_out]", "ipvs_falls_back_since = \"new\"\n[forward_out]", "ipvs_falls_back_since: got 'new', expected a version like 1.21."),
         # scenarios
         ('slug = "near"\n', "", "scenario 1: lacks 'slug'."),
-        ('slug = "far"', 'slug = "near"', "scenario near: is there 2 times; give each a slug of its own."),
+        ('slug = "far"', 'slug = "near"', "scenario.slug: 'near' is there 2 times."),
         ("kernel_stacks = 3\n", "", "scenario near: lacks 'kernel_stacks'."),
         ("kernel_stacks = 3", 'kernel_stacks = "3"', "scenario near: kernel_stacks: got '3', expected a number."),
         ("sop = 3", "sop = 300", "scenario far: sop: got 300, expected 0 to 255."),
@@ -111,6 +134,14 @@ def test_those_that_are_shipped_are_right() -> None:
          "scenario near: when.server_place: is empty, so nothing matches; leave it out if it may be anything."),
         (NEAR, FAR, "scenario far: is never met: near before it matches the same features; put it before, or name another"),
         (NEAR, 'when = { client_kind = "pod", dialled_kind = "pod" }', "scenario far: is never met: near before it matches"),
+        # variants
+        (WITHOUT, VARIANT.replace("snat", "server_place"), "scenario far: variants: kept: when.server_place: got 'no', expected one of"),
+        (WITHOUT, VARIANT.replace('snat = "no"', 'server_place = "local"'),
+         "scenario far: variants: kept: when.server_place: is in `when` of the scenario already."),
+        (WITHOUT, VARIANT.replace('name = "kept"\n', ""), "scenario far: variants: lacks 'name'."),
+        (WITHOUT, VARIANT + VARIANT, "scenario far: variants.name: 'kept' is there 2 times."),
+        (WITHOUT, VARIANT + VARIANT.replace("kept", "other"), "scenario far other: is never met: far kept before it matches"),
+        (WITHOUT, VARIANT.replace("= 4", "= 3"), "scenario far, kept: kernel_stacks: got 3, expected the 4"),
         # what is expected
         ('return_lands_on = "local"', 'returns_on = "local"',
          "scenario near: expect: got 'returns_on', expected one of return_lands_on, forward_in_eni_role, return_out_eni_role"),
@@ -150,7 +181,8 @@ def test_those_that_are_shipped_are_right() -> None:
 )  # fmt: skip
 def test_one_that_contradicts_itself_is_refused(old: str, new: str, sentence: str) -> None:
     assert MINE.count(old) >= 1
+    behind = old if old == WITHOUT else ""
     with pytest.raises(SchemaError) as refused:
-        lower(MINE.replace(old, new, 1))
+        lower(MINE.replace(old, new + behind, 1))
     assert str(refused.value).startswith("dataplanes/mine.toml: ")
     assert sentence in str(refused.value)

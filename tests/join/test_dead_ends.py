@@ -23,7 +23,13 @@ Row = dict[str, Any]
 
 
 def node(name: str, *ips: str, since: int | None = None, until: int | None = None) -> Row:
-    return {"name": name, "internal_ips": list(ips), "valid_from": since, "valid_to": until}
+    return {
+        "name": name,
+        "internal_ips": list(ips),
+        "kubelet_version": None,
+        "valid_from": since,
+        "valid_to": until,
+    }
 
 
 def service(name: str = "web", since: int | None = None, until: int | None = None, **more: Any) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from flowstitch.catalog.load import field, load_toml, schema_root
 from flowstitch.errors import SchemaError, nearest_name, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 # What a scenario's `when` may ask; code 0 of each is "not known", code k its value k - 1.
 FEATURES: dict[str, tuple[str, ...]] = {
@@ -20,6 +21,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "traffic_policy": field("traffic_policy").values,
     "server_kind": field("server_kind").values,
     "server_place": ("local", "remote"),
+    "dialled_place": ("local", "remote"),
     "entered_place": ("local", "remote"),
     "snat": ("no", "yes"),
     "hairpin": ("no", "yes"),
@@ -33,7 +35,7 @@ EXPECTATIONS: dict[str, tuple[str, ...]] = {
 }
 UNCLASSIFIED = "unclassified"
 # What `dead_ends` says who fails for: by service proxy, reason and kind of address.
-PROXIES = ("ipvs", "other")
+PROXIES = ("ipvs", "ipvs_falling_back", "other")
 DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
 DEAD_END_CLIENTS = ("node", "outside", "pod")
 
@@ -42,10 +44,11 @@ _FILE: _Types = {
     "title": str, "node": str, "veth": str, "lb_source_networks": list, "forward_out": dict, "scenario": list,
 }  # fmt: skip
 _FORWARD_OUT: _Types = {
-    "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "other_proxy": str, "node": str,
+    "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "ipvs_untracked": str, "other_proxy": str, "node": str,
 }  # fmt: skip
 _SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
 _CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
+_VARIANT: _Types = {"name": str, "when": dict}
 _WORDS = {str: "text", int: "a number", list: "a list", dict: "a table"}
 _MOST_SOP = 255
 
@@ -70,6 +73,25 @@ def read_dataplane(name: str) -> Mapping[str, Any]:
     return raw
 
 
+def flat_scenarios(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Scenarios of a checked file in the order in which they are tried: the variants of each before itself.
+
+    Returns
+    -------
+    Each with the keys of a scenario but ``variants``, and with ``variant``, its name or None.
+    """
+    found = []
+    for scenario in raw["scenario"]:
+        own = {key: value for key, value in scenario.items() if key not in {"variants", *_CHAINS, "expect"}}
+        for variant in scenario.get("variants", ()):
+            chains = {key: variant[key] for key in (*_CHAINS, "expect") if key in variant}
+            found.append(
+                own | chains | {"variant": variant["name"], "when": scenario["when"] | variant["when"]}
+            )
+        found.append({key: value for key, value in scenario.items() if key != "variants"} | {"variant": None})
+    return found
+
+
 def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     """Refuse what is not a data plane, or contradicts itself.
 
@@ -78,7 +100,11 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     SchemaError with file, key and reason; for a misspelt word the nearest one that would have been right.
     """
     place = f"dataplanes/{name}.toml"
-    _check_keys(place, raw, _FILE, {"dead_ends": dict})
+    _check_keys(place, raw, _FILE, {"dead_ends": dict, "ipvs_falls_back_since": str})
+    if not re.fullmatch(r"\d+\.\d+", raw.get("ipvs_falls_back_since", "1.0")):
+        raise SchemaError(
+            f"{place}: ipvs_falls_back_since: got {raw['ipvs_falls_back_since']!r}, expected a version like 1.21."
+        )
     for network in _texts(f"{place}: lb_source_networks", raw["lb_source_networks"]):
         try:
             ipaddress.ip_network(network)
@@ -111,23 +137,41 @@ def _check_scenarios(place: str, raw: Mapping[str, Any]) -> None:
         slug = scenario.get("slug")
         where = f"{place}: scenario {slug if isinstance(slug, str) else number}"
         chains = {} if slug == UNCLASSIFIED else _CHAINS
-        _check_keys(where, scenario, _SCENARIO | chains, {"sop": int, "expect": dict})
+        _check_keys(where, scenario, _SCENARIO | chains, {"sop": int, "expect": dict, "variants": list})
         if not 0 <= scenario.get("sop", 0) <= _MOST_SOP:
             raise SchemaError(f"{where}: sop: got {scenario['sop']}, expected 0 to {_MOST_SOP}.")
         _check_when(f"{where}: when", scenario["when"])
+        for variant in scenario.get("variants", ()):
+            _check_variant(f"{where}: variants", variant, scenario["when"])
+        _check_unique(where, "variants.name", [variant["name"] for variant in scenario.get("variants", ())])
+    if not scenarios or scenarios[-1]["slug"] != UNCLASSIFIED or scenarios[-1]["when"]:
+        raise SchemaError(f"{place}: the last scenario must be {UNCLASSIFIED!r} with an empty `when`.")
+    _check_unique(place, "scenario.slug", [scenario["slug"] for scenario in scenarios])
+    for scenario in flat_scenarios(raw):
+        where = ", ".join(filter(None, (f"{place}: scenario {scenario['slug']}", scenario["variant"])))
         for key, value in scenario.get("expect", {}).items():
             _check_word(f"{where}: expect", key, EXPECTATIONS)
             _check_word(f"{where}: expect.{key}", value, EXPECTATIONS[key])
-        for way in ("forward", "return"):
-            if way in chains and not _texts(f"{where}: {way}", scenario[way]):
-                raise SchemaError(f"{where}: {way}: is empty, expected at least one hop.")
-        if chains:
+        if "kernel_stacks" in scenario:
+            for way in ("forward", "return"):
+                if not _texts(f"{where}: {way}", scenario[way]):
+                    raise SchemaError(f"{where}: {way}: is empty, expected at least one hop.")
             check_chains(scenario, raw["node"], raw["veth"], where)
-    if not scenarios or scenarios[-1]["slug"] != UNCLASSIFIED or scenarios[-1]["when"]:
-        raise SchemaError(f"{place}: the last scenario must be {UNCLASSIFIED!r} with an empty `when`.")
-    ((slug, count),) = Counter(scenario["slug"] for scenario in scenarios).most_common(1)
-    if count > 1:
-        raise SchemaError(f"{place}: scenario {slug}: is there {count} times; give each a slug of its own.")
+
+
+def _check_variant(place: str, variant: Any, when: Mapping[str, Any]) -> None:
+    _check_keys(place, _table(place, variant), _VARIANT | _CHAINS, {"expect": dict})
+    where = f"{place}: {variant['name']}: when"
+    _check_when(where, variant["when"])
+    for feature in variant["when"]:
+        if feature in when:
+            raise SchemaError(f"{where}.{feature}: is in `when` of the scenario already.")
+
+
+def _check_unique(place: str, key: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).most_common(1):
+        if count > 1:
+            raise SchemaError(f"{place}: {key}: {name!r} is there {count} times.")
 
 
 def _check_when(place: str, when: Mapping[str, Any]) -> None:

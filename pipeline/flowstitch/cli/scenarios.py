@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.catalog.dataplanes import read_dataplane
+from flowstitch.catalog.dataplanes import flat_scenarios, read_dataplane
 from flowstitch.cli.output import terminal_width
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def scenario_rows(names: Sequence[str]) -> list[dict[str, Any]]:
     """Scenarios of data planes in order, one object each; lists and tables as their files have them."""
     return [
         {
-            "dataplane": name, "scenario": raw["slug"], "sop": raw.get("sop"), "title": raw["title"],
+            "dataplane": name, "scenario": raw["slug"], "variant": raw["variant"], "sop": raw.get("sop"), "title": raw["title"],
             "kernel_stacks": raw.get("kernel_stacks"), "when": raw["when"], "expect": raw.get("expect", {}),
             "forward": raw.get("forward", []), "return": raw.get("return", []),
         }
         for name in names
-        for raw in read_dataplane(name)["scenario"]
+        for raw in flat_scenarios(read_dataplane(name))
     ]  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def text_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same with one text for each list or table."""
     return [
         dict(row) | {
-            "sop": _number(row["sop"]), "kernel_stacks": _number(row["kernel_stacks"]), "when": _conditions(row["when"]),
+            "variant": row["variant"] or "", "sop": _number(row["sop"]), "kernel_stacks": _number(row["kernel_stacks"]), "when": _conditions(row["when"]),
             "expect": _conditions(row["expect"]), "forward": ARROW.join(row["forward"]), "return": ARROW.join(row["return"]),
         }
         for row in rows
@@ -62,7 +62,9 @@ def _paragraph(row: Mapping[str, Any]) -> Iterator[str]:
     stacks = row["kernel_stacks"]
     notes = [f"SOP {row['sop']}"] if row["sop"] else []
     notes += [f"{stacks} kernel stack{'' if stacks == 1 else 's'}"] if stacks else []
-    yield row["scenario"] + (f" ({', '.join(notes)})" if notes else "")
+    yield " ".join(filter(None, (row["scenario"], row["variant"]))) + (
+        f" ({', '.join(notes)})" if notes else ""
+    )
     yield f"  {row['title']}"
     parts = {"when": _conditions(row["when"]), "expects": _conditions(row["expect"])}
     parts |= {way: ARROW.join(row[way]) for way in ("forward", "return")}

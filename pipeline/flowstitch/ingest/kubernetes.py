@@ -221,6 +221,7 @@ def _node(item: Item) -> list[Row]:
         "external_ips": of_type["ExternalIP"],
         "zone_id": item.tag("metadata.labels", *zones),
         "proxy_mode": None,
+        "kubelet_version": item.text("status.nodeInfo.kubeletVersion"),
         **_validity(item),
     }
     return [row]

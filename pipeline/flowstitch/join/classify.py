@@ -68,6 +68,7 @@ def classify(
     pod = field("server_kind").code("pod")
     both = (ends.client.node > 0) & (ends.server.node > 0)
     known = ends.client.ip > 0
+    node_port = ends.dialled_kind == field("dialled_kind").code("node_port")
     hairpin = (
         known
         & (ends.client.ip == ends.server.ip)
@@ -80,6 +81,9 @@ def classify(
         "traffic_policy": ends.policy,
         "server_kind": ends.server.kind,
         "server_place": np.where(both, _place(ends.client.node == ends.server.node), 0),
+        "dialled_place": np.where(
+            node_port & (ends.client.node > 0), _place(ends.client.node == ends.target_node), 0
+        ),
         "entered_place": _entered_place(stitched.entries, cluster.services, ends, verdicts.first),
         "snat": np.where(known, 1 + nat.hidden, 0),
         "hairpin": 1 + hairpin,
@@ -154,16 +158,19 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
     own = entries.node[chosen] == ends.client.node[balanced]
     balanced[balanced] = own & (entries.orig.dst[chosen] != entries.reply.dst[chosen])
     cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
-    by_case = np.zeros((heads.shape[0], 2), np.int64)
+    # what no service proxy touched, what it translated, what IPVS alone tells of
+    by_case = np.zeros((heads.shape[0], 3), np.int64)
     for case, path in enumerate(heads.tolist()):
         facts = cluster.inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
         rule = _pod_rule(
             facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
         )
         if facts is not None and rule is not None:
-            by_case[case] = codes["direct"], codes.get(_proxy(facts, rule), 0)
-    of_pod = by_case[cases, balanced.astype(np.int64)]
-    of_pod = np.where((ends.dialled_kind > 0) & ~ends.told, of_pod, 0)
+            by_case[case, :2] = codes["direct"], codes.get(_proxy(facts, rule), 0)
+        if facts is not None and facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
+            by_case[case, 2] = codes["ipvs_untracked"]
+    of_pod = by_case[cases, np.where(ends.told, 2, balanced)]
+    of_pod = np.where(ends.dialled_kind > 0, of_pod, 0)
     of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
     return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
 

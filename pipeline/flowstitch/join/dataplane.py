@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.catalog import field
-from flowstitch.catalog.dataplanes import FEATURES, read_dataplane
+from flowstitch.catalog.dataplanes import FEATURES, flat_scenarios, read_dataplane
 from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ class Dataplane:
 
     Attributes
     ----------
-    name : name of the file. scenarios : its scenarios in order, as parsed.
+    name : name of the file. scenarios : its scenarios in order, variants too, as ``flat_scenarios`` has them.
     lb_source_networks : CIDRs that load balancers send from.
     forward_out : by which ENI role a request leaves, see the file.
     dead_ends : kinds of client that fail, by (proxy, reason, kind of address); none where there is nothing for it.
+    ipvs_falls_back_since : version of Kubernetes, None if none is named.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Dataplane:
     lb_source_networks: tuple[str, ...]
     forward_out: Mapping[str, Any]
     dead_ends: Mapping[tuple[str, str, str], list[str]]
+    ipvs_falls_back_since: str | None = None
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint16]:
@@ -58,10 +60,10 @@ class Dataplane:
         for number, raw in enumerate(self.scenarios):
             if number not in met:
                 earlier = [
-                    self.scenarios[other]["slug"] for other in np.unique(self._lookup[self._matched(number)])
+                    _name(self.scenarios[other]) for other in np.unique(self._lookup[self._matched(number)])
                 ]
                 raise SchemaError(
-                    f"dataplanes/{self.name}.toml: scenario {raw['slug']}: is never met: {', '.join(earlier)} before it "
+                    f"dataplanes/{self.name}.toml: scenario {_name(raw)}: is never met: {', '.join(earlier)} before it "
                     "matches the same features; put it before, or name another feature in `when`."
                 )
 
@@ -109,7 +111,12 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
         for kind, clients in kinds.items()
     }
     dataplane = Dataplane(
-        name, tuple(raw["scenario"]), tuple(raw["lb_source_networks"]), raw["forward_out"], dead_ends
+        name,
+        tuple(flat_scenarios(raw)),
+        tuple(raw["lb_source_networks"]),
+        raw["forward_out"],
+        dead_ends,
+        raw.get("ipvs_falls_back_since"),
     )
     dataplane.refuse_shadowed()
     return dataplane
@@ -120,14 +127,17 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
     scenarios, hops = [], []
     for raw in dataplane.scenarios:
         head = {"dataplane": dataplane.name, "scenario": raw["slug"]}
-        expected = raw.get("expect", {}).get("return_lands_on")
-        scenarios.append(
-            head | {"sop": raw.get("sop"), "title": raw["title"], "kernel_stacks": raw.get("kernel_stacks"),
-                    "expected_return_lands_on": expected}
-        )  # fmt: skip
+        if raw["variant"] is None:
+            expected = raw.get("expect", {}).get("return_lands_on")
+            scenarios.append(
+                head | {"sop": raw.get("sop"), "title": raw["title"], "kernel_stacks": raw.get("kernel_stacks"),
+                        "expected_return_lands_on": expected}
+            )  # fmt: skip
         for direction in ("forward", "return"):
             for number, device in enumerate(raw.get(direction, ()), 1):
-                hops.append(head | {"hop_direction": direction, "hop": number, "device": device})
+                hops.append(
+                    head | {"variant": raw["variant"], "hop_direction": direction, "hop": number, "device": device}
+                )  # fmt: skip
     return scenarios, hops
 
 
@@ -137,3 +147,7 @@ def _codes(name: str, wanted: str | list[str] | None) -> list[int]:
         return list(range(len(values) + 1))
     chosen = [wanted] if isinstance(wanted, str) else wanted
     return [values.index(value) + 1 for value in chosen]
+
+
+def _name(scenario: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (scenario["slug"], scenario["variant"])))

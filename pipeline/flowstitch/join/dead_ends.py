@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -41,7 +42,7 @@ class Dial(NamedTuple):
 
 @dataclass
 class _Node:
-    """A node: when it was there, its InternalIPs, whether its IPVS table is known."""
+    """A node: when it was there, its InternalIPs, and which of a data plane's lists of dead ends holds for it."""
 
     name: str
     lives: list[Span]
@@ -98,7 +99,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     -------
     Rows sorted by node, service, protocol, address, port and start; cut where the reason changes.
     """
-    nodes = _nodes(inventory, dumped)
+    nodes = _nodes(inventory, dumped, dataplane)
     tables = _read_tables(inventory, nodes)
     endpoints = _endpoints(inventory)
     known = bool(inventory.tables["endpoints"])
@@ -114,7 +115,7 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     return sorted(rows, key=_order)
 
 
-def _nodes(inventory: Inventory, dumped: Iterable[str]) -> dict[str, _Node]:
+def _nodes(inventory: Inventory, dumped: Iterable[str], dataplane: Dataplane) -> dict[str, _Node]:
     listed = inventory.tables["nodes"]
     nodes: dict[str, _Node] = {}
     for row in listed:
@@ -123,10 +124,19 @@ def _nodes(inventory: Inventory, dumped: Iterable[str]) -> dict[str, _Node]:
         node.ips = sorted({*node.ips, *(row["internal_ips"] or ())})
     if not listed:
         nodes = {name: _Node(name, [(MIN_TIME, MAX_TIME)]) for name in dumped if name}
+    versions = {row["name"]: _version(row["kubelet_version"]) for row in listed}
+    since = _version(dataplane.ipvs_falls_back_since)
     for name, facts in inventory.facts.items():
         if name in nodes and facts.ipvs:
-            nodes[name].proxy = "ipvs"
+            falls_back = since is not None and (versions.get(name) or (0,)) >= since
+            nodes[name].proxy = "ipvs_falling_back" if falls_back else "ipvs"
     return nodes
+
+
+def _version(text: str | None) -> tuple[int, int] | None:
+    """Major and minor number of a version of Kubernetes like `v1.30.4-aliyun.1`, None where it is none."""
+    found = re.match(r"v?(\d+)\.(\d+)", text or "")
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _read_tables(inventory: Inventory, nodes: dict[str, _Node]) -> _Tables:

@@ -50,6 +50,7 @@ def datapath_columns(
     """Columns of the table ``datapaths``, paths in the order ``rows``, shape (paths,)."""
     dataplane, names = cluster.dataplane, cluster.pools.names
     slugs = np.append(names.codes(raw["slug"] for raw in dataplane.scenarios), np.uint32(0))
+    variants = np.append(names.codes(raw["variant"] for raw in dataplane.scenarios), np.uint32(0))
     numbers = {
         key: np.array([*(raw.get(key, -1) for raw in dataplane.scenarios), -1], np.int32) for key in ("sop", "kernel_stacks")
     }  # fmt: skip
@@ -93,6 +94,7 @@ def datapath_columns(
         "server_node": ends.server.node.astype(np.uint32),
         "dataplane": np.full(rows.shape[0], own_name, np.uint32),
         "scenario": slugs[scenario],
+        "variant": variants[scenario],
         "scenario_reason": paths.reasons[rows].astype(np.uint32),
         "sop": numbers["sop"][scenario],
         "kernel_stacks": numbers["kernel_stacks"][scenario],

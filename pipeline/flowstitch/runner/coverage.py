@@ -183,8 +183,8 @@ def _switched_off(held: Holdings) -> Iterator[str]:
     )
     yield from _of_nodes(
         (name for name, known in held.inventory.facts.items() if known.ipvs != [] and _setting(held, name, "net.ipv4.vs.conntrack") == "0"),
-        "net.ipv4.vs.conntrack is 0; what IPVS sends on there has no conntrack entry, so what was dialled is known from IPVS "
-        "connection tables alone.",
+        "net.ipv4.vs.conntrack is 0; what IPVS sends on there has no conntrack entry and is masqueraded nowhere, which nothing tells: "
+        "backends see the client's own address, and what was dialled is known from IPVS connection tables alone.",
     )  # fmt: skip
 
 

@@ -1,0 +1,55 @@
+"""Every way through a data plane that is known: what each observer wrote down of it, and what the run must say of that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flowstitch
+from dataplanes.building import Case
+from flowstitch.runner.pipeline import Options
+
+FOLDER = Path(__file__).parent
+CASES = sorted(path for path in FOLDER.glob("*/*.toml") if path.name != "cluster.toml")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path, tmp_path: Path) -> None:
+    case = Case(path)
+    summary = flowstitch.run(
+        case.write(tmp_path / "export"), out=tmp_path / "result", options=Options(dataplane=path.parent.name)
+    )
+    assert not summary.incomplete
+    with flowstitch.open(tmp_path / "result") as opened:
+        paths = opened.table("datapaths").to_pylist()
+        dead_ends = opened.table("dead_ends").to_pylist()
+    wanted = case.raw.get("paths", [case.raw["path"]] if "path" in case.raw else [])
+    assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]
+    wanted = case.raw.get("dead_ends")
+    if wanted is not None:
+        chosen = case.raw["dead_end_of"].items()
+        dead_ends = [row for row in dead_ends if all(row[name] == value for name, value in chosen)]
+        assert _like(dead_ends, wanted, case) == [_named(want, case) for want in wanted]
+    for sentence in case.raw.get("warnings", ()):
+        assert any(sentence in warning for warning in summary.warnings), summary.warnings
+
+
+def _like(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], case: Case) -> list[Any]:
+    """Rows cut down to the wanted columns; whole ones where their number differs."""
+    if len(rows) != len(wanted):
+        return rows
+    return [{name: _plain(row[name]) for name in want} for row, want in zip(rows, wanted, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    return "null" if value is None else value
+
+
+def _named(want: dict[str, Any], case: Case) -> dict[str, Any]:
+    """Wanted columns, names in place of addresses resolved."""
+    return {
+        name: case.addresses.get(value, value) if name.endswith("_ip") or name == "address" else value
+        for name, value in want.items()
+    }
