@@ -192,3 +192,19 @@ def test_a_source_never_leads_out_of_the_export(tmp_path: Path) -> None:
         assert find_source(find_files([str(file)]), name) == file
     assert find_source(files, "log.txt") is None
     assert read_lines(file, [1, 3, 9]) == {1: b"one", 3: b"three"}
+
+
+def test_drift_is_told_with_hop_and_proof(call: Call, result: Path) -> None:
+    path = one(result, "len(drift) > 0")
+    text = call("explain", result, path["path_id"]).stdout
+    drift, sentence, place, _ = text[text.index("drift ") :].split("\n", 3)
+    assert drift == "drift     return-out-primary-not-secondary"
+    assert sentence.startswith(
+        "          The reply left the server's node by the primary ENI, expected by the secondary one: "
+    )
+    where = f"          {path['return_out_eni']} on {path['server_node']}; hop 3 of return, ECS2 secondary ENI; vpc-flow/"
+    assert place.startswith(where)
+
+
+def test_without_drift_it_says_so(call: Call, result: Path, masqueraded: dict[str, Any]) -> None:
+    assert "\ndrift     none\n" in call("explain", result, masqueraded["path_id"]).stdout

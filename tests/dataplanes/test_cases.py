@@ -25,6 +25,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
     with flowstitch.open(tmp_path / "result") as opened:
         paths = opened.table("datapaths").to_pylist()
         dead_ends = opened.table("dead_ends").to_pylist()
+        drifts = opened.sql("from drifts").to_arrow_table().to_pylist()
     wanted = case.raw.get("paths", [case.raw["path"]] if "path" in case.raw else [])
     assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]
     wanted = case.raw.get("dead_ends")
@@ -32,6 +33,9 @@ def test_case(path: Path, tmp_path: Path) -> None:
         chosen = case.raw["dead_end_of"].items()
         dead_ends = [row for row in dead_ends if all(row[name] == value for name, value in chosen)]
         assert _like(dead_ends, wanted, case) == [_named(want, case) for want in wanted]
+    assert len(drifts) == sum(len(row["drift"] or ()) for row in paths)
+    wanted = case.raw.get("drifts", ())
+    assert not wanted or _like(drifts, wanted, case) == [_named(want, case) for want in wanted]
     for sentence in case.raw.get("warnings", ()):
         assert any(sentence in warning for warning in summary.warnings), summary.warnings
 

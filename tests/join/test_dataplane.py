@@ -54,6 +54,7 @@ title = "None"
 when = {}
 """
 FAR_CHAINS = MINE[MINE.index('forward = ["Node1') : MINE.index('[[scenario]]\nslug = "unclassified')]
+DRIFT = '[[drift]]\nleg = "return_in"\nexpected = "secondary"\nobserved = "primary"\ncause = "the moon"\n'
 WITHOUT = '[[scenario]]\nslug = "unclassified"'
 VARIANT = '[[scenario.variants]]\nname = "kept"\nkernel_stacks = 4\nwhen = { snat = "no" }\n' + FAR_CHAINS
 NEAR = 'when = { client_kind = "pod", dialled_kind = "pod", server_place = "local" }'
@@ -89,6 +90,30 @@ def test_a_variant_is_tried_before_its_scenario() -> None:
     assert {row["variant"] for row in hops if row["scenario"] == "far"} == {None, "kept"}
 
 
+def test_what_is_known_of_a_drift_stands_in_its_sentence() -> None:
+    raw = tomllib.loads(MINE.replace("[[scenario]]", DRIFT + "[[scenario]]", 1))
+    check_dataplane("mine", raw)
+    plane = lower_dataplane("mine", raw)
+    told = {row["code"]: row["sentence"] for row in plane.drift}
+    assert (
+        told["return-in-primary-not-secondary"]
+        == "The reply came back by the primary ENI, expected by the secondary one: the moon."
+    )
+    assert told["return-in-primary-not-local"] == "The reply came back by the primary ENI, expected by none."
+    assert len(told) == len(plane.drift) == 4 * 6 + 3
+    legs = {
+        (hop["hop_direction"], hop["hop"]): hop["leg"]
+        for hop in scenario_rows(plane)[1]
+        if hop["scenario"] == "far" and hop["leg"]
+    }
+    assert legs == {
+        ("forward", 2): "forward_out",
+        ("forward", 4): "forward_in",
+        ("return", 2): "return_out",
+        ("return", 4): "return_in",
+    }
+
+
 def test_those_that_are_shipped_are_right() -> None:
     for name in dataplane_names():
         assert load_dataplane(name).scenarios[-1]["slug"] == "unclassified"
@@ -115,6 +140,8 @@ def test_those_that_are_shipped_are_right() -> None:
         ('["node", "pod"]', '["lb"]', "dead_ends.ipvs.no_endpoint.lb_ip: got 'lb', expected one of node, outside, pod."),
         ('{ lb_ip = ["node", "pod"] }', '"pod"', "dead_ends.ipvs.no_endpoint: got 'pod', expected a table."),
         ("[forward_out]", "ipvs_falls_back_since = \"new\"\n[forward_out]", "ipvs_falls_back_since: got 'new', expected a version like 1.21."),
+        ("[[scenario]]", DRIFT.replace("observed", "observd") + "[[scenario]]", "drift 1: unknown key 'observd'; did you mean 'observed'?"),
+        ("[[scenario]]", DRIFT.replace("return_in", "return") + "[[scenario]]", "drift 1: leg: got 'return', expected one of forward_out,"),
         # scenarios
         ('slug = "near"\n', "", "scenario 1: lacks 'slug'."),
         ('slug = "far"', 'slug = "near"', "scenario.slug: 'near' is there 2 times."),
@@ -148,7 +175,7 @@ def test_those_that_are_shipped_are_right() -> None:
         ('return_lands_on = "local"', 'return_lands_on = "seconary"',
          "scenario near: expect.return_lands_on: got 'seconary', expected one of primary, secondary,"),
         ('return_lands_on = "local"', 'return_lands_on = "primary"',
-         "scenario near: expect.return_lands_on: got 'primary', but return crosses no ENI."),
+         "scenario near: expect.return_lands_on: got 'primary', but no ENI is crossed there."),
         ('return_lands_on = "secondary"', 'return_lands_on = "local"',
          "scenario far: expect.return_lands_on: got 'local', but 'Node1 secondary ENI' is an ENI."),
         ('return_lands_on = "secondary"', 'return_lands_on = "outside"',

@@ -44,3 +44,31 @@ def test_lb_paths(result: Path) -> None:
         for share in (50, 95):
             wanted = times[-(-len(times) * share // 100) - 1] if times else None
             assert row[f"latency_p{share}_us"] == wanted
+
+
+def test_drifts(result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        rows = opened.sql("from drifts").to_arrow_table().to_pylist()
+        told = opened.sql("select path_id, unnest(drift) as text from datapaths order by path_id").fetchall()
+        proofs = opened.sql("select path_id, part, eni, source || ':' || line from observations").fetchall()
+        hops = opened.table("scenario_hops").to_pylist()
+    assert [
+        (row["path_id"], f"{row['expectation']}: expected {row['expected']}, observed {row['observed']}")
+        for row in rows
+    ] == told
+    assert len(rows) > 70
+    shown = {(path, part, eni, place) for path, part, eni, place in proofs}
+    devices = {
+        (hop["scenario"], hop["variant"], hop["hop_direction"], hop["hop"]): hop["device"] for hop in hops
+    }
+    for row in rows:
+        assert row["sentence"].startswith(
+            "The reply left the server's node by the primary ENI, expected by the secondary one: "
+        )
+        assert row["evidence"]
+        assert {(row["path_id"], row["leg"], row["eni"], place) for place in row["evidence"]} <= shown
+        assert (
+            devices[row["scenario"], row["variant"], row["hop_direction"], row["hop"]]
+            == row["device"]
+            == "ECS2 secondary ENI"
+        )

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.catalog.hops import ENI_ROLES, check_chains
+from flowstitch.catalog.hops import ENI_ROLES, LEGS, check_chains
 from flowstitch.catalog.load import field, load_toml, schema_root
 from flowstitch.errors import SchemaError, nearest_name, unknown_name
 
@@ -49,6 +49,7 @@ _FORWARD_OUT: _Types = {
 _SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
 _CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
 _VARIANT: _Types = {"name": str, "when": dict}
+_DRIFT: _Types = {"leg": str, "expected": str, "observed": str, "cause": str}
 _WORDS = {str: "text", int: "a number", list: "a list", dict: "a table"}
 _MOST_SOP = 255
 
@@ -100,7 +101,7 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     SchemaError with file, key and reason; for a misspelt word the nearest one that would have been right.
     """
     place = f"dataplanes/{name}.toml"
-    _check_keys(place, raw, _FILE, {"dead_ends": dict, "ipvs_falls_back_since": str})
+    _check_keys(place, raw, _FILE, {"dead_ends": dict, "ipvs_falls_back_since": str, "drift": list})
     if not re.fullmatch(r"\d+\.\d+", raw.get("ipvs_falls_back_since", "1.0")):
         raise SchemaError(
             f"{place}: ipvs_falls_back_since: got {raw['ipvs_falls_back_since']!r}, expected a version like 1.21."
@@ -118,6 +119,11 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
             _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
     _check_dead_ends(f"{place}: dead_ends", raw.get("dead_ends", {}))
     _check_scenarios(place, raw)
+    for number, cause in enumerate(raw.get("drift", ()), 1):
+        where = f"{place}: drift {number}"
+        _check_keys(where, _table(where, cause), _DRIFT)
+        for key, known in (("leg", LEGS), ("expected", (*ENI_ROLES, "local")), ("observed", ENI_ROLES)):
+            _check_word(f"{where}: {key}", cause[key], known)
 
 
 def _check_dead_ends(place: str, raw: Mapping[str, Any]) -> None:

@@ -25,13 +25,11 @@ _ENDS = {
     "lb": (LB,),
     "outside": (CLIENT, VPC),
 }
-# Which hop shows what `expect` says: direction, and which of the ENIs of that chain.
-LEG_HOPS = {
-    "forward_out_eni_role": ("forward", "first"),
-    "forward_in_eni_role": ("forward", "last"),
-    "return_out_eni_role": ("return", "first"),
-    "return_lands_on": ("return", "last"),
-}
+# Legs of a path, and the expectation about each.
+LEGS = {
+    "forward_out": "forward_out_eni_role", "forward_in": "forward_in_eni_role", "return_out": "return_out_eni_role",
+    "return_in": "return_lands_on",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,37 @@ def check_chains(scenario: Mapping[str, Any], node: str, veth: str, place: str) 
                 f"{place}: kernel_stacks: got {scenario['kernel_stacks']}, expected the {stacks} that {way} goes through "
                 "(each node whose stack or devices it names, and each pod)."
             )
+    legs = {LEGS[leg]: hop for leg, hop in leg_hops(forward, back).items()}
     for key, value in scenario.get("expect", {}).items():
-        _check_expectation(key, value, {"forward": forward, "return": back}, place)
+        _check_expectation(key, value, {"forward": forward, "return": back}, legs.get(key), place)
+
+
+def leg_hops(forward: Sequence[Hop], back: Sequence[Hop]) -> dict[str, tuple[str, int]]:
+    """Which hop each leg is: direction, and its place in that chain from 0; what a chain does not have is not named.
+
+    A request goes out at the client's node and in at the server's, a reply the other way; ENIs of nodes in between are no legs.
+    """
+    client, server = forward[0].node, forward[-1].node
+    at = {
+        (way, node): [place for place, hop in enumerate(hops) if hop.kind == "eni" and hop.node == node]
+        for way, hops in (("forward", forward), ("return", back))
+        for node in {client, server} - {None}
+    }
+    places = {
+        "forward_out": ("forward", at.get(("forward", client), [])[:1]),
+        "forward_in": ("forward", at.get(("forward", server), [])[-1:]),
+        "return_out": ("return", at.get(("return", server), [])[:1]),
+        "return_in": ("return", at.get(("return", client), [])[-1:]),
+    }
+    return {leg: (way, place[0]) for leg, (way, place) in places.items() if place}
+
+
+def hop_legs(scenario: Mapping[str, Any], node: str, veth: str) -> dict[tuple[str, int], str]:
+    """Leg of each hop of a checked scenario that is one, by direction and place in the chain from 0."""
+    if "forward" not in scenario:
+        return {}
+    chains = ([parse_hop(text, node, veth, "") for text in scenario[way]] for way in ("forward", "return"))
+    return {hop: leg for leg, hop in leg_hops(*chains).items()}
 
 
 def _server_kinds(when: Mapping[str, Any]) -> Any:
@@ -149,22 +176,23 @@ def _kernel_stacks(hops: Sequence[Hop]) -> int:
     return len(nodes) + len({(hop.node, hop.pod) for hop in hops if hop.kind == "pod"})
 
 
-def _check_expectation(key: str, value: str, chains: Mapping[str, Sequence[Hop]], place: str) -> None:
-    way, which = LEG_HOPS[key]
-    enis = [hop for hop in chains[way] if hop.kind == "eni"]
+def _check_expectation(
+    key: str, value: str, chains: Mapping[str, Sequence[Hop]], leg: tuple[str, int] | None, place: str
+) -> None:
+    where = f"{place}: expect.{key}: got {value!r}, but"
     if value == "local":
         crossed = [hop for hops in chains.values() for hop in hops if hop.kind == "eni"]
         if crossed:
-            raise SchemaError(f"{place}: expect.{key}: got 'local', but {crossed[0].text!r} is an ENI.")
+            raise SchemaError(f"{where} {crossed[0].text!r} is an ENI.")
     elif value == "outside":
-        if chains[way][-1].kind not in {LB, CLIENT}:
-            raise SchemaError(
-                f"{place}: expect.{key}: got 'outside', but return ends at {chains[way][-1].text!r}."
-            )
-    elif not enis:
-        raise SchemaError(f"{place}: expect.{key}: got {value!r}, but {way} crosses no ENI.")
+        last = chains["return"][-1]
+        if last.kind not in {LB, CLIENT}:
+            raise SchemaError(f"{where} return ends at {last.text!r}.")
+    elif leg is None:
+        raise SchemaError(f"{where} no ENI is crossed there.")
     else:
-        hop = enis[0 if which == "first" else -1]
+        way, number = leg
+        hop = chains[way][number]
         if hop.role != value:
             raise SchemaError(
                 f"{place}: {way}: {hop.text!r} {f'is {hop.role}' if hop.role else 'has no role'}, "

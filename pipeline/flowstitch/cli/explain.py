@@ -125,11 +125,25 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     yield "scenario", f"{facts['scenario']}{number}" + (f": {reason}" if reason else "")
     yield "outcome", f"{facts['outcome']}; {_counted(facts)}"
     yield "return", _landing(facts)
-    yield "drift", "; ".join(facts["drift"] or ()) or "none"
+    yield from _drifts(path.drifts)
     yield (
         "evidence",
         f"{', '.join(facts['evidence'] or ())}; match {facts['match']}, candidates {facts['candidates']}",
     )
+
+
+def _drifts(drifts: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    if not drifts:
+        yield "drift", "none"
+    for drift in drifts:
+        yield "drift", drift["code"]
+        if drift["sentence"]:
+            yield "", drift["sentence"]
+            hop = (
+                f"; hop {drift['hop']} of {drift['hop_direction']}, {drift['device']}" if drift["hop"] else ""
+            )
+            rows = f"; {', '.join(drift['evidence'][:MAX_ROWS])}" if drift["evidence"] else ""
+            yield "", f"{drift['eni']} on {drift['node']}{hop}{rows}"
 
 
 def _when(facts: Record) -> str:

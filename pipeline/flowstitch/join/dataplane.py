@@ -10,10 +10,12 @@ import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.dataplanes import FEATURES, flat_scenarios, read_dataplane
+from flowstitch.catalog.drift import drift_codes
+from flowstitch.catalog.hops import hop_legs
 from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,11 +28,13 @@ class Dataplane:
 
     Attributes
     ----------
-    name : name of the file. scenarios : its scenarios in order, variants too, as ``flat_scenarios`` has them.
+    name : name of the file. scenarios : its scenarios in order, variants too, as ``flat_scenarios`` has them, with `legs` as
+        ``hop_legs`` has them.
     lb_source_networks : CIDRs that load balancers send from.
     forward_out : by which ENI role a request leaves, see the file.
     dead_ends : kinds of client that fail, by (proxy, reason, kind of address); none where there is nothing for it.
     ipvs_falls_back_since : version of Kubernetes, None if none is named.
+    drift : rows of the table ``drift_codes``.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Dataplane:
     forward_out: Mapping[str, Any]
     dead_ends: Mapping[tuple[str, str, str], list[str]]
     ipvs_falls_back_since: str | None = None
+    drift: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint16]:
@@ -112,11 +117,15 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
     }
     dataplane = Dataplane(
         name,
-        tuple(flat_scenarios(raw)),
+        tuple(
+            scenario | {"legs": hop_legs(scenario, raw["node"], raw["veth"])}
+            for scenario in flat_scenarios(raw)
+        ),
         tuple(raw["lb_source_networks"]),
         raw["forward_out"],
         dead_ends,
         raw.get("ipvs_falls_back_since"),
+        [{"dataplane": name} | row for row in drift_codes(raw.get("drift", ()))],
     )
     dataplane.refuse_shadowed()
     return dataplane
@@ -136,7 +145,8 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
         for direction in ("forward", "return"):
             for number, device in enumerate(raw.get(direction, ()), 1):
                 hops.append(
-                    head | {"variant": raw["variant"], "hop_direction": direction, "hop": number, "device": device}
+                    head | {"variant": raw["variant"], "hop_direction": direction, "hop": number, "device": device,
+                           "leg": raw["legs"].get((direction, number - 1))}
                 )  # fmt: skip
     return scenarios, hops
 

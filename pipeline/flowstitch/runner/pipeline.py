@@ -126,7 +126,7 @@ def run(
         dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = {
             "lb_connections": export.rows["lb_connections"], "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
-            "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
+            "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
         tables |= export_tables(export, pools)
         summary.counts |= write_tables(directory, tables, pools, options.threads)

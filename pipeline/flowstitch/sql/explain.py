@@ -67,7 +67,7 @@ class Path:
     ----------
     facts : its row of ``datapaths``. title : of its scenario.
     segments, observations : its rows of those tables, in order.
-    enis : (node, role) by ENI.
+    enis : (node, role) by ENI. drifts : its rows of view ``drifts``; without sentences where an earlier version made the result.
     """
 
     facts: Record
@@ -75,6 +75,7 @@ class Path:
     segments: list[Record]
     observations: list[Record]
     enis: dict[str, tuple[str | None, str | None]]
+    drifts: list[Record]
 
 
 def parse_target(text: str) -> int | Address:
@@ -147,7 +148,14 @@ def load_path(session: Result, path_id: int) -> Path:
             session, "from observations where path_id = $path_id order by first_seen, source, line", wanted
         ),
         {row["eni"]: (row["node"], row["role"]) for row in enis},
+        _drifts(session, facts[0]),
     )
+
+
+def _drifts(session: Result, facts: Record) -> list[Record]:
+    if "drift_codes" in session.tables:
+        return _records(session, "from drifts where path_id = $path_id", {"path_id": facts["path_id"]})
+    return [{"code": text, "sentence": None} for text in facts["drift"] or ()]
 
 
 def _records(session: Result, query: str, parameters: dict[str, Any]) -> list[Record]:
