@@ -5,7 +5,8 @@
 
 * ``conntrack``: ``NODE TUPLE [REPLY] [words]``; without REPLY nothing is translated; words are ``unanswered``, ``empty`` (no payload) and
   ``mark=NUMBER``.
-* ``flows``: ``ENI in|out TUPLE [words]``; words are ``rejected`` and ``pkt=TUPLE`` where the log names the ENI's own address.
+* ``flows``: ``ENI in|out TUPLE [rejected]``, the addresses of the packets; logs of AWS have them as pkt-srcaddr and pkt-dstaddr, and the ENI's own
+  address for each that it holds.
 * ``ipvs``: ``NODE SOURCE>VIRTUAL>SERVER``, a row of its connection table.
 
 What a node is set to: ``proxy`` (``ipvs``, ``iptables`` or ``nftables``), ``iif`` (whether the pods' rules name their interface), ``sysctls``, ``fallback``
@@ -74,7 +75,7 @@ class Case:
             (folder / "enis.json").write_text(
                 json.dumps({"NetworkInterfaces": [_aws_eni(eni) for eni in enis]})
             )
-            lines = [" ".join(AWS_FIELDS), *(_aws_flow(row) for row in flows)]
+            lines = [" ".join(AWS_FIELDS), *(_aws_flow(row, enis) for row in flows)]
             (folder / "flows").write_text("\n".join(lines) + "\n")
         for node in self.cluster["nodes"]:
             self._write_settings(folder / "nodes" / node, node)
@@ -117,8 +118,6 @@ class Case:
         for text in self.raw.get("flows", ()):
             eni, direction, wire, words = _words(text)
             more: Raw = {"action": "REJECT"} if "rejected" in words else {}
-            if "pkt" in words:
-                more["pkt_srcaddr"], more["pkt_dstaddr"] = (end[0] for end in self._tuple(words["pkt"]))
             story.cross(f"eni-{eni}", direction, *self._tuple(wire), 0, 60, **more)
         for text in self.raw.get("ipvs", ()):
             node, ends = text.split()
@@ -138,7 +137,9 @@ class Case:
             rules.append({"priority": 512, "src": "all", "dst": pod["ip"], "table": "main"})
             if pod.get("eni") != "primary":
                 rule = {"priority": self.cluster["pod_rule_priority"], "src": pod["ip"], "table": "1003"}
-                rules.append(rule | ({"iif": "cali0"} if self.raw.get("iif", True) else {}))
+                rules.append(
+                    rule | ({"iif": "cali0"} if self.raw.get("iif", self.cluster.get("iif", True)) else {})
+                )
         (folder / "ip-rule.json").write_text(json.dumps(rules))
 
     def _virtual_services(self, node: str) -> list[str]:
@@ -190,8 +191,14 @@ def _aws_eni(eni: Raw) -> Raw:
     }  # fmt: skip
 
 
-def _aws_flow(row: Raw) -> str:
-    direction = {"in": "ingress", "out": "egress"}[row["direction"]]
-    told = row | {"interface-id": row["eni-id"], "flow-direction": direction}
-    packet = {"pkt-srcaddr": row["srcaddr"], "pkt-dstaddr": row["dstaddr"]}
-    return " ".join(str((packet | told)[name]) for name in AWS_FIELDS)
+def _aws_flow(row: Raw, enis: list[Raw]) -> str:
+    (eni,) = (one for one in enis if one["NetworkInterfaceId"] == row["eni-id"])
+    held = {item["PrivateIpAddress"] for item in eni["PrivateIpSets"]["PrivateIpSet"]}
+    told = row | {
+        "interface-id": row["eni-id"],
+        "flow-direction": {"in": "ingress", "out": "egress"}[row["direction"]],
+    }
+    for side in ("srcaddr", "dstaddr"):
+        told[f"pkt-{side}"] = row[side]
+        told[side] = eni["PrivateIpAddress"] if row[side] in held else row[side]
+    return " ".join(str(told[name]) for name in AWS_FIELDS)

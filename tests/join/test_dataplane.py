@@ -100,7 +100,7 @@ def test_what_is_known_of_a_drift_stands_in_its_sentence() -> None:
         == "The reply came back by the primary ENI, expected by the secondary one: the moon."
     )
     assert told["return-in-primary-not-local"] == "The reply came back by the primary ENI, expected by none."
-    assert len(told) == len(plane.drift) == 4 * 6 + 3
+    assert len(told) == len(plane.drift) == 4 * 9 + 3
     legs = {
         (hop["hop_direction"], hop["hop"]): hop["leg"]
         for hop in scenario_rows(plane)[1]
@@ -171,7 +171,7 @@ def test_those_that_are_shipped_are_right() -> None:
         (WITHOUT, VARIANT.replace("= 4", "= 3"), "scenario far, kept: kernel_stacks: got 3, expected the 4"),
         # what is expected
         ('return_lands_on = "local"', 'returns_on = "local"',
-         "scenario near: expect: got 'returns_on', expected one of return_lands_on, forward_in_eni_role, return_out_eni_role"),
+         "scenario near: expect: got 'returns_on', expected one of return_lands_on, forward_out_eni_role, forward_in_eni_role,"),
         ('return_lands_on = "local"', 'return_lands_on = "seconary"',
          "scenario near: expect.return_lands_on: got 'seconary', expected one of primary, secondary,"),
         ('return_lands_on = "local"', 'return_lands_on = "primary"',
@@ -181,10 +181,13 @@ def test_those_that_are_shipped_are_right() -> None:
         ('return_lands_on = "secondary"', 'return_lands_on = "outside"',
          "scenario far: expect.return_lands_on: got 'outside', but return ends at 'Node1 Pod1 eth0'."),
         ('return_lands_on = "secondary"', 'return_lands_on = "primary"',
-         "scenario far: return: 'Node1 secondary ENI' is secondary, expected 'primary', as expect.return_lands_on says."),
+         "scenario far: return: 'Node1 secondary ENI' is secondary, expected primary, as expect.return_lands_on says with 'primary'."),
+        ('return_lands_on = "secondary"', 'return_lands_on = "owner"',
+         "scenario far: return: 'Node1 secondary ENI' is secondary, expected none, as expect.return_lands_on says with 'owner'."),
+        ("[forward_out]", "masquerade_source = \"pod\"\n[forward_out]", "masquerade_source: got 'pod', expected one of node, eni."),
         # hops
         (OUT, OUT.replace("Node2 secondary ENI", "Node2 ENI"),
-         "scenario far: forward: 'Node2 ENI' has no role, expected 'secondary', as expect.forward_in_eni_role says."),
+         "scenario far: forward: 'Node2 ENI' has no role, expected secondary, as expect.forward_in_eni_role says with 'secondary'."),
         (OUT, OUT.replace("Node2 secondary ENI", "Node2 secundary ENI"),
          "scenario far: forward: 'Node2 secundary ENI' has an unknown ENI role 'secundary'; did you mean 'secondary'?"),
         (BACK, BACK.replace("VPC route", "VPN route"),

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.catalog.hops import ENI_ROLES, LEGS, check_chains
+from flowstitch.catalog.hops import ENI_ROLES, LEGS, OWNER, check_chains
 from flowstitch.catalog.load import field, load_toml, schema_root
 from flowstitch.errors import SchemaError, nearest_name, unknown_name
 
@@ -29,9 +29,10 @@ FEATURES: dict[str, tuple[str, ...]] = {
     "payload": ("none", "some", "unopened"),
 }
 EXPECTATIONS: dict[str, tuple[str, ...]] = {
-    "return_lands_on": field("return_lands_on").values,
-    "forward_in_eni_role": ENI_ROLES,
-    "return_out_eni_role": ENI_ROLES,
+    "return_lands_on": (*field("return_lands_on").values, OWNER),
+    "forward_out_eni_role": (*ENI_ROLES, OWNER),
+    "forward_in_eni_role": (*ENI_ROLES, OWNER),
+    "return_out_eni_role": (*ENI_ROLES, OWNER),
 }
 UNCLASSIFIED = "unclassified"
 # What `dead_ends` says who fails for: by service proxy, reason and kind of address.
@@ -41,7 +42,10 @@ DEAD_END_CLIENTS = ("node", "outside", "pod")
 
 _Types = dict[str, type]
 _FILE: _Types = {
-    "title": str, "node": str, "veth": str, "lb_source_networks": list, "forward_out": dict, "scenario": list,
+    "title": str, "node": str, "veth": str, "lb_source_networks": list, "scenario": list,
+}  # fmt: skip
+_FILE_MORE: _Types = {
+    "forward_out": dict, "dead_ends": dict, "drift": list, "ipvs_falls_back_since": str, "masquerade_source": str,
 }  # fmt: skip
 _FORWARD_OUT: _Types = {
     "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "ipvs_untracked": str, "other_proxy": str, "node": str,
@@ -101,7 +105,8 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     SchemaError with file, key and reason; for a misspelt word the nearest one that would have been right.
     """
     place = f"dataplanes/{name}.toml"
-    _check_keys(place, raw, _FILE, {"dead_ends": dict, "ipvs_falls_back_since": str, "drift": list})
+    _check_keys(place, raw, _FILE, _FILE_MORE)
+    _check_word(f"{place}: masquerade_source", raw.get("masquerade_source", "node"), ("node", "eni"))
     if not re.fullmatch(r"\d+\.\d+", raw.get("ipvs_falls_back_since", "1.0")):
         raise SchemaError(
             f"{place}: ipvs_falls_back_since: got {raw['ipvs_falls_back_since']!r}, expected a version like 1.21."
@@ -113,8 +118,10 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
             raise SchemaError(
                 f"{place}: lb_source_networks: {error}; expected a CIDR like 100.64.0.0/10."
             ) from error
-    _check_keys(f"{place}: forward_out", raw["forward_out"], _FORWARD_OUT)
-    for key, role in raw["forward_out"].items():
+    _check_keys(
+        f"{place}: forward_out", raw.get("forward_out", {}), _FORWARD_OUT if "forward_out" in raw else {}
+    )
+    for key, role in raw.get("forward_out", {}).items():
         if _FORWARD_OUT[key] is str:
             _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
     _check_dead_ends(f"{place}: dead_ends", raw.get("dead_ends", {}))
@@ -122,7 +129,11 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     for number, cause in enumerate(raw.get("drift", ()), 1):
         where = f"{place}: drift {number}"
         _check_keys(where, _table(where, cause), _DRIFT)
-        for key, known in (("leg", LEGS), ("expected", (*ENI_ROLES, "local")), ("observed", ENI_ROLES)):
+        for key, known in (
+            ("leg", LEGS),
+            ("expected", (*ENI_ROLES, OWNER, "local")),
+            ("observed", ENI_ROLES),
+        ):
             _check_word(f"{where}: {key}", cause[key], known)
 
 

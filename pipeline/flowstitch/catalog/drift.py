@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.catalog.hops import ENI_ROLES, LEGS
+from flowstitch.catalog.hops import ENI_ROLES, LEGS, OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +15,9 @@ _TOLD = {
     "return_out": "The reply left the server's node by the {} ENI",
     "return_in": "The reply came back by the {} ENI",
 }
+
+
+_WANTED = {OWNER: "by the one that holds the address", "local": "by none"}
 
 
 def drift_codes(causes: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -31,10 +34,10 @@ def drift_codes(causes: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
     why = {(one["leg"], one["expected"], one["observed"]): one["cause"] for one in causes}
     found = []
     for leg, told in _TOLD.items():
-        for expected in (*ENI_ROLES, *(["local"] if leg == "return_in" else [])):
+        for expected in (*ENI_ROLES, OWNER, *(["local"] if leg == "return_in" else [])):
             for observed in ENI_ROLES:
                 if observed != expected:
-                    wanted = "by none" if expected == "local" else f"by the {expected} one"
+                    wanted = _WANTED.get(expected, f"by the {expected} one")
                     cause = why.get((leg, expected, observed))
                     found.append(
                         {

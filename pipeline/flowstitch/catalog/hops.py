@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ENI_ROLES = ("primary", "secondary", "member")
+# In place of a role: the ENI that holds the address.
+OWNER = "owner"
 VPC, LB, CLIENT = "VPC route", "LB", "Client"
 _OFF_NODE = (VPC, LB, CLIENT)
 _IN_STACK = ("service NAT", "masquerade", "service NAT and masquerade", "NAT undone")
@@ -193,8 +195,9 @@ def _check_expectation(
     else:
         way, number = leg
         hop = chains[way][number]
-        if hop.role != value:
+        role = "" if value == OWNER else value
+        if hop.role != role:
             raise SchemaError(
                 f"{place}: {way}: {hop.text!r} {f'is {hop.role}' if hop.role else 'has no role'}, "
-                f"expected {value!r}, as expect.{key} says."
+                f"expected {role or 'none'}, as expect.{key} says with {value!r}."
             )

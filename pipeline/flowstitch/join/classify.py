@@ -1,4 +1,4 @@
-"""Scenario of each path, and where the observation breaks what the data plane lets one expect."""
+"""Scenario of each path."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
-    from flowstitch.ingest.model import IpRule, NodeFacts
-    from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
-    from flowstitch.join.legs import Legs
     from flowstitch.join.services import Services
     from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.verdicts import Verdicts
@@ -139,92 +136,3 @@ def _reason(features: dict[str, Ints], path: int) -> tuple[bool, str]:
     place = f", server {words['server_place']}" if words["server_place"] else ""
     who = f"{words['client_kind']} dialled {words['dialled_kind']}, answered by {words['server_kind']}{place}"
     return False, who
-
-
-def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Ints:
-    """Enum code of the ENI role by which each request should leave its node, 0 where the export does not tell.
-
-    What IPVS sends does not match a pod's rule that names an incoming interface (kernel 6.1, measured), so it leaves
-    by the main table.
-    """
-    entries, chains, dataplane, pools = stitched.entries, stitched.chains, cluster.dataplane, cluster.pools
-    role, kinds = field("role"), field("client_kind")
-    codes = {
-        name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
-    }
-    entry = chains.next_entry[chains.root]
-    balanced = entry >= 0
-    chosen = entry[balanced]
-    own = entries.node[chosen] == ends.client.node[balanced]
-    balanced[balanced] = own & (entries.orig.dst[chosen] != entries.reply.dst[chosen])
-    cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
-    # what no service proxy touched, what it translated, what IPVS alone tells of
-    by_case = np.zeros((heads.shape[0], 3), np.int64)
-    for case, path in enumerate(heads.tolist()):
-        facts = cluster.inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
-        rule = _pod_rule(
-            facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
-        )
-        if facts is not None and rule is not None:
-            by_case[case, :2] = codes["direct"], codes.get(_proxy(facts, rule), 0)
-        if facts is not None and facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
-            by_case[case, 2] = codes["ipvs_untracked"]
-    of_pod = by_case[cases, np.where(ends.told, 2, balanced)]
-    of_pod = np.where(ends.dialled_kind > 0, of_pod, 0)
-    of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
-    return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
-
-
-def _proxy(facts: NodeFacts, rule: IpRule) -> str:
-    """Which of ``forward_out`` holds for what the node balances, '' where the export does not tell the proxy's mode.
-
-    The sysctls of IPVS exist once its module is loaded (ip_vs_ctl.c).
-    """
-    if facts.ipvs is None:
-        modeless = not facts.sysctls or any(key.startswith("net.ipv4.vs.") for key in facts.sysctls)
-        return "" if modeless else "other_proxy"
-    return "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
-
-
-def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) -> IpRule | None:
-    priority = dataplane.forward_out["pod_rule_priority"]
-    return next((rule for rule in rules or () if rule.priority == priority and rule.src == ip), None)
-
-
-def find_drift(
-    stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
-) -> tuple[Ints, list[list[str]]]:
-    """Broken expectations, 'column: expected x, observed y': of each path an index into the distinct lists of them.
-
-    At the server's node the scenario's role gives way to that of the ENI that holds the server's address.
-    """
-    dataplane = cluster.dataplane
-    forward_out = expected_forward_out(stitched, ends, cluster)
-    held = cluster.enis.role[cluster.owners.at(ends.server.ip, verdicts.first).eni]
-    observed = {
-        "return_lands_on": np.where(
-            verdicts.return_evidence == field("return_evidence").code("observed"), verdicts.lands_on, 0
-        ),
-        "forward_out_eni_role": legs.role["forward_out"],
-        "forward_in_eni_role": legs.role["forward_in"],
-        "return_out_eni_role": legs.role["return_out"],
-    }
-    broken = np.zeros((scenario.shape[0], 2 * len(observed)), np.int64)
-    for place, (column, seen) in enumerate(sorted(observed.items())):
-        wanted = forward_out if column == "forward_out_eni_role" else dataplane.expected(column, scenario)
-        if column in {"forward_in_eni_role", "return_out_eni_role"}:
-            wanted = np.where((wanted > 0) & (held > 0), held, wanted)
-        differs = (wanted > 0) & (seen > 0) & (wanted != seen)
-        broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
-    drift = np.zeros(scenario.shape[0], np.int64)
-    paths = np.flatnonzero(broken.any(axis=1))
-    cases, heads = group(broken[paths])
-    drift[paths] = 1 + cases
-    return drift, [[]] + [
-        [
-            f"{column}: expected {values[wanted - 1]}, observed {values[seen - 1]}"
-            for column, wanted, seen in zip(sorted(observed), row[::2], row[1::2], strict=True)
-            if wanted and (values := field(column).values)
-        ]
-        for row in broken[paths[heads]].tolist()
-    ]

@@ -11,7 +11,7 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.dataplanes import FEATURES, flat_scenarios, read_dataplane
 from flowstitch.catalog.drift import drift_codes
-from flowstitch.catalog.hops import hop_legs
+from flowstitch.catalog.hops import OWNER, hop_legs
 from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Dataplane:
     dead_ends : kinds of client that fail, by (proxy, reason, kind of address); none where there is nothing for it.
     ipvs_falls_back_since : version of Kubernetes, None if none is named.
     drift : rows of the table ``drift_codes``.
+    masquerade_source : whose address masquerade puts in place of another, 'node' or 'eni'.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Dataplane:
     dead_ends: Mapping[tuple[str, str, str], list[str]]
     ipvs_falls_back_since: str | None = None
     drift: Sequence[Mapping[str, Any]] = ()
+    masquerade_source: str = "node"
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint16]:
@@ -83,10 +85,10 @@ class Dataplane:
         return found
 
     def expected(self, column: str, scenario: Ints) -> Ints:
-        """Enum codes that the scenarios expect in a column of ``datapaths``, 0 where nothing is expected."""
-        item = field(column)
+        """Enum codes that the scenarios expect in a column of ``datapaths``, one more than its values for ``OWNER``, 0 for nothing."""
+        values = (*field(column).values, OWNER)
         codes = [
-            item.code(raw["expect"][column]) if column in raw.get("expect", {}) else 0
+            values.index(raw["expect"][column]) + 1 if column in raw.get("expect", {}) else 0
             for raw in self.scenarios
         ]
         return np.array([*codes, 0], np.int64)[scenario]
@@ -122,10 +124,11 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
             for scenario in flat_scenarios(raw)
         ),
         tuple(raw["lb_source_networks"]),
-        raw["forward_out"],
+        raw.get("forward_out", {}),
         dead_ends,
         raw.get("ipvs_falls_back_since"),
         [{"dataplane": name} | row for row in drift_codes(raw.get("drift", ()))],
+        raw.get("masquerade_source", "node"),
     )
     dataplane.refuse_shadowed()
     return dataplane

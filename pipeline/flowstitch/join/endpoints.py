@@ -148,7 +148,7 @@ def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:
 def _client(
     entries: Entries, lead: Ints, ip: Ints, port: Ints, owner: Owned, directed: Flags, cluster: Cluster
 ) -> Endpoint:
-    """Clients; a node's address stands for the node only where that node's own entry says so.
+    """Clients; a node's address, or one by which it masquerades, stands for the node only where that node's own entry says so.
 
     A service's address as source is that of the node that dialled it: kube-ipvs0 holds them all.
     """
@@ -165,7 +165,7 @@ def _client(
         [kinds.code("pod"), kinds.code("node"), kinds.code("lb"), kinds.code("outside")],
         0,
     )
-    stranger = ~pod & ~node & ~local[ip]
+    stranger = ~pod & ~node & ~local[ip] & ~(held & cluster.stand_in[ip])
     known = directed & (pod | own_node | (stand_in & (node_ip > 0)) | stranger)
     on_node = own_node | stand_in
     name = np.where(pod, owner.name, np.where(on_node, lead_node, 0))

@@ -9,7 +9,8 @@ import numpy as np
 from flowstitch.join.attempts import split_attempts
 from flowstitch.join.buckets import Workers, bucket_bits, concat_fields
 from flowstitch.join.chains import build_chains
-from flowstitch.join.classify import classify, find_drift, find_translations
+from flowstitch.join.classify import classify, find_translations
+from flowstitch.join.drift import find_drift
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
 from flowstitch.join.entries import build_entries

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from flowstitch.errors import UsageError
 from flowstitch.join.identity import name_hashes
 from flowstitch.join.legs import eni_facts
@@ -39,6 +41,7 @@ class Cluster:
     local : by address number, bool, addresses that never are a source on a wire.
     lb_source : by address number, bool, addresses that load balancers send from.
     hashes : by name code, uint64, hash of each name.
+    stand_in : by address number, bool, ENIs' own addresses, by which masquerade replaces those of others.
     knows_insiders : the export has ENIs, or pods and nodes, so that an address which is none of them is outside.
     knows_services, knows_endpoints : the export has those, so that what they do not have is not there.
     """
@@ -50,6 +53,7 @@ class Cluster:
     local: Flags
     lb_source: Flags
     hashes: Words
+    stand_in: Flags
     knows_insiders: bool
     knows_services: bool
     knows_endpoints: bool
@@ -132,8 +136,13 @@ def know_cluster(
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
     lb_source = within(dataplane.lb_source_networks, pools)
+    own = [row["primary_ip"] for row in inventory.tables["enis"] if dataplane.masquerade_source == "eni"]
+    numbers = pools.addresses.intern_texts(own)
+    stand_in = np.zeros(len(pools.addresses), np.bool_)
+    stand_in[numbers[numbers > 0]] = True
     known = {name: inventory.has_list(name) for name in inventory.tables}
     return Cluster(
-        inventory, owners, services, enis, local, lb_source, name_hashes(pools), known["enis"] or (known["pods"] and known["nodes"]),
+        inventory, owners, services, enis, local, lb_source, name_hashes(pools), stand_in,
+        known["enis"] or (known["pods"] and known["nodes"]),
         known["services"], known["services"] and known["endpoints"], dataplane, pools,
     )  # fmt: skip

@@ -1,0 +1,141 @@
+"""Where the observation breaks what the data plane lets one expect of a path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flowstitch.catalog import field
+from flowstitch.catalog.hops import LEGS, OWNER
+from flowstitch.kernels.group import group
+
+if TYPE_CHECKING:
+    from flowstitch.arrays import Ints
+    from flowstitch.ingest.model import IpRule, NodeFacts
+    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.endpoints import Endpoints
+    from flowstitch.join.legs import Legs
+    from flowstitch.join.stitched import Cluster, Stitched
+    from flowstitch.join.verdicts import Verdicts
+
+# By column, as broken expectations are told.
+_LEGS = sorted(LEGS, key=lambda leg: LEGS[leg])
+
+
+def find_drift(
+    stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
+) -> tuple[Ints, list[list[str]]]:
+    """Broken expectations, 'column: expected x, observed y': of each path an index into the distinct lists of them.
+
+    Where the owner of an address is expected, another ENI of its role breaks that too.
+    """
+    holders = _holders(stitched, ends, legs, verdicts, cluster)
+    by_log = verdicts.return_evidence == field("return_evidence").code("observed")
+    broken = np.zeros((scenario.shape[0], 2 * len(_LEGS)), np.int64)
+    for place, leg in enumerate(_LEGS):
+        wanted = _expected(leg, stitched, ends, scenario, holders[leg], cluster)
+        seen = np.where(by_log, verdicts.lands_on, 0) if leg == "return_in" else legs.role[leg]
+        elsewhere = (holders[leg] > 0) & (legs.eni[leg] > 0) & (holders[leg] != legs.eni[leg])
+        differs = (seen > 0) & np.where(wanted == _owner(leg), elsewhere, (wanted > 0) & (wanted != seen))
+        broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
+    drift = np.zeros(scenario.shape[0], np.int64)
+    paths = np.flatnonzero(broken.any(axis=1))
+    cases, heads = group(broken[paths])
+    drift[paths] = 1 + cases
+    return drift, [[]] + [
+        [
+            f"{LEGS[leg]}: expected {(*values, OWNER)[wanted - 1]}, observed {values[seen - 1]}"
+            for leg, wanted, seen in zip(_LEGS, row[::2], row[1::2], strict=True)
+            if wanted and (values := field(LEGS[leg]).values)
+        ]
+        for row in broken[paths[heads]].tolist()
+    ]
+
+
+def _owner(leg: str) -> int:
+    """Code that stands for the owner of the address among those of the leg's column."""
+    return len(field(LEGS[leg]).values) + 1
+
+
+def _holders(
+    stitched: Stitched, ends: Endpoints, legs: Legs, verdicts: Verdicts, cluster: Cluster
+) -> dict[str, Ints]:
+    """ENI that holds the address of each leg: the client's, the server's, and what the reply goes to at the client's node."""
+    at = verdicts.first
+    server = cluster.owners.at(ends.server.ip, at).eni
+    reply_to = stitched.segments.tuples.take(legs.client_segment).src
+    return {
+        "forward_out": cluster.owners.at(ends.client.ip, at).eni,
+        "forward_in": server,
+        "return_out": server,
+        "return_in": cluster.owners.at(reply_to, at).eni,
+    }
+
+
+def _expected(
+    leg: str, stitched: Stitched, ends: Endpoints, scenario: Ints, holder: Ints, cluster: Cluster
+) -> Ints:
+    """Role that each path should show at a leg, ``_owner`` for that of the ENI which holds the address, 0 where nothing is expected.
+
+    At the server's node the scenario's role gives way to that of the ENI that holds the server's address.
+    """
+    wanted = cluster.dataplane.expected(LEGS[leg], scenario)
+    if leg == "forward_out":
+        return np.where(wanted > 0, wanted, expected_forward_out(stitched, ends, cluster))
+    if leg == "return_in":
+        return wanted
+    held = cluster.enis.role[holder]
+    return np.where((wanted > 0) & (wanted != _owner(leg)) & (held > 0), held, wanted)
+
+
+def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) -> Ints:
+    """Enum code of the ENI role by which each request should leave its node, 0 where the export does not tell.
+
+    What IPVS sends does not match a pod's rule that names an incoming interface (kernel 6.1, measured), so it leaves
+    by the main table.
+    """
+    entries, chains, dataplane, pools = stitched.entries, stitched.chains, cluster.dataplane, cluster.pools
+    role, kinds = field("role"), field("client_kind")
+    codes = {
+        name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
+    }
+    if not codes:
+        return np.zeros(len(chains), np.int64)
+    entry = chains.next_entry[chains.root]
+    balanced = entry >= 0
+    chosen = entry[balanced]
+    own = entries.node[chosen] == ends.client.node[balanced]
+    balanced[balanced] = own & (entries.orig.dst[chosen] != entries.reply.dst[chosen])
+    cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
+    # what no service proxy touched, what it translated, what IPVS alone tells of
+    by_case = np.zeros((heads.shape[0], 3), np.int64)
+    for case, path in enumerate(heads.tolist()):
+        facts = cluster.inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
+        rule = _pod_rule(
+            facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
+        )
+        if facts is not None and rule is not None:
+            by_case[case, :2] = codes["direct"], codes.get(_proxy(facts, rule), 0)
+        if facts is not None and facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
+            by_case[case, 2] = codes["ipvs_untracked"]
+    of_pod = by_case[cases, np.where(ends.told, 2, balanced)]
+    of_pod = np.where(ends.dialled_kind > 0, of_pod, 0)
+    of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
+    return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
+
+
+def _proxy(facts: NodeFacts, rule: IpRule) -> str:
+    """Which of ``forward_out`` holds for what the node balances, '' where the export does not tell the proxy's mode.
+
+    The sysctls of IPVS exist once its module is loaded (ip_vs_ctl.c).
+    """
+    if facts.ipvs is None:
+        modeless = not facts.sysctls or any(key.startswith("net.ipv4.vs.") for key in facts.sysctls)
+        return "" if modeless else "other_proxy"
+    return "ipvs_with_iif" if rule.iif else "ipvs_without_iif"
+
+
+def _pod_rule(rules: list[IpRule] | None, ip: str | None, dataplane: Dataplane) -> IpRule | None:
+    priority = dataplane.forward_out["pod_rule_priority"]
+    return next((rule for rule in rules or () if rule.priority == priority and rule.src == ip), None)
