@@ -1,4 +1,4 @@
-"""A directory that appears whole or not at all."""
+"""A directory or a file that appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -68,3 +68,31 @@ def _replace(partial: Path, out: Path) -> None:
             old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(file: Path, argument: str) -> Iterator[Path]:
+    """Empty file to write to; it becomes ``file`` when the block ends well and is removed when it does not.
+
+    Parameters
+    ----------
+    argument : of the command line, which names it.
+
+    Raises
+    ------
+    UsageError when ``file`` cannot be written; FlowstitchError when writing fails.
+    """
+    partial = file.with_name(f".{file.name}.partial-{os.getpid()}")
+    try:
+        partial.touch()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written ({error.strerror}); give another {argument}.") from error
+    try:
+        yield partial
+        partial.replace(file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FlowstitchError(f"{file}: writing failed ({error.strerror or error}).") from error
+    finally:
+        partial.unlink(missing_ok=True)

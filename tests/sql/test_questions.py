@@ -24,6 +24,7 @@ def test_columns_are_those_of_the_header(result: Path, name: str) -> None:
     assert all(meaning.endswith(".") for _, meaning in asked.columns)
     assert asked.title.endswith("?")
     assert asked.grain.startswith("one row per ")
+    assert asked.needs.endswith(".")
 
 
 @pytest.mark.parametrize("name", question_names())
@@ -42,7 +43,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 
 def test_a_header_has_to_be_complete() -> None:
-    header = "-- title: What?\n-- why: Because.\n-- grain: one row per row\n-- columns:\n--   a: A.\n--   b: B: b.\nselect 1 -- b: no"
+    header = "-- title: What?\n-- why: Because.\n-- grain: one row per row\n-- needs: nothing.\n-- columns:\n--   a: A.\n--   b: B: b.\nselect 1 -- b: no"
     assert parse_question("x", header).columns == (("a", "A."), ("b", "B: b."))
-    with pytest.raises(SchemaError, match=r"questions/x\.sql: the header lacks why, columns\."):
+    with pytest.raises(SchemaError, match=r"questions/x\.sql: the header lacks why, needs, columns\."):
         parse_question("x", "-- title: What?\n-- grain: one row per row\nselect 1")

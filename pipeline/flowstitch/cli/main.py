@@ -29,6 +29,7 @@ COMMANDS = {
     "ask": "flowstitch.cli.ask",
     "explain": "flowstitch.cli.explain",
     "sql": "flowstitch.cli.sql",
+    "export-db": "flowstitch.cli.export_db",
     "schema": "flowstitch.cli.schema",
     "generate": "flowstitch.cli.generate",
     "bench": "flowstitch.cli.bench",

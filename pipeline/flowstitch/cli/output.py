@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowstitch.atomic import atomic_file
 from flowstitch.cli.console import printable, say
 from flowstitch.cli.layout import fitted_table, plain_table
-from flowstitch.errors import FlowstitchError, UsageError
+from flowstitch.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -267,7 +268,7 @@ def text_sink(output: str | None) -> Iterator[IO[str]]:
         yield sys.stdout
         return
     with (
-        _new_file(output) as path,
+        atomic_file(Path(output), "--output") as path,
         path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         yield file
@@ -278,25 +279,5 @@ def _binary_sink(output: str | None) -> Iterator[IO[bytes]]:
     if output is None:
         yield sys.stdout.buffer
         return
-    with _new_file(output) as path, path.open("wb") as file:
+    with atomic_file(Path(output), "--output") as path, path.open("wb") as file:
         yield file
-
-
-@contextmanager
-def _new_file(output: str) -> Iterator[Path]:
-    """Path to write to; it becomes ``output`` when the block ends well."""
-    path = Path(output)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        partial.touch()
-    except OSError as error:
-        raise UsageError(f"{output}: cannot be written ({error.strerror}); give another --output.") from error
-    try:
-        yield partial
-        partial.replace(path)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise FlowstitchError(f"{output}: writing failed ({error.strerror or error}).") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import write_json, write_tables, write_together
+from flowstitch.sql.definitions import OPEN, open_script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,6 +131,7 @@ def run(
         }  # fmt: skip
         tables |= export_tables(export, pools)
         summary.counts |= write_tables(directory, tables, pools, options.threads)
+        (directory / OPEN).write_text(open_script(sorted(tables)), encoding="utf-8")
         found_wanting = judge_sources(export, options.max_rejects)
         summary.incomplete = found_wanting.incomplete
         missing = find_missing(holdings_of(export, pools))

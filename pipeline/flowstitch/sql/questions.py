@@ -5,6 +5,8 @@ The header is the comment above the query::
     -- title: one line, a question
     -- why: what somebody does with the answer
     -- grain: what one row is
+    -- needs: what the export has to have, and what the answer is without it
+    -- compares: only of a question about two results: what the second one is
     -- columns:
     --   name: what the column means, one line for each column, in order
 """
@@ -18,7 +20,7 @@ from pathlib import Path
 from flowstitch.errors import SchemaError, unknown_name
 
 _HERE = Path(__file__).parent / "questions"
-_KEYS = ("title", "why", "grain")
+_KEYS = ("title", "why", "grain", "needs")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Question:
     Attributes
     ----------
     name : name of its file.
-    title, why, grain : from its header.
+    title, why, grain, needs : from its header.
+    compares : what the second result is, whose tables stand in schema ``after``; empty where it needs none.
     columns : (name, meaning) of each column of the answer, in order.
     sql : the query; it has no parameters.
     """
@@ -37,6 +40,8 @@ class Question:
     title: str
     why: str
     grain: str
+    needs: str
+    compares: str
     columns: tuple[tuple[str, str], ...]
     sql: str
 
@@ -80,4 +85,13 @@ def parse_question(name: str, sql: str) -> Question:
     missing = [key for key in _KEYS if not values.get(key)] + ["columns"] * (not columns)
     if missing:
         raise SchemaError(f"questions/{name}.sql: the header lacks {', '.join(missing)}.")
-    return Question(name, values["title"], values["why"], values["grain"], tuple(columns), sql)
+    return Question(
+        name,
+        values["title"],
+        values["why"],
+        values["grain"],
+        values["needs"],
+        values.get("compares", ""),
+        tuple(columns),
+        sql,
+    )

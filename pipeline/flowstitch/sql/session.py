@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 from flowstitch.catalog import table_names
 from flowstitch.errors import UsageError, unknown_name
 from flowstitch.runner.layout import MANIFEST, is_result
+from flowstitch.sql.definitions import (
+    LIST,
+    PREFIX,
+    execute_known,
+    library,
+    parquet_source,
+    question_statements,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -17,8 +25,6 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
     import pyarrow as pa
-
-_HERE = Path(__file__).parent
 
 
 class Result:
@@ -42,23 +48,16 @@ class Result:
         self.tables = tuple(name for name in table_names() if (path / name).is_dir())
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
-        for name in self.tables:
-            # what stands for several names in a pattern stands for itself here
-            files = f"{glob.escape(str(path.absolute() / name))}/*.parquet".replace("'", "''")
+        for name, source in self._sources().items():
             try:
-                self._connection.execute(f"create view {name} as select * from read_parquet('{files}')")
+                self._connection.execute(f"create view {name} as from {source}")
             except duckdb.Error as error:
                 self.close()
                 raise UsageError(
                     f"{path}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
                 ) from error
-        for kind in ("macros", "views"):
-            for script in sorted((_HERE / kind).glob("*.sql")):
-                try:
-                    self._connection.execute(script.read_text(encoding="utf-8"))
-                except duckdb.CatalogException:
-                    # a view over a table that this result, made by an earlier version, does not have
-                    continue
+        self._questions_made = False
+        execute_known(self._connection, library())
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +66,11 @@ class Result:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _sources(self) -> dict[str, str]:
+        """What reads each table; what stands for several names in a pattern stands for itself here."""
+        root = self.path.absolute()
+        return {name: parquet_source(f"{glob.escape(str(root / name))}/*.parquet") for name in self.tables}
 
     def close(self) -> None:
         """Close the session."""
@@ -81,6 +85,7 @@ class Result:
         """
         import duckdb  # noqa: PLC0415
 
+        self._make_questions(query)
         try:
             return self._connection.sql(query, params=parameters)
         except duckdb.Error as error:
@@ -97,6 +102,30 @@ class Result:
 
         self._check(name)
         return pl.scan_parquet(sorted((self.path / name).glob("*.parquet")), glob=False)
+
+    def export_db(self, file: str | Path, *, overwrite: bool = False) -> dict[str, int]:
+        """Write everything into one DuckDB file: tables, macros, views, questions, and what each column means.
+
+        Returns
+        -------
+        Rows by table.
+
+        Raises
+        ------
+        UsageError when the file exists and ``overwrite`` is not given, or is no such file, or cannot be written;
+        FlowstitchError when writing fails, and nothing is left behind.
+        """
+        from flowstitch.sql.export import export_db  # noqa: PLC0415
+
+        return export_db(self._sources(), Path(file), overwrite=overwrite)
+
+    def _make_questions(self, query: str) -> None:
+        """Make the views of the questions for the first query that may use them: to bind them all takes longer than most queries."""
+        if not self._questions_made and any(
+            name in query.lower() for name in (PREFIX, LIST, "show", "duckdb_")
+        ):
+            execute_known(self._connection, question_statements())
+            self._questions_made = True
 
     def _check(self, name: str) -> None:
         if name not in self.tables:

@@ -1,6 +1,7 @@
 -- title: Which connections leave their node by one ENI and come back by another?
 -- why: Security groups, appliances and ENI limits see only half of such a connection. Some is the data plane's own way (IPVS sends by the primary ENI); a pair of two secondary ENIs or one with drift is not.
 -- grain: one row per client node, scenario and pair of ENIs
+-- needs: flow logs of the clients' nodes, both directions; connections of which one of the two ENIs was not logged are left out.
 -- columns:
 --   client_node: Node of the clients.
 --   scenario: Scenario of the paths, see table scenarios; null where it is not known.

@@ -1,6 +1,7 @@
 -- title: How evenly do the backends of a service share its connections?
 -- why: A backend far from its even share is the one all of a node's clients stick to, one that gets nothing, or one that has left and still gets some.
 -- grain: one row per service, protocol, endpoint port and backend
+-- needs: services of the inventory, and endpoints for ready and even_share; without endpoints these are null, without counters bytes.
 -- columns:
 --   service: Service, 'namespace/name'; those that were dialled.
 --   protocol: Protocol.

@@ -1,6 +1,7 @@
 -- title: Whose servers see a node's or a load balancer's address in place of the client's?
 -- why: Access lists, rate limits and audit logs of these servers work on the wrong address.
 -- grain: one row per target, scenario and what hides the client
+-- needs: conntrack of the clients' nodes, or load balancers known by their source ranges; a client that nobody names is left out.
 -- columns:
 --   target: Service that was dialled, else the server's name, else its address.
 --   scenario: Scenario of the paths, see table scenarios; null where it is not known.

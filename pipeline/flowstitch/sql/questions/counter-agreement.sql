@@ -1,6 +1,7 @@
 -- title: Do both nodes of a connection count the same packets?
 -- why: What one node counts and the other does not was lost between them: if the far node counts more, its replies were; if the near one does, the requests.
 -- grain: one row per pair of nodes
+-- needs: DESTROY events of both nodes with accounting on; other connections are left out, lists are not compared.
 -- columns:
 --   near_node: Node at the client's end: the client's own, or the one that a client outside entered.
 --   far_node: Node of the server.

@@ -1,6 +1,7 @@
 -- title: What was read, and how much of it was understood?
 -- why: An answer is as good as what it was made from: a node without a dump, a log that ends early or rejected rows show here.
 -- grain: one row per file of the export
+-- needs: nothing; it is what the other answers rest on.
 -- columns:
 --   source: File, relative to its EXPORT.
 --   kind: Kind of source.

@@ -1,6 +1,7 @@
 -- title: From which nodes can a service not be reached, and who tried?
 -- why: Clients on such a node fail at once or time out, and no log says so; what comes to a node port from elsewhere leaves a trace and shows that it hurts.
 -- grain: one row per dead end, see table dead_ends
+-- needs: services, endpoints and nodes of the inventory; without them no rows. IPVS dumps make a row proven.
 -- columns:
 --   node: Node.
 --   service: Service, 'namespace/name'.

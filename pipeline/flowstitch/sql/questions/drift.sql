@@ -1,6 +1,7 @@
 -- title: Which expectations of the data plane do the paths break, and at whose end?
 -- why: A path that goes elsewhere than its scenario says has lost a rule, a route or an address; the pod or node at that end is where to look.
 -- grain: one row per scenario, broken expectation and end of the path
+-- needs: flow logs of the ENIs and the rules of the nodes; where neither tells what to expect or what was, there is no row.
 -- columns:
 --   scenario: Scenario of the paths, see table scenarios; null where it is not known.
 --   code: What is broken, see table drift_codes; view drifts has the paths, with hop and evidence.

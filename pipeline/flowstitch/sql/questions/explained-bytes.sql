@@ -1,6 +1,7 @@
 -- title: How much of what each ENI carried do the paths explain?
 -- why: Bytes that only a flow log knows belong to hosts without a conntrack dump, to traffic that bypasses it or to lost events; the more of them, the less the other answers hold for this ENI.
 -- grain: one row per ENI with rows in a flow log
+-- needs: flow logs; without them no rows, without conntrack nothing is explained.
 -- columns:
 --   node: Node of the ENI; null where it is not known.
 --   eni: ENI.

@@ -1,6 +1,7 @@
 -- title: What leaves an ENI with a source address that the ENI does not have?
 -- why: The cloud's source/destination check drops it once it is on. What no node translated on the way should not be there at all: a pod that lost its routing rule or table, an address mapped to another ENI.
 -- grain: one row per ENI, direction, source address and whether it was translated
+-- needs: flow logs and the list of ENIs with their addresses; without either no rows.
 -- columns:
 --   node: Node of the ENI; null where it is not known.
 --   eni: ENI that the packets left by.

@@ -1,6 +1,7 @@
 -- title: Who dials each load balancer, and what comes of it?
 -- why: Servers behind a load balancer do not see who comes, only its logs do. A client whose TLS fails sends no request: connection logs alone show it.
 -- grain: one row per load balancer, port of its listener and client address
+-- needs: logs of load balancers; without them no rows, columns that a kind of log does not have are null or 0.
 -- columns:
 --   lb_id: Load balancer; null where its log does not say.
 --   lb_port: Port that was dialled; null where the log does not say, as access logs of AWS.

@@ -1,6 +1,7 @@
 -- title: Which clients in the cluster dial a load balancer's address although the service has a ClusterIP?
 -- why: The ClusterIP needs no masquerade: the server sees the client's own address, and the replies come by the pod's own ENI in place of the node's primary one.
 -- grain: one row per client, service and address dialled
+-- needs: services of the inventory and conntrack of the clients' nodes; without them no rows, without accounting bytes are null.
 -- columns:
 --   client_node: Node of the client.
 --   client_name: 'namespace/pod', or the node.

@@ -1,6 +1,7 @@
 -- title: Which return paths land on the primary ENI?
 -- why: Replies that a masquerade draws to the primary ENI share its bandwidth and its connection limits with the node itself, and pass it asymmetrically where the request left by another.
 -- grain: one row per client node, service, scenario and return evidence
+-- needs: conntrack of the clients' nodes; with flow logs the return is observed, without them inferred from the owner of the address.
 -- columns:
 --   client_node: Node on whose primary ENI the replies landed.
 --   service: Service that was dialled, 'namespace/name'; null where none was.

@@ -1,6 +1,7 @@
 -- title: Which scenarios does the traffic consist of, and where do their returns land?
 -- why: The mix says which rules of the data plane matter here, and a scenario whose returns land elsewhere than it expects has drifted.
 -- grain: one row per scenario that occurs
+-- needs: conntrack; without flow logs of the ENIs returns are inferred and drift is not seen.
 -- columns:
 --   sop: Number of the scenario in the operator's handbook; null where the handbook has none.
 --   scenario: Scenario, see table scenarios.

@@ -1,6 +1,7 @@
 -- title: How many source ports does masquerading hold towards each server?
 -- why: An address has one port for each connection to a server's address and port; when none is left, new connections fail. Ports that are always or never changed say how the node masquerades.
 -- grain: one row per masquerading address, protocol, server address and port
+-- needs: conntrack of the masquerading or of the server's node; connections that only flow logs saw have no translation and are left out.
 -- columns:
 --   node: Node whose address it is; null where it is not a node's.
 --   snat_ip: Source address that the server saw.

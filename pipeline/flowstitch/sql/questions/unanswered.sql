@@ -1,6 +1,7 @@
 -- title: Which requests got no answer, and how far did they come?
 -- why: A request that no ENI of the server's node logged was lost on the way there, one that the ENI logged and the node's conntrack did not was dropped by the node, and one that both saw was dropped by the server or its answer was lost.
 -- grain: one row per client node, target, port and server node with a request that got no answer
+-- needs: conntrack or flow logs of either end; at_server_eni and at_server_node are null where their source is missing.
 -- columns:
 --   client_node: Node of the clients; null outside the cluster, or where it is not known.
 --   target: Service that was dialled; else the server's name, else its address, else the dialled address; null where none is known.

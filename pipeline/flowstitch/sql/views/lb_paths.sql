@@ -1,6 +1,7 @@
 -- title: What did each connection from a load balancer to a backend carry?
 -- why: The access log has no source port towards the backend, so latency and errors of one backend connection are seen nowhere else. Only sure requests are measured; where few of many are sure, so are the numbers.
 -- grain: one row per path from a load balancer, health checks left out
+-- needs: access logs of load balancers; without them all counts are 0 and latencies null.
 -- columns:
 --   path_id: The connection, see datapaths.
 --   client_ip: Address that the load balancer sends from.
@@ -20,7 +21,7 @@
 --   latency_p50_us: Half of the sure attempts took no longer; null where none has a time.
 --   latency_p95_us: So did 95 of 100.
 --   latency_max_us: The longest took so long.
-create view lb_paths as
+create or replace view lb_paths as
 with attempts as (
     select unnest(path_ids) as path_id, candidate_count = 1 as sure, upstream_status, upstream_response_time_us
     from lb_requests

@@ -1,0 +1,138 @@
+"""What makes a DuckDB session of a result: its tables, macros, views and questions, as statements.
+
+A session over the Parquet files, ``open.sql`` in a result and a database file are made of the same statements.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowstitch.catalog import table
+from flowstitch.sql.questions import parse_question, questions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import duckdb
+
+    from flowstitch.catalog import Field
+    from flowstitch.sql.questions import Question
+
+_HERE = Path(__file__).parent
+# The view that lists the questions, and how those that answer them begin: ``from ask_return_eni``.
+LIST, PREFIX = "questions", "ask_"
+OPEN = "open.sql"
+# Columns of the list of questions, and what they mean.
+LISTED = {
+    "question": "Name of the question on the command line.",
+    "view_name": "The view that answers it.",
+    "title": "The question.",
+    "why": "What somebody does with the answer.",
+    "grain": "What one row of the answer is.",
+    "needs": "What the export has to have, and what the answer is without it.",
+}
+_OPEN_HEAD = """\
+-- Opens this result in DuckDB 1.5 or later: its tables, macros and views, a view for each question, what each column means.
+--   cd RESULT && duckdb -init open.sql
+-- Paths are those from here. From elsewhere, in the shell of DuckDB:
+--   set file_search_path = 'RESULT';
+--   .read RESULT/open.sql
+-- Then for example: show tables; from questions; from ask_return_eni; select column_name, comment from duckdb_columns();
+set timezone = 'UTC';
+"""
+
+
+def quoted(text: str) -> str:
+    """Text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet_source(pattern: str) -> str:
+    """What reads the Parquet files of a pattern."""
+    return f"read_parquet({quoted(pattern)})"
+
+
+@cache
+def library() -> tuple[str, ...]:
+    """Statements that make the macros, then the views: the texts of their files."""
+    kinds = ("macros", "views")
+    files = [path for kind in kinds for path in sorted((_HERE / kind).glob("*.sql"))]
+    return tuple(path.read_text(encoding="utf-8").strip() for path in files)
+
+
+@cache
+def views() -> tuple[Question, ...]:
+    """Headers of the views, by name."""
+    files = sorted((_HERE / "views").glob("*.sql"))
+    return tuple(parse_question(path.stem, path.read_text(encoding="utf-8")) for path in files)
+
+
+def view_name(question: str) -> str:
+    """Name of a question in SQL."""
+    return PREFIX + question.replace("-", "_")
+
+
+def question_statements() -> Iterator[str]:
+    """Statements that make a view of each question that needs no other result, and the list of them."""
+    asked = [item for item in questions() if not item.compares]
+    for item in asked:
+        yield f"create or replace view {view_name(item.name)} as\n{item.sql.strip()};"
+    rows = [(item.name, view_name(item.name), item.title, item.why, item.grain, item.needs) for item in asked]
+    values = ",\n".join(f"({', '.join(map(quoted, row))})" for row in rows)
+    yield f"create or replace view {LIST} as\nfrom (values\n{values}\n) as listed({', '.join(LISTED)});"
+
+
+def execute_known(connection: duckdb.DuckDBPyConnection, statements: Iterable[str]) -> None:
+    """Execute statements; what is over a table that the result, made by an earlier version, does not have is left out."""
+    import duckdb  # noqa: PLC0415
+
+    for statement in statements:
+        with suppress(duckdb.CatalogException):
+            connection.execute(statement)
+
+
+def comments(tables: Sequence[str], kind: str) -> Iterator[str]:
+    """Statements that say what tables, views, questions and each of their columns are.
+
+    Parameters
+    ----------
+    tables : names of tables. kind : what they are to DuckDB, ``table`` or ``view``.
+    """
+    for name in tables:
+        known = table(name)
+        yield f"comment on {kind} {name} is {quoted(_with_grain(known.doc, known.grain))};"
+        for item in known.fields:
+            yield f'comment on column {name}."{item.name}" is {quoted(column_comment(item))};'
+    described = [(item.name, item) for item in views()]
+    described += [(view_name(item.name), item) for item in questions() if not item.compares]
+    for view, asked in described:
+        yield f"comment on view {view} is {quoted(_with_grain(asked.title, asked.grain))};"
+        for column, meaning in asked.columns:
+            yield f'comment on column {view}."{column}" is {quoted(meaning)};'
+    yield f"comment on view {LIST} is 'The questions, each answered by a view.';"
+    for column, meaning in LISTED.items():
+        yield f"comment on column {LIST}.{column} is {quoted(meaning)};"
+
+
+def _with_grain(doc: str, grain: str) -> str:
+    return f"{doc} {grain[:1].upper()}{grain[1:]}."
+
+
+def column_comment(item: Field) -> str:
+    """What a column means: unit, values and null too."""
+    unit = f" In {item.unit}." if item.unit else ""
+    values = f" One of: {', '.join(item.values)}." if item.values else ""
+    null = f" Null: {item.null}." if item.null else ""
+    return item.doc + unit + values + null
+
+
+def open_script(tables: Sequence[str]) -> str:
+    """Text of ``open.sql`` of a result with these tables."""
+    statements = [
+        f"create or replace view {name} as from {parquet_source(f'{name}/*.parquet')};" for name in tables
+    ]
+    statements += [*library(), *question_statements(), *comments(tables, "view")]
+    return _OPEN_HEAD + "\n".join(statements) + "\n"

@@ -1,0 +1,83 @@
+"""A result as one DuckDB file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowstitch.atomic import atomic_file
+from flowstitch.errors import FlowstitchError, UsageError
+from flowstitch.sql.definitions import comments, execute_known, library, question_statements, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import duckdb
+
+# Any DuckDB from this version on opens the file.
+STORAGE_VERSION = "v1.2.0"
+# Behind the checksum of the first block: https://duckdb.org/docs/stable/internals/storage
+_MAGIC, _MAGIC_AT = b"DUCK", 8
+
+
+def export_db(sources: Mapping[str, str], file: Path, *, overwrite: bool = False) -> dict[str, int]:
+    """Write tables, macros, views, questions and comments into one database file.
+
+    Parameters
+    ----------
+    sources : what reads each table, in SQL.
+    overwrite : replace a DuckDB file that is there already.
+
+    Returns
+    -------
+    Rows by table.
+
+    Raises
+    ------
+    UsageError when the file exists and ``overwrite`` is not given, or is no DuckDB file, or cannot be written;
+    FlowstitchError when writing fails, and nothing is left behind.
+    """
+    import duckdb  # noqa: PLC0415
+
+    if file.exists():
+        _check_replaceable(file, overwrite=overwrite)
+    with atomic_file(file, "file") as partial:
+        partial.unlink()
+        try:
+            with duckdb.connect(":memory:") as connection:
+                connection.execute("set timezone = 'UTC'")
+                connection.execute(
+                    f"attach {quoted(str(partial))} as made (storage_version {quoted(STORAGE_VERSION)})"
+                )
+                connection.execute("use made")
+                for name, source in sources.items():
+                    connection.execute(f"create table {name} as from {source}")
+                execute_known(
+                    connection, [*library(), *question_statements(), *comments(list(sources), "table")]
+                )
+                rows = {name: _count(connection, name) for name in sources}
+                connection.execute("use memory")
+                connection.execute("detach made")
+        except duckdb.Error as error:
+            raise FlowstitchError(f"{file}: writing failed: {str(error).splitlines()[0]}") from error
+        finally:
+            partial.with_name(f"{partial.name}.wal").unlink(missing_ok=True)
+    return rows
+
+
+def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    ((rows,),) = connection.execute(f"select count(*) from {name}").fetchall()
+    return int(rows)
+
+
+def _check_replaceable(file: Path, *, overwrite: bool) -> None:
+    if not overwrite:
+        raise UsageError(f"{file}: exists already; give --overwrite to replace it, or another file.")
+    head = b""
+    if file.is_file():
+        with file.open("rb") as opened:
+            head = opened.read(_MAGIC_AT + len(_MAGIC))
+    if head[_MAGIC_AT:] != _MAGIC:
+        raise UsageError(
+            f"{file}: is not a DuckDB file, so --overwrite does not touch it; give another file."
+        )
