@@ -5,6 +5,7 @@ A session over the Parquet files, ``open.sql`` in a result and a database file a
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -58,16 +59,23 @@ def parquet_source(pattern: str) -> str:
 @cache
 def library() -> tuple[str, ...]:
     """Statements that make the macros, then the views: the texts of their files."""
-    kinds = ("macros", "views")
-    files = [path for kind in kinds for path in sorted((_HERE / kind).glob("*.sql"))]
-    return tuple(path.read_text(encoding="utf-8").strip() for path in files)
+    macros = [path.read_text(encoding="utf-8").strip() for path in sorted((_HERE / "macros").glob("*.sql"))]
+    return (*macros, *(view.sql.strip() for view in views()))
 
 
 @cache
 def views() -> tuple[Question, ...]:
-    """Headers of the views, by name."""
+    """The views, each behind those that it reads."""
     files = sorted((_HERE / "views").glob("*.sql"))
-    return tuple(parse_question(path.stem, path.read_text(encoding="utf-8")) for path in files)
+    waiting = {path.stem: parse_question(path.stem, path.read_text(encoding="utf-8")) for path in files}
+    ordered: list[Question] = []
+    while waiting:
+        words = {
+            name: set(re.findall(r"\w+", view.sql)) & set(waiting) - {name} for name, view in waiting.items()
+        }
+        ready = [name for name, others in words.items() if not others] or list(waiting)
+        ordered += [waiting.pop(name) for name in ready]
+    return tuple(ordered)
 
 
 def view_name(question: str) -> str:

@@ -18,16 +18,10 @@
 --   answered: Of these, those that were answered nevertheless; they contradict the dead end.
 --   last_attempt: Start of the latest of them; null where there are none.
 select
-    dead_ends.node, dead_ends.service, dead_ends.protocol, address, port, address_kind, client_kinds, reason, certainty, since, until,
+    node, service, protocol, address, port, address_kind, client_kinds, reason, certainty, since, until,
     count(path_id) as attempts,
-    count(*) filter (where outcome in ('established', 'closed', 'one_way')) as answered,
-    max(datapaths.first_seen) as last_attempt
-from dead_ends
-left join datapaths
-    on (dialled_ip, dialled_port, datapaths.protocol) = (address, port, dead_ends.protocol)
-    and (address_kind = 'node_port' or client_node = dead_ends.node)
-    and list_contains(client_kinds, client_kind)
-    and datapaths.first_seen >= coalesce(since, '-infinity')
-    and datapaths.first_seen < coalesce(until, 'infinity')
-group by all
-order by attempts desc, dead_ends.service, dead_ends.node, dead_ends.protocol, address, port, since nulls first
+    count(*) filter (where answered) as answered,
+    max(first_seen) as last_attempt
+from dead_end_paths
+group by node, service, protocol, address, port, address_kind, client_kinds, reason, certainty, since, until
+order by attempts desc, service, node, protocol, address, port, since nulls first

@@ -14,32 +14,18 @@
 --   shared_bytes: Of rows of several paths, which prove their ENIs and count for none.
 --   share: Share of explained_bytes in bytes.
 --   reasons: Why rows have no path.
-with flow_rows as (
-    select
-        eni,
-        coalesce(any_value(bytes), 0) as bytes,
-        bool_or(observations.path_id is not null) as matched,
-        coalesce(bool_or(list_has_any(evidence, ['conntrack', 'ipvs'])), false) as seen,
-        any_value(shared_by) > 1 as shared,
-        any_value(reason) as reason
-    from observations
-    left join datapaths using (path_id)
-    where kind = 'vpc-flow-log'
-    group by source, line, eni
-)
 select
-    any_value(enis.node) as node,
+    any_value(node) as node,
     eni,
-    any_value(role) as eni_role,
+    any_value(eni_role) as eni_role,
     count(*) as rows,
-    sum(bytes)::bigint as bytes,
-    sum(if(seen, bytes, 0))::bigint as explained_bytes,
-    sum(if(matched and not seen, bytes, 0))::bigint as alone_bytes,
-    sum(if(matched, 0, bytes))::bigint as unmatched_bytes,
-    sum(if(shared, bytes, 0))::bigint as shared_bytes,
-    share(sum(if(seen, bytes, 0)), sum(bytes)) as share,
+    coalesce(sum(bytes), 0)::bigint as bytes,
+    sum(if(explained, bytes, 0))::bigint as explained_bytes,
+    sum(if(paths > 0 and not explained, bytes, 0))::bigint as alone_bytes,
+    coalesce(sum(if(paths > 0, 0, bytes)), 0)::bigint as unmatched_bytes,
+    sum(if(paths > 1, bytes, 0))::bigint as shared_bytes,
+    share(sum(if(explained, bytes, 0)), sum(bytes)) as share,
     coalesce(list(distinct reason order by reason) filter (where reason is not null), []) as reasons
 from flow_rows
-left join enis using (eni)
 group by eni
 order by share nulls first, bytes desc, eni

@@ -35,16 +35,10 @@ with came as (
         request_at as last_seen
     from lb_requests
     where attempt = 1
-),
-owners as (
-    select ip as client_ip, if(count(distinct owner) = 1, any_value(owner), null) as client_name
-    from addresses
-    where owner_kind in ('pod', 'node')
-    group by ip
 )
 select
     lb_id, lb_port, client_ip,
-    any_value(client_name) as client_name,
+    any_value(name) as client_name,
     count(*) filter (where is_connection) as connections,
     count(*) filter (where is_connection and failed) as failed_connections,
     sum(received_bytes)::bigint as received_bytes,
@@ -54,6 +48,6 @@ select
     min(first_seen) as first_seen,
     max(last_seen) as last_seen
 from came
-left join owners using (client_ip)
+left join address_owners on ip = client_ip
 group by lb_id, lb_port, client_ip
 order by connections + requests desc, lb_id, lb_port, client_ip

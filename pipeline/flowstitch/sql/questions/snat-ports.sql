@@ -13,18 +13,14 @@
 --   peak: Most ports that were held at one time: from the first packet to the last conntrack row of the connection.
 --   peak_share: The peak's share of the 64512 ports that the kernel has for clients whose own port is 1024 or above.
 --   changed_share: Share of the connections whose port was changed; null where the client's own is not known.
-with node_addresses as (
-    select ip as snat_ip, if(count(distinct owner) = 1, any_value(owner), null) as node
-    from addresses
-    where owner_kind = 'node'
-    group by ip
-),
-masqueraded as (
+with masqueraded as (
     select
-        path_id, node, snat_ip, protocol, server_ip, server_port, snat_port, first_seen, last_seen,
+        path_id,
+        if(owner_kind = 'node', address_owners.name, null) as node,
+        snat_ip, protocol, server_ip, server_port, snat_port, first_seen, last_seen,
         coalesce(client_port, seen_port) as own_port
     from datapaths
-    left join node_addresses using (snat_ip)
+    left join address_owners on ip = snat_ip
     where snat_port is not null
 ),
 held as (
