@@ -12,9 +12,9 @@ from click.shell_completion import BashComplete
 from cli.conftest import on_terminal
 from flowstitch.catalog import table, table_names
 from flowstitch.catalog.dataplanes import dataplane_names
+from flowstitch.catalog.ddl import DUCKDB_TYPES
 from flowstitch.catalog.model import FIELD_TYPES
 from flowstitch.cli.main import commands
-from flowstitch.cli.schema import DUCKDB_TYPES
 
 if TYPE_CHECKING:
     from cli.conftest import Call

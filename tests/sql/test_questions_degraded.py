@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import flowstitch
-from flowstitch.sql.questions import question, question_names
+from flowstitch.sql.questions import question, questions
 from story import Hop, Story
 
 Ask = Callable[[str], list[dict[str, Any]]]
@@ -55,7 +55,7 @@ def _cut(capture: Path, export: Path, part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", question_names())
+@pytest.mark.parametrize("name", [item.name for item in questions() if not item.compares])
 def test_it_answers(degraded: Callable[[str], Ask], part: str, name: str) -> None:
     for row in degraded(part)(name):
         assert list(row) == [column for column, _ in question(name).columns]

@@ -5,63 +5,27 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import flowstitch
-from flowstitch.sql.questions import question
 from rawlogs import Entry, Logs
+from sql.second import (
+    UNSEEN,
+    Ask,
+    Known,
+    bytes_of,
+    entry_seen_by_server,
+    name_of,
+    node_of,
+    server_of,
+    service_of,
+    totals,
+)
 from truth import read_truth
 
-Row = dict[str, Any]
-Known = dict[str, str]
-Ask = Callable[[str], list[Row]]
-
 LB_NETWORK = "100."
-UNSEEN = {"", "?"}
-
-
-@pytest.fixture(scope="module")
-def ask(result: Path) -> Iterable[Ask]:
-    with flowstitch.open(result) as opened:
-        yield lambda name: opened.sql(question(name).sql).to_arrow_table().to_pylist()
-
-
-@pytest.fixture(scope="module")
-def truth(capture: Path) -> list[Known]:
-    """What conntrack saw of the connections that a pod, a node or somebody outside opened."""
-    rows = read_truth(capture.parent / "truth.csv.gz")
-    return [
-        row for row in rows if row["in_conntrack"] == "yes" and not row["lab_case"].startswith("ext_to_l7")
-    ]
-
-
-@pytest.fixture(scope="module")
-def logs(capture: Path) -> Logs:
-    return Logs(capture)
-
-
-def totals(rows: list[Row], key: tuple[str, ...], value: str) -> dict[Hashable, Any]:
-    """Sum of a column by others."""
-    sums: Counter[Hashable] = Counter()
-    for row in rows:
-        sums[tuple(row[name] for name in key)] += row[value] or 0
-    return {case: number for case, number in sums.items() if number}
-
-
-def node_of(logs: Logs, ip: str) -> str | None:
-    return logs.pods[ip][1] if ip in logs.pods else logs.node_addresses.get(ip)
-
-
-def name_of(logs: Logs, ip: str) -> str | None:
-    return logs.pods[ip][0] if ip in logs.pods else logs.node_addresses.get(ip)
-
-
-def service_of(logs: Logs, known: Known) -> str | None:
-    return logs.services.get((known["dialled_ip"], known["dialled_port"]), (None,))[0]
 
 
 def test_asymmetric_pairs(ask: Ask, truth: list[Known], logs: Logs) -> None:
@@ -263,22 +227,6 @@ def test_backend_balance(ask: Ask, truth: list[Known], logs: Logs) -> None:
     assert [row["connections"] for row in rows if row["service"] == "default/sticky"] == [51, 0]
 
 
-def server_of(logs: Logs, known: Known) -> tuple[str, str]:
-    """Server of a truth row; of one that never told, whom the client's node sent it to."""
-    if known["server_ip"] != "?" and known["server_port"] != "?":
-        return known["server_ip"], known["server_port"]
-    return logs.of_client(known).back if known["client_node"] not in UNSEEN else ("?", "?")
-
-
-def bytes_of(logs: Logs, known: Known) -> tuple[int, int]:
-    """Bytes both ways of a truth row, at the node of the client, else at the one that was entered or has the server."""
-    if known["client_node"] in UNSEEN:
-        entered = logs.node_addresses.get(known["dialled_ip"], known["server_node"])
-        known = known | {"client_node": entered}
-    _, forward, _, back = logs.of_client(known).counters
-    return forward, back
-
-
 def test_client_address_hidden(ask: Ask, truth: list[Known], logs: Logs) -> None:
     hidden: dict[Hashable, list[tuple[str, str]]] = defaultdict(list)
     of_target: Counter[str | None] = Counter()
@@ -321,13 +269,6 @@ def test_client_address_hidden(ask: Ask, truth: list[Known], logs: Logs) -> None
             assert 0 < row["clients"] <= len({client for client, _ in pairs})
         else:
             assert row["clients"] is None
-
-
-def entry_seen_by_server(logs: Logs, known: Known) -> str:
-    """Source address that the server's side of a connection had, from the entry of the node that translates."""
-    if known["snat_ip"] != "?":
-        return known["snat_ip"] or known["client_ip"]
-    return logs.of_client(known).via[0]
 
 
 def test_explained_bytes(ask: Ask, logs: Logs) -> None:

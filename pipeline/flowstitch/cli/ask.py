@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.cli.output import chosen_form, output_options, write_answer, write_query
+from flowstitch.cli.output import chosen_form, output_options, write_answer, write_relation
+from flowstitch.runner.times import parse_time
 from flowstitch.sql.questions import question, question_names, questions
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ Examples:
   flowstitch ask result/ return-eni                 which returns land on the primary ENI?
   flowstitch ask result/ scenarios -f csv -o mix.csv
   flowstitch ask result/ coverage -f json | jq .
+  flowstitch ask result/ long-lived --node cn-hongkong.10.0.1.82 --top 5
+  flowstitch ask result/ scenarios --since 2026-11-23T00:44:00Z --until 2026-11-23T00:46:00Z
+  flowstitch ask drift-between before/ after/       what changed between two results?
 """
 
 
@@ -29,21 +33,45 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.command("ask", epilog=EXAMPLES)
 @click.argument("result", type=click.Path())
 @click.argument("name", metavar="[QUESTION]", required=False, shell_complete=_complete)
+@click.argument("after", metavar="[AFTER]", required=False, type=click.Path())
+@click.option("--service", metavar="NAMESPACE/NAME", help="Only rows of this service.")
+@click.option("--node", help="Only rows that have this node.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N rows.")
+@click.option(
+    "--since", metavar="TIME", help="Only of what was at or after this time; ISO 8601 or epoch seconds, UTC."
+)
+@click.option("--until", metavar="TIME", help="Only of what was before this time.")
 @output_options
-def command(result: str, name: str | None, form: str | None, output: str | None) -> None:
+def command(
+    result: str,
+    name: str | None,
+    after: str | None,
+    since: str | None,
+    until: str | None,
+    form: str | None,
+    output: str | None,
+    **narrowing: Any,
+) -> None:
     """Answer a named question about a result.
 
     RESULT is the directory that `flowstitch run` wrote. Without QUESTION the questions are listed, as JSON
-    with what one row is and what each column means.
+    with what one row is, what it needs and what each column means. A question that compares two results takes
+    the later one as AFTER; the question may come first.
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
-    with Result(Path(result)) as session:
+    if result in question_names() and name is not None and not Path(result).exists():
+        result, name = name, result
+    span = {
+        key: parse_time(text, f"--{key}")
+        for key, text in (("since", since), ("until", until))
+        if text is not None
+    }
+    with Result(Path(result), after=None if after is None else Path(after), **span) as session:
         if name is None:
             _write_list(form, output)
         else:
-            asked = question(name)
-            write_query(session, asked.sql, form, output, title=asked.title)
+            write_relation(session.ask(name, **narrowing), form, output, title=question(name).title)
 
 
 def _write_list(form: str | None, output: str | None) -> None:
@@ -55,6 +83,7 @@ def _write_list(form: str | None, output: str | None) -> None:
             "title": item.title,
             "why": item.why,
             "grain": item.grain,
+            "needs": item.needs,
             "columns": dict(item.columns),
         }
         for item in questions()

@@ -12,7 +12,7 @@ import click
 
 from flowstitch.catalog.load import packaged_root
 from flowstitch.cli.console import Progress, log_options, printable
-from flowstitch.cli.output import write_query
+from flowstitch.cli.output import write_relation
 from flowstitch.cli.run import reconstruct
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _show(result: Path, export: Path, *, kept: bool) -> None:
 
     asked = question("return-eni")
     with Result(result) as session:
-        write_query(session, asked.sql, "table", None, title=asked.title)
+        write_relation(session.ask(asked.name), "table", None, title=asked.title)
         found = read_returns(session)
     click.echo()
     for line in _story(found):

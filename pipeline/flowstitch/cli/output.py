@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO
 
+    import duckdb
     import pyarrow as pa
-
-    from flowstitch.sql.session import Result
 
     Command = TypeVar("Command", bound=Callable[..., Any])
     Row = Sequence[Any]
@@ -57,10 +56,10 @@ def output_options(command: Command) -> Command:
     )(command)
 
 
-def write_query(
-    session: Result, query: str, form: str | None, output: str | None, *, title: str = ""
+def write_relation(
+    answer: duckdb.DuckDBPyRelation | None, form: str | None, output: str | None, *, title: str = ""
 ) -> None:
-    """Write the answer of a query; see ``write_answer``.
+    """Write the answer of a query, None where it has none; see ``write_answer``.
 
     Raises
     ------
@@ -69,11 +68,10 @@ def write_query(
     import duckdb
     import pyarrow as pa
 
-    relation = session.sql(query)
-    if relation is None:
+    if answer is None:
         raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
     try:
-        write_answer(relation.to_arrow_reader(BATCH_ROWS), form, output, title=title)
+        write_answer(answer.to_arrow_reader(BATCH_ROWS), form, output, title=title)
     except (duckdb.Error, pa.ArrowException) as error:
         raise UsageError(f"the query failed: {error}") from error
 

@@ -8,6 +8,7 @@ import click
 
 from flowstitch.catalog import Field, table, table_names
 from flowstitch.catalog.dataplanes import dataplane_names, read_dataplane
+from flowstitch.catalog.ddl import DUCKDB_TYPES
 from flowstitch.cli.output import write_json, write_table
 from flowstitch.cli.scenarios import scenario_rows, text_rows, write_dataplanes
 from flowstitch.errors import UsageError, unknown_name
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
 
 DATAPLANES = "dataplanes"
 FORMATS = ("table", "json", "markdown")
-# What DuckDB calls the types of schemas/fields.toml.
-DUCKDB_TYPES = {
-    "address": "VARCHAR",
-    "bytes": "BIGINT",
-    "count": "BIGINT",
-    "counts": "MAP(VARCHAR, BIGINT)",
-    "enum": "VARCHAR",
-    "flag": "BOOLEAN",
-    "id": "UBIGINT",
-    "ids": "UBIGINT[]",
-    "name": "VARCHAR",
-    "names": "VARCHAR[]",
-    "port": "USMALLINT",
-    "text": "VARCHAR",
-    "time": "TIMESTAMP",
-    "u8": "UTINYINT",
-    "u16": "USMALLINT",
-}
 EXAMPLES = """\b
 Examples:
   flowstitch schema                            the tables

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flowstitch.cli.output import output_options, write_query
+from flowstitch.cli.output import output_options, write_relation
 
 EXAMPLES = """\b
 Examples:
@@ -31,4 +31,4 @@ def command(result: str, query: str, form: str | None, output: str | None) -> No
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result(Path(result)) as session:
-        write_query(session, sys.stdin.read() if query == "-" else query, form, output)
+        write_relation(session.sql(sys.stdin.read() if query == "-" else query), form, output)

@@ -63,11 +63,18 @@ def run(
     return run_pipeline([str(item) for item in exports], Path(out), options or Options(), overwrite=overwrite)
 
 
-def open_result(result: str | Path) -> Result:
-    """Open a result directory; a context manager with ``sql``, ``table`` and ``frame``.
+def open_result(
+    result: str | Path, *, after: str | Path | None = None, since: int | None = None, until: int | None = None
+) -> Result:
+    """Open a result directory; a context manager with ``sql``, ``ask``, ``table``, ``frame`` and ``export_db``.
+
+    Parameters
+    ----------
+    after : a later result, whose tables stand in schema ``after``.
+    since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
 
     Raises
     ------
     UsageError when it is not a result.
     """
-    return Result(Path(result))
+    return Result(Path(result), after=None if after is None else Path(after), since=since, until=until)

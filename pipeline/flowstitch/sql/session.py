@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.catalog import table_names
 from flowstitch.errors import UsageError, unknown_name
-from flowstitch.runner.layout import MANIFEST, is_result
-from flowstitch.sql.definitions import (
-    LIST,
-    PREFIX,
-    execute_known,
-    library,
-    parquet_source,
-    question_statements,
-)
+from flowstitch.sql.definitions import execute_known, library, question_statements
+from flowstitch.sql.narrowing import narrowed
+from flowstitch.sql.questions import question
+from flowstitch.sql.tables import result_sources, within
 
 if TYPE_CHECKING:
     from typing import Self
@@ -26,29 +19,53 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
+# Schema of the tables of a second result.
+AFTER = "after"
+# A query with one of these may list the questions.
+_LISTING = ("show", "duckdb_", "information_schema")
+
 
 class Result:
     """An open result: its tables, views and macros in an in-memory DuckDB session.
 
+    Parameters
+    ----------
+    after : a later result to compare with; its tables stand in schema ``after``.
+    since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
+
     Raises
     ------
-    UsageError when the directory is not a result, or cannot be opened.
+    UsageError when a directory is not a result, or cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, after: Path | None = None, since: int | None = None, until: int | None = None
+    ) -> None:
         import duckdb  # noqa: PLC0415
 
-        if not path.is_dir():
-            raise UsageError(f"{path}: no such directory; give the --out of a flowstitch run.")
-        if not is_result(path):
-            raise UsageError(
-                f"{path}: is not a result, it has no {MANIFEST}; give the --out of a flowstitch run."
-            )
         self.path = path
-        self.tables = tuple(name for name in table_names() if (path / name).is_dir())
+        self._sources = result_sources(path)
+        self.tables = tuple(self._sources)
+        self._compares = after is not None
+        others = {} if after is None else result_sources(after)
+        self._questions_made = False
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
-        for name, source in self._sources().items():
+        self._make_tables(
+            path, {name: within(name, source, since, until) for name, source in self._sources.items()}
+        )
+        if after is not None:
+            self._connection.execute(f"create schema {AFTER}")
+            self._make_tables(
+                after,
+                {f"{AFTER}.{name}": within(name, source, since, until) for name, source in others.items()},
+            )
+        execute_known(self._connection, library())
+
+    def _make_tables(self, path: Path, sources: dict[str, str]) -> None:
+        import duckdb  # noqa: PLC0415
+
+        for name, source in sources.items():
             try:
                 self._connection.execute(f"create view {name} as from {source}")
             except duckdb.Error as error:
@@ -56,8 +73,6 @@ class Result:
                 raise UsageError(
                     f"{path}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
                 ) from error
-        self._questions_made = False
-        execute_known(self._connection, library())
 
     def __enter__(self) -> Self:
         return self
@@ -66,11 +81,6 @@ class Result:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _sources(self) -> dict[str, str]:
-        """What reads each table; what stands for several names in a pattern stands for itself here."""
-        root = self.path.absolute()
-        return {name: parquet_source(f"{glob.escape(str(root / name))}/*.parquet") for name in self.tables}
 
     def close(self) -> None:
         """Close the session."""
@@ -85,11 +95,45 @@ class Result:
         """
         import duckdb  # noqa: PLC0415
 
-        self._make_questions(query)
+        if any(word in query.lower() for word in _LISTING):
+            self._make_questions()
         try:
             return self._connection.sql(query, params=parameters)
+        except duckdb.CatalogException as error:
+            if self._make_questions():
+                return self.sql(query, parameters)
+            raise _failed(error) from error
         except duckdb.Error as error:
-            raise UsageError(f"the query failed: {error}") from error
+            raise _failed(error) from error
+
+    def ask(
+        self, name: str, *, service: str | None = None, node: str | None = None, top: int | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """Answer of a named question.
+
+        Parameters
+        ----------
+        service, node : only rows that have it. top : only the first so many.
+
+        Raises
+        ------
+        UsageError with the nearest name when there is no such question; when it has no column of a service or node;
+        when it compares two results, and only one is open, or the other way round.
+        """
+        import duckdb  # noqa: PLC0415
+
+        asked = question(name)
+        if asked.compares and not self._compares:
+            raise UsageError(
+                f"question {name!r} compares two results; name {asked.compares} too: flowstitch ask {name} BEFORE AFTER."
+            )
+        if self._compares and not asked.compares:
+            raise UsageError(f"question {name!r} is about one result; two were given.")
+        try:
+            answer = self._connection.sql(asked.sql)
+        except duckdb.Error as error:
+            raise _failed(error) from error
+        return narrowed(answer, asked, service, node, top)
 
     def table(self, name: str) -> pa.Table:
         """A table of the result as Arrow; ``UsageError`` with the nearest name when there is none."""
@@ -117,16 +161,20 @@ class Result:
         """
         from flowstitch.sql.export import export_db  # noqa: PLC0415
 
-        return export_db(self._sources(), Path(file), overwrite=overwrite)
+        return export_db(self._sources, Path(file), overwrite=overwrite)
 
-    def _make_questions(self, query: str) -> None:
-        """Make the views of the questions for the first query that may use them: to bind them all takes longer than most queries."""
-        if not self._questions_made and any(
-            name in query.lower() for name in (PREFIX, LIST, "show", "duckdb_")
-        ):
-            execute_known(self._connection, question_statements())
-            self._questions_made = True
+    def _make_questions(self) -> bool:
+        """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
+        if self._questions_made:
+            return False
+        execute_known(self._connection, question_statements())
+        self._questions_made = True
+        return True
 
     def _check(self, name: str) -> None:
         if name not in self.tables:
             raise unknown_name("table", name, self.tables)
+
+
+def _failed(error: Exception) -> UsageError:
+    return UsageError(f"the query failed: {error}")

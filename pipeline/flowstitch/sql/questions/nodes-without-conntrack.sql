@@ -1,0 +1,54 @@
+-- title: On which nodes does conntrack not see what flow logs show?
+-- why: A missing dump, NOTRACK rules or a data plane that bypasses conntrack (eBPF, exclusive ENIs): what the other answers cannot know about, not how well the node is.
+-- grain: one row per node with an ENI or a conntrack source
+-- needs: flow logs and the list of ENIs; without them rows is 0.
+-- columns:
+--   node: Node; null for ENIs whose node is not known.
+--   conntrack_sources: Its conntrack lists and event streams that have rows.
+--   rows: Rows with traffic in the flow logs of its ENIs.
+--   explained_rows: Of these, rows of paths that conntrack or IPVS of any node saw.
+--   alone_rows: Rows that no conntrack explains.
+--   alone_bytes: IP bytes of these.
+--   share: Share of alone_rows in rows.
+--   verdict: no conntrack: the export has none of the node; all, some or none of it is explained; no flow log: no row to hold it against.
+with dumped as (
+    select node, count(*) as conntrack_sources
+    from sources
+    where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
+    group by node
+),
+logged as (
+    select
+        node,
+        count(packets) as rows,
+        count(packets) filter (where explained) as explained_rows,
+        coalesce(sum(bytes) filter (where not explained), 0)::bigint as alone_bytes
+    from flow_rows
+    group by node
+),
+placed as (
+    select distinct node from known_enis
+    union
+    select node from dumped
+    union
+    select node from logged
+)
+select
+    placed.node,
+    coalesce(conntrack_sources, 0) as conntrack_sources,
+    coalesce(rows, 0) as rows,
+    coalesce(explained_rows, 0) as explained_rows,
+    coalesce(rows - explained_rows, 0) as alone_rows,
+    coalesce(alone_bytes, 0) as alone_bytes,
+    share(rows - explained_rows, rows) as share,
+    case
+        when coalesce(rows, 0) = 0 then 'no flow log'
+        when conntrack_sources is null then 'no conntrack'
+        when explained_rows = 0 then 'none'
+        when explained_rows < rows then 'some'
+        else 'all'
+    end as verdict
+from placed
+left join dumped on dumped.node is not distinct from placed.node
+left join logged on logged.node is not distinct from placed.node
+order by share desc nulls first, rows desc, placed.node

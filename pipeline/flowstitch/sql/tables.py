@@ -1,0 +1,62 @@
+"""The tables of a result as what DuckDB reads."""
+
+from __future__ import annotations
+
+import glob
+from typing import TYPE_CHECKING
+
+from flowstitch.catalog import table_names
+from flowstitch.errors import UsageError
+from flowstitch.runner.layout import MANIFEST, is_result
+from flowstitch.sql.definitions import parquet_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# First and last moment of a row, of the tables whose rows happened at some time.
+_SPANS = {
+    "datapaths": ("first_seen", "last_seen"),
+    "segments": ("first_seen", "last_seen"),
+    "observations": ("first_seen", "last_seen"),
+    "unmatched": ("window_start", "window_end"),
+    "lb_requests": ("request_at", "request_at"),
+    "lb_connections": ("opened_at", "closed_at"),
+}
+
+
+def result_sources(path: Path) -> dict[str, str]:
+    """What reads each table of a result, in SQL.
+
+    Raises
+    ------
+    UsageError when the directory is not a result.
+    """
+    if not path.is_dir():
+        raise UsageError(f"{path}: no such directory; give the --out of a flowstitch run.")
+    if not is_result(path):
+        raise UsageError(
+            f"{path}: is not a result, it has no {MANIFEST}; give the --out of a flowstitch run."
+        )
+    # what stands for several names in a pattern stands for itself here
+    root = glob.escape(str(path.absolute()))
+    return {
+        name: parquet_source(f"{root}/{name}/*.parquet") for name in table_names() if (path / name).is_dir()
+    }
+
+
+def within(name: str, source: str, since: int | None, until: int | None) -> str:
+    """What reads those rows of a table that were, at least in part, in a span of time; rows without a time are.
+
+    Parameters
+    ----------
+    since, until : µs since the epoch, half-open; None is open.
+    """
+    if name not in _SPANS:
+        return source
+    first, last = _SPANS[name]
+    wanted = []
+    if since is not None:
+        wanted.append(f"coalesce({last}, {first}) >= make_timestamp({since})")
+    if until is not None:
+        wanted.append(f"coalesce({first}, {last}) < make_timestamp({until})")
+    return " ".join([source, *(["where coalesce(", " and ".join(wanted), ", true)"] if wanted else [])])

@@ -1,0 +1,89 @@
+"""``ask`` with less of an answer, and with two results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import flowstitch
+from cli.conftest import Call
+
+
+def answer(call: Call, *arguments: object) -> list[dict]:
+    done = call("ask", *arguments, "-f", "json")
+    assert done.exit_code == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_service_node_and_top_leave_out_rows_and_change_none(call: Call, result: Path) -> None:
+    whole = answer(call, result, "return-eni")
+    service, node = "default/nginx1", "cn-hongkong.10.0.3.49"
+    chosen = [row for row in whole if (row["service"], row["client_node"]) == (service, node)]
+    assert 1 < len(chosen) < len(whole)
+    assert answer(call, result, "return-eni", "--service", service, "--node", node) == chosen
+    assert (
+        answer(call, result, "return-eni", "--service", service, "--node", node, "--top", "1") == chosen[:1]
+    )
+    assert answer(call, result, "return-eni", "--service", "it's nobody") == []
+
+
+def test_a_node_is_looked_for_at_either_end(call: Call, result: Path) -> None:
+    node = "cn-hongkong.10.0.1.47"
+    rows = answer(call, result, "unanswered", "--node", node)
+    whole = answer(call, result, "unanswered")
+    assert rows == [row for row in whole if node in (row["client_node"], row["server_node"])] != whole
+
+
+def test_since_and_until_leave_out_what_happened_otherwise(call: Call, result: Path) -> None:
+    moment = "2026-11-23T00:48:00Z"
+    columns = ("scenario", "connections")
+    counts = [
+        {row["scenario"]: row["connections"] for row in answer(call, result, "scenarios", *span)}
+        for span in ((), ("--until", moment), ("--since", moment))
+    ]
+    with flowstitch.open(result) as opened:
+        spanning = dict(
+            opened.sql(
+                f"select {columns[0]}, count(*) from datapaths where first_seen < timestamp '2026-11-23 00:48:00' "
+                "and last_seen >= timestamp '2026-11-23 00:48:00' group by all"
+            ).fetchall()
+        )
+    assert sum(spanning.values()) > 10
+    everything, before, later = counts
+    for scenario, count in everything.items():
+        # what was alive at the moment belongs to both
+        assert count == before.get(scenario, 0) + later.get(scenario, 0) - spanning.get(scenario, 0)
+    files = [len(answer(call, result, "coverage", *span)) for span in ((), ("--since", moment))]
+    assert files[0] == files[1]
+
+
+def test_python_asks_too(call: Call, result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        rows = opened.ask("long-lived", top=3).to_arrow_table().to_pylist()
+    assert rows == answer(call, result, "long-lived", "--top", 3)
+
+
+@pytest.mark.parametrize("order", ["{question} {one} {two}", "{one} {question} {two}"])
+def test_two_results_are_compared(call: Call, result: Path, order: str) -> None:
+    words = order.format(question="drift-between", one=result, two=result).split()
+    assert answer(call, *words) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{result}", "coverage", "--service", "x"], "question 'coverage' has no column that --service could look into; its columns: source, kind,"),
+        (["{result}", "drift-between"], "question 'drift-between' compares two results; name the later result too: flowstitch ask drift-between BEFORE AFTER."),
+        (["{result}", "coverage", "{result}"], "question 'coverage' is about one result; two were given."),
+        (["{result}", "drift-between", "nowhere"], "nowhere: no such directory; give the --out of a flowstitch run."),
+        (["drift-betwen", "{result}", "{result}"], "drift-betwen: no such directory"),
+        (["{result}", "coverage", "--top", "0"], "0 is not in the range x>=1"),
+        (["{result}", "coverage", "--since", "noon"], "--since: got 'noon', expected a time like 2026-11-23T00:44:00Z or epoch seconds."),
+    ],
+)  # fmt: skip
+def test_wrong_use(call: Call, result: Path, arguments: list[str], sentence: str) -> None:
+    done = call("ask", *(argument.format(result=result) for argument in arguments))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert sentence in done.stderr
