@@ -11,14 +11,16 @@ import pyarrow as pa
 from benchmarks.join.inputs import read_table
 from benchmarks.join.question import LEGS
 from benchmarks.join.sums import span_paths, sum_legs, turn
-from flowstitch.arrays import Columns
+from flowstitch.arrays import Columns, Flags
 from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
-from flowstitch.join.entries import build_entries
+from flowstitch.join.entries import USED, build_entries, row_hashes
+from flowstitch.join.rows import BucketRows
 from flowstitch.join.segments import Segments, Sides, build_segments
-from flowstitch.join.windows import Windows, attach_windows, flow_buckets
+from flowstitch.join.windows import Windows, attach_windows, flow_hashes
 from flowstitch.normalize.columns import Pools
+from flowstitch.normalize.scratch import Scratch
 
 # Columns of flow-log rows that the join or the answer is made of.
 ASKED = (
@@ -32,16 +34,23 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
     """One row per path, see ``question.py``."""
     pools, rows, logged = _pools(names), _columns(conntrack), _columns(flows)
     bits = bucket_bits(rows["line"].shape[0] + logged["line"].shape[0])
+    local = np.zeros(addresses + 1, np.bool_)
     with Workers(THREADS) as workers:
-        local = np.zeros(addresses + 1, np.bool_)
-        entries, begins = build_entries(rows, {}, local, pools, bits, workers)
+        by_wire, flows_by_wire = (BucketRows(bits, Scratch(), workers) for _ in range(2))
+        by_wire.put({name: rows[name] for name in USED}, row_hashes(rows, local))
+        flows_by_wire.put({name: logged[name] for name in ASKED}, flow_hashes(logged))
+        entries, begins = build_entries(by_wire.close(), {}, local, pools, workers)
         sides, seen, _ = build_segments(entries, begins, pools.names.ranks(), bits, workers)
-        buckets = flow_buckets(logged, bits)
-        moved = buckets.move({name: logged[name] for name in ASKED}, workers)
-        nothing = np.zeros(0, np.int64), np.zeros(logged["eni"].shape[0], np.bool_)
-        windows, segments, _ = attach_windows(moved, buckets, seen, *nothing, workers)
+        windows, segments, _ = attach_windows(
+            flows_by_wire.close(), seen, np.zeros(0, np.int64), _none_hidden, workers
+        )
+        moved = flows_by_wire.whole()
     chains = build_chains(sides, len(segments))
     return pa.table(_lifetimes(segments, chains, sides, len(entries)) | _legs(moved, windows, chains))
+
+
+def _none_hidden(flows: Columns) -> Flags:
+    return np.zeros(flows["eni"].shape[0], np.bool_)
 
 
 @cache

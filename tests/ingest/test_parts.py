@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from flowstitch.ingest import read as reading
-from flowstitch.ingest.parts import Parts, Scratch
+from flowstitch.ingest.parts import Parts
 from flowstitch.normalize.columns import Pools
+from flowstitch.normalize.scratch import Scratch
 from inventory_reading import EXPORT
 
 

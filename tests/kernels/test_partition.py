@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import naive
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import Workers, into_buckets, tuple_buckets, wire_buckets
+from flowstitch.join.buckets import Workers, hashes_of, into_buckets, tuple_buckets
 from flowstitch.join.keys import Tuples
 from flowstitch.kernels.partition import hash_wires
 
@@ -59,5 +59,6 @@ def test_a_row_of_a_flow_log_meets_the_entry_whose_echo_identifier_it_does_not_s
     echo = [np.array([value], kind) for value, kind in zip((1, 5, 77, 6, 77, 0), KINDS, strict=True)]
     row = [np.array([value], kind) for value, kind in zip((1, 6, 0, 5, 0, 0), KINDS, strict=True)]
     assert (
-        tuple_buckets(Tuples(*echo), 16).begins.tolist() == wire_buckets(row[:5], row[5], 16).begins.tolist()
+        tuple_buckets(Tuples(*echo), 16).begins.tolist()
+        == into_buckets(hashes_of(row[:5], row[5]), 16).begins.tolist()
     )

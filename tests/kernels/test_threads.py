@@ -23,8 +23,7 @@ def join(node: Path) -> tuple[Reconstruction, Pools]:
     finish_inventory(export.inventory)
     addresses = build_addresses(export.inventory)
     dataplane = load_dataplane("terway-eniip")
-    rows = export.rows, export.inventory, addresses, export.sources, export.accounts
-    return Reconstruction(*rows, dataplane, pools, lambda _: None), pools
+    return Reconstruction(export, addresses, dataplane, pools, lambda _: None), pools
 
 
 def test_two_threads_find_what_one_finds(capture: Path) -> None:

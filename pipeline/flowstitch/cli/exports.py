@@ -48,8 +48,8 @@ def reading_options(command: Command) -> Command:
             "memory_bytes",
             metavar="SIZE",
             callback=_size,
-            help="Memory that reading may take, such as 4GiB or 512MB. What can only be read whole, a JSON document or a "
-            "raw snappy block, may have an eighth of it.  [default: half of the machine's]",
+            help="Memory to do with, such as 4GiB or 512MB. Rows may have a quarter of it, the others wait on the disk; what "
+            "can only be read whole, a JSON document or a raw snappy block, an eighth.  [default: half of the machine's]",
         ),
         click.option(
             "--threads",

@@ -31,6 +31,11 @@ def default_memory() -> int:
     return min(machine, limit) // 2
 
 
+def rows_in_memory(memory_bytes: int | None) -> int:
+    """How much of the memory that a run may have rows may take, bytes; the rest is for what is made of them."""
+    return (memory_bytes or default_memory()) // 4
+
+
 def keep_freed_memory() -> bool:
     """Have the C library keep what is freed for what is needed next, in the place of giving it back to the system each time.
 

@@ -11,10 +11,11 @@ from flowstitch.ingest.discover import discover
 from flowstitch.ingest.memory import WHOLE_SHARE, default_memory
 from flowstitch.ingest.merge import SourceRows, merge_sources
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account, Inventory, Source
-from flowstitch.ingest.parts import Parts, Scratch
+from flowstitch.ingest.parts import Parts
 from flowstitch.ingest.sniff import CANONICAL_TABLE
 from flowstitch.ingest.watched import watched
 from flowstitch.normalize.columns import concat_columns
+from flowstitch.normalize.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,6 +57,13 @@ class Export:
         for source, parts in zip(self.sources, self.parts, strict=True):
             if ROW_KINDS.get(source.kind) == table:
                 yield from parts
+
+    def drain(self, table: str, *sources: int) -> Iterator[Columns]:
+        """The same, of all sources or of those with these numbers; each part is forgotten here as it is handed on."""
+        for number in sources or range(len(self.sources)):
+            if ROW_KINDS.get(self.sources[number].kind) == table:
+                parts, self.parts[number] = self.parts[number], ()
+                yield from parts.drain() if isinstance(parts, Parts) else parts
 
     @cached_property
     def rows(self) -> dict[str, Columns]:

@@ -123,8 +123,8 @@ def into_buckets(hashes: Words, bits: int) -> Buckets:
     return Buckets(begins, places)
 
 
-def wire_buckets(ends: Sequence[NDArray[Any]], scope: NDArray[Any], bits: int) -> Buckets:
-    """Buckets by wire key as flow logs show it, so that rows of one key of whatever observer are in one bucket.
+def hashes_of(ends: Sequence[NDArray[Any]], scope: NDArray[Any]) -> Words:
+    """Hash of each wire key as flow logs show it, so that rows of one key of whatever observer are in one bucket; shape (rows,), uint64.
 
     Parameters
     ----------
@@ -132,13 +132,12 @@ def wire_buckets(ends: Sequence[NDArray[Any]], scope: NDArray[Any], bits: int) -
     scope : shape (rows,), as in ``Tuples``.
     """
     hashes = np.empty(scope.shape[0], np.uint64)
-    if bits:
-        protocol, src, src_port, dst, dst_port = ends
-        hash_wires(protocol, src, src_port, dst, dst_port, scope, protocols_with("ports"), hashes)
-    return into_buckets(hashes, bits)
+    protocol, src, src_port, dst, dst_port = ends
+    hash_wires(protocol, src, src_port, dst, dst_port, scope, protocols_with("ports"), hashes)
+    return hashes
 
 
 def tuple_buckets(tuples: Tuples, bits: int) -> Buckets:
-    """Buckets of tuples, see ``wire_buckets``."""
+    """Buckets of tuples by the hash of their wire key."""
     ends = (tuples.protocol, tuples.src, tuples.src_port, tuples.dst, tuples.dst_port)
-    return wire_buckets(ends, tuples.scope, bits)
+    return into_buckets(hashes_of(ends, tuples.scope), bits)

@@ -9,8 +9,8 @@ import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import concat_fields, drained, wire_buckets
-from flowstitch.join.instants import join_lateness, late_samples
+from flowstitch.join.buckets import concat_fields, drained, hashes_of
+from flowstitch.join.instants import SAMPLED, join_lateness, late_samples
 from flowstitch.join.keys import Tuples, empty_tuples
 from flowstitch.kernels.group import free_slots
 from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
@@ -20,9 +20,10 @@ from flowstitch.kernels.runs import by_run
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flowstitch.arrays import Columns, Flags, Ints, Narrow
+    from flowstitch.arrays import Columns, Flags, Ints, Narrow, Words
     from flowstitch.ingest.model import NodeFacts
     from flowstitch.join.buckets import Workers
+    from flowstitch.join.rows import BucketRows
     from flowstitch.normalize.columns import Pools
 
 
@@ -75,42 +76,55 @@ EACH_ENTRY = tuple(
 )
 
 
+def row_hashes(rows: Columns, local: Flags) -> Words:
+    """Hash of the original wire key of conntrack rows, see ``hashes_of``.
+
+    Parameters
+    ----------
+    rows : columns of the table ``conntrack``.
+    local : by address number, bool, addresses that never are a source on a wire (services, loopback, link-local).
+    """
+    stays = local[rows["orig_src_ip"]] | (rows["orig_src_ip"] == rows["orig_dst_ip"])
+    names = ("protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port")
+    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0)).astype(np.int32)
+    return hashes_of([rows[name] for name in names], scope)
+
+
 def build_entries(
-    rows: Columns, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools, bits: int, workers: Workers
+    rows: BucketRows, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools, workers: Workers
 ) -> tuple[Entries, Ints]:
     """Entries of all conntrack rows, by the bucket of their original wire key, and where each bucket begins.
 
     Parameters
     ----------
-    rows : columns of the table ``conntrack``.
+    rows : of the table ``conntrack``, by ``row_hashes``.
     facts : what is known of each node, for its timeouts.
-    local : by address number, bool, addresses that never are a source on a wire (services, loopback, link-local).
-    bits : of the hash that number the buckets.
+    local : see ``row_hashes``.
     """
-    stays = local[rows["orig_src_ip"]] | (rows["orig_src_ip"] == rows["orig_dst_ip"])
-    names = ("protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port")
-    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0)).astype(np.int32)
-    buckets = wire_buckets([rows[name] for name in names], scope, bits)
-    parts = buckets.parts(buckets.move({name: rows[name] for name in _USED}, workers))
-    keyed = workers.map(_key_rows, parts)
+    names = len(pools.names)
+    keyed = workers.map(lambda bucket: _key_rows(rows.of(bucket, USED), names), rows.buckets)
     timeouts = _timeouts_of([part.cases for part in keyed], facts, pools)
     late = join_lateness(
         workers.map(
-            lambda part, full: late_samples(part.rows, part.number, part.case, full), keyed, timeouts
+            lambda bucket, part, full: late_samples(rows.of(bucket, SAMPLED), part.number, part.case, full),
+            rows.buckets, keyed, timeouts,
         ),
-        len(pools.names),
-    )
-    found = workers.map(lambda part, full: _entries_of(part, full, late, local), drained(keyed), timeouts)
+        names,
+    )  # fmt: skip
+    spans = [part.events for part in keyed]
+    found = workers.map(
+        lambda bucket, part, full: _entries_of(rows.of(bucket, USED), part, full, late, local),
+        rows.buckets, drained(keyed), timeouts,
+    )  # fmt: skip
     begins = np.append(0, np.cumsum([len(part) for part in found]))
     entries = _joined(found, begins, workers)
-    spans = _event_spans(rows, len(pools.names))
-    return replace(
-        entries, row_entry=entries.row_entry[buckets.places], events_from=spans[0], events_to=spans[1]
-    ), begins
+    events_from = np.min([first for first, _ in spans], axis=0)
+    events_to = np.max([last for _, last in spans], axis=0)
+    return replace(entries, events_from=events_from, events_to=events_to), begins
 
 
 # What entries are made of.
-_USED = (
+USED = (
     "node", "protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port",
     "reply_src_ip", "reply_src_port", "reply_dst_ip", "reply_dst_port", "icmp_id", "reply_icmp_id",
     "source", "zone", "event", "seen_at", "timeout_s", "state", "replied", "assured", "delta_time_s", "start_at", "conntrack_id",
@@ -122,16 +136,16 @@ _CASE = ("node", "protocol_number", "state", "assured")
 
 @dataclass(frozen=True)
 class _Keyed:
-    """Rows of a bucket: the ``number`` of each tuple of each node, and the case of their timeout."""
+    """Of the rows of a bucket the ``number`` of each tuple of each node, the case of their timeout, and the first and last event of each node."""
 
-    rows: Columns
     number: Ints
     numbers: int
     case: Ints
     cases: Columns
+    events: tuple[Ints, Ints]
 
 
-def _key_rows(rows: Columns) -> _Keyed:
+def _key_rows(rows: Columns, names: int) -> _Keyed:
     count = rows["node"].shape[0]
     number, case, first, longest = (np.empty(count, np.int64) for _ in range(4))
     numbers = number_tuples(
@@ -145,7 +159,7 @@ def _key_rows(rows: Columns) -> _Keyed:
         np.empty((count, 1), np.uint64), free_slots(count), first, longest, case,
     )  # fmt: skip
     cases = {name: rows[name][first[:found]] for name in _CASE} | {"timeout_s": longest[:found].copy()}
-    return _Keyed(rows, number, numbers, case, cases)
+    return _Keyed(number, numbers, case, cases, _event_spans(rows, names))
 
 
 def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
@@ -155,9 +169,8 @@ def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools
     return np.split(full_timeouts(every, facts, pools), ends[:-1])
 
 
-def _entries_of(keyed: _Keyed, full_timeout: Ints, late: Ints, local: Flags) -> Entries:
+def _entries_of(rows: Columns, keyed: _Keyed, full_timeout: Ints, late: Ints, local: Flags) -> Entries:
     """Entries of a bucket, given the timeout of each of its cases; ``row_entry`` is of its rows."""
-    rows = keyed.rows
     count = rows["node"].shape[0]
     told = rows["event"], rows["seen_at"], rows["start_at"], rows["delta_time_s"], rows["source"]
     instants, entry, start_lo, start_hi, ends, opened = (np.empty(count, np.int64) for _ in range(6))
@@ -199,13 +212,10 @@ def _joined(parts: Sequence[Entries], begins: Ints, workers: Workers) -> Entries
 def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
     """First and last event of each node by name code, µs."""
     first, last = np.full(nodes, np.iinfo(np.int64).max, np.int64), np.full(nodes, UNKNOWN, np.int64)
-    node, seen = rows["node"], rows["seen_at"]
-    told = (rows["event"] != field("event").code("list")) & (seen != UNKNOWN)
-    # a source is of one node and its rows are together
-    heads = np.append(0, np.flatnonzero(node[1:] != node[:-1]) + 1)
-    if node.shape[0]:
-        np.minimum.at(first, node[heads], np.minimum.reduceat(np.where(told, seen, first[0]), heads))
-        np.maximum.at(last, node[heads], np.maximum.reduceat(np.where(told, seen, UNKNOWN), heads))
+    told = (rows["event"] != field("event").code("list")) & (rows["seen_at"] != UNKNOWN)
+    node, seen = rows["node"][told], rows["seen_at"][told]
+    np.minimum.at(first, node, seen)
+    np.maximum.at(last, node, seen)
     return first, last
 
 

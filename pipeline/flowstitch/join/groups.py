@@ -14,20 +14,27 @@ from flowstitch.join.entries import EACH_ENTRY, Entries
 from flowstitch.join.identity import PREFIX_BITS, hash_columns
 from flowstitch.join.ipvs import IpvsMatches
 from flowstitch.join.keys import Tuples, concat_tuples
+from flowstitch.join.rows import BucketRows
 from flowstitch.join.segments import Sides
 from flowstitch.join.stitched import Stitched
+from flowstitch.join.unsaid import infer_directions
 from flowstitch.join.windows import Windows
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.join.buckets import Buckets, Workers
+    from flowstitch.join.stitched import Cluster
+    from flowstitch.normalize.scratch import Scratch
 
 # Rows of a group, about, and how many groups make a part, which is a file of each table. Both follow from the input alone, and so does how a
 # result is cut.
 GROUP_ROWS = 1 << 17
 PART_BITS = 3
-# What is asked of a flow-log row on a path.
+# What is told of a conntrack row, and what is asked of a flow-log row on a path.
+OBSERVED = ("source", "line", "node", "seen_at", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 _LOGGED = (
     "source", "line", "eni", "direction", "action", "tcp_flags", "packets", "bytes", "window_start", "window_end"
 )  # fmt: skip
@@ -82,7 +89,7 @@ class Groups:
     """All paths in groups by the first bits of the hash of their first wire key."""
 
     def __init__(
-        self, whole: Stitched, wire: Words, shared: Ints, conntrack: Columns, ipvs: Columns, names: Words, workers: Workers
+        self, whole: Stitched, wire: Words, shared: Ints, rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, scratch: Scratch, workers: Workers
     ) -> None:  # fmt: skip
         """Put together what is of one group.
 
@@ -91,10 +98,10 @@ class Groups:
         whole : all that was stitched.
         wire : shape (paths,), uint64, hash of the first wire key of each path.
         shared : shape (flow rows,), how many paths each flow-log row belongs to.
-        conntrack, ipvs : columns of these rows.
-        names : by name code, hash of the name.
+        rows : of the tables ``conntrack`` and ``flows``, as they were stitched. ipvs : columns of ``ipvs_connections``.
+        scratch : keeps rows by group.
         """
-        count = conntrack["line"].shape[0] + shared.shape[0]
+        count = sum(map(len, rows.values()))
         bits = min((count // GROUP_ROWS).bit_length(), PREFIX_BITS)
         self.parts, self._each = 1 << max(0, bits - PART_BITS), 1 << min(bits, PART_BITS)
         self._ahead = whole.ahead
@@ -103,9 +110,7 @@ class Groups:
         def moved(things: Any, hashes: Words) -> _Moved:
             return _Moved(things, into_buckets(hashes, bits), workers)
 
-        chains, sides, windows, segments, entries = (
-            whole.chains, whole.sides, whole.windows, whole.segments, whole.entries,
-        )  # fmt: skip
+        chains, sides, segments, entries = whole.chains, whole.sides, whole.segments, whole.entries
         by_segment = wire[chains.path]
         self._paths = moved(
             [wire, chains.root, chains.tail, whole.ipvs.virtual_ip, whole.ipvs.virtual_port], wire
@@ -115,16 +120,42 @@ class Groups:
         by_entry = by_segment[sides.segment[: len(entries)]]
         self._entries = moved([getattr(entries, name) for name in EACH_ENTRY], by_entry)
         self._sides = moved(sides, by_segment[sides.segment])
-        pairs = {name: whole.flows[name][windows.row] for name in _LOGGED}
-        of_pairs = [windows.segment, windows.row, windows.forward, shared[windows.row]]
-        self._pairs = moved((pairs, of_pairs), by_segment[windows.segment])
-        self._conntrack = moved((conntrack, entries.row_entry), by_entry[entries.row_entry])
         on_path = np.flatnonzero(whole.ipvs.path >= 0)
         path = whole.ipvs.path[on_path]
         self._ipvs = moved((take_columns(ipvs, on_path), path), wire[path])
-        alone = np.flatnonzero(np.diff(windows.offsets) == 0)
-        rows = take_columns(whole.flows, alone)
-        self._alone = moved((rows, windows.reason[alone]), hash_columns(names[rows["source"]], rows["line"]))
+        self._conntrack, self._pairs, self._alone = (BucketRows(bits, scratch, workers) for _ in range(3))
+        self._put_conntrack(rows["conntrack"], entries.row_entry, by_entry)
+        self._put_flows(rows["flows"], whole, shared, by_segment, cluster)
+
+    def _put_conntrack(self, rows: BucketRows, row_entry: Ints, by_entry: Words) -> None:
+        for bucket, at in zip(rows.buckets, rows.slices(), strict=True):
+            entry = row_entry[at]
+            self._conntrack.put(rows.of(bucket, OBSERVED) | {"entry": entry}, by_entry[entry])
+        self._conntrack.close()
+
+    def _put_flows(
+        self, rows: BucketRows, whole: Stitched, shared: Ints, by_segment: Words, cluster: Cluster
+    ) -> None:
+        """Rows on paths, one for each segment that they cover, and the others, which the hash of their source and line spreads."""
+        windows = whole.windows
+        for bucket, at in zip(rows.buckets, rows.slices(), strict=True):
+            columns = infer_directions(rows.of(bucket), cluster.inventory, cluster.pools)
+            pairs = slice(int(windows.offsets[at.start]), int(windows.offsets[at.stop]))
+            row, segment = windows.row[pairs], windows.segment[pairs]
+            there = row - at.start
+            logged = {name: columns[name][there] for name in _LOGGED}
+            of_pairs = {
+                "segment": segment,
+                "row": row,
+                "forward": windows.forward[pairs],
+                "shared": shared[row],
+            }
+            self._pairs.put(logged | of_pairs, by_segment[segment])
+            lone = np.flatnonzero(np.diff(windows.offsets[at.start : at.stop + 1]) == 0)
+            others = take_columns(columns, lone) | {"why": windows.reason[at][lone]}
+            self._alone.put(others, hash_columns(cluster.hashes[others["source"]], others["line"]))
+        self._pairs.close()
+        self._alone.close()
 
     def of_part(self, part: int) -> range:
         """Groups of a part; those of all parts in order have hashes in order."""
@@ -134,10 +165,9 @@ class Groups:
         """One of the groups."""
         wire, root, tail, virtual_ip, virtual_port = self._paths.of(group)
         segments, (path, position, next_segment, next_entry, refused) = self._segments.of(group)
-        sides, (conntrack, row_entry), (ipvs, ipvs_path) = (
-            item.of(group) for item in (self._sides, self._conntrack, self._ipvs)
-        )
-        flows, (segment, row, forward, shared) = self._pairs.of(group)
+        sides, (ipvs, ipvs_path) = self._sides.of(group), self._ipvs.of(group)
+        conntrack, flows, alone = (rows.of(group) for rows in (self._conntrack, self._pairs, self._alone))
+        segment, row, forward, shared = (flows.pop(name) for name in ("segment", "row", "forward", "shared"))
         side_entry, entries = self._entries_of(group, self._entries.places(sides.entry))
         linked = next_segment >= 0
         following, entry = np.full_like(next_segment, -1), np.full_like(next_entry, -1)
@@ -150,7 +180,7 @@ class Groups:
             flows,
             Windows(pair, self._in(self._segments, group, segment), pair[:-1], forward, np.zeros_like(row)),
             Entries(
-                row_entry=self._in(self._entries, group, row_entry),
+                row_entry=self._in(self._entries, group, conntrack.pop("entry")),
                 **dict(zip(EACH_ENTRY, entries, strict=True)),
                 **self._events,
             ),
@@ -161,7 +191,7 @@ class Groups:
             self._ahead,
             IpvsMatches(ipvs_path, virtual_ip, virtual_port),
         )
-        return Group(stitched, wire, shared, row, conntrack, ipvs, *self._alone.of(group))
+        return Group(stitched, wire, shared, row, conntrack, ipvs, alone, alone.pop("why"))
 
     @staticmethod
     def _in(things: _Moved, group: int, numbers: Ints) -> Ints:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FEWEST = 8
 # Nothing refreshes the timeout of an entry in this state without an event (nf_conntrack_proto_tcp.c).
 QUIET_STATE = "TIME_WAIT"
+# What samples are made of.
+SAMPLED = ("state", "event", "start_at", "delta_time_s", "timeout_s", "seen_at", "source")
 
 
 def late_samples(rows: Columns, tuple_number: Ints, case: Ints, full_timeout_s: Ints) -> tuple[Ints, Ints]:

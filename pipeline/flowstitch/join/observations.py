@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from flowstitch.normalize.columns import Pools
 
 
-# What is told of a conntrack row.
-OBSERVED = ("source", "line", "node", "seen_at", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 INVENTORY = "inventory"
 NO_CONNECTION = "no connection with its source and server"
 NO_BACKEND = "a connection to a load balancer, whose backend is not logged"

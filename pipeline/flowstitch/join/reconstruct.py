@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flowstitch.catalog import table
+from flowstitch.ingest.model import ROW_KINDS
 from flowstitch.join.attempts import split_attempts
 from flowstitch.join.buckets import Workers, bucket_bits, concat_fields
 from flowstitch.join.chains import build_chains
@@ -13,13 +17,13 @@ from flowstitch.join.classify import classify, find_translations
 from flowstitch.join.drift import find_drift
 from flowstitch.join.emit import datapath_columns, path_ids, segment_columns
 from flowstitch.join.endpoints import find_endpoints
-from flowstitch.join.entries import build_entries
-from flowstitch.join.groups import Groups
+from flowstitch.join.entries import USED as ENTRY_COLUMNS
+from flowstitch.join.entries import build_entries, row_hashes
+from flowstitch.join.groups import OBSERVED, Groups
 from flowstitch.join.identity import wire_hashes
 from flowstitch.join.ipvs import match_ipvs
 from flowstitch.join.legs import observe_legs
 from flowstitch.join.observations import (
-    OBSERVED,
     Observed,
     by_line,
     connection_observations,
@@ -37,25 +41,30 @@ from flowstitch.join.requests import (
     request_observations,
     unmatched_requests,
 )
+from flowstitch.join.rows import BucketRows
 from flowstitch.join.segments import build_segments
 from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
-from flowstitch.join.unsaid import hidden_addresses, infer_directions
+from flowstitch.join.unsaid import hidden_addresses
 from flowstitch.join.verdicts import judge
-from flowstitch.join.windows import attach_windows, flow_buckets
-from flowstitch.normalize.columns import by_source, concat_columns, take_columns
+from flowstitch.join.windows import attach_windows, flow_hashes
+from flowstitch.normalize.columns import concat_columns, null_columns, take_columns
+from flowstitch.normalize.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from typing import Any
 
-    from flowstitch.arrays import Columns, Ints
-    from flowstitch.ingest.model import Account, Inventory, Source
+    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.ingest.read import Export
     from flowstitch.join.chains import Chains
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.groups import Group
     from flowstitch.normalize.columns import Pools
 
     Tables = dict[str, Columns]
+
+# Tables that are kept as they were read.
+SMALL = ("requests", "lb_connections", "ipvs_connections")
 
 
 class Reconstruction:
@@ -69,44 +78,48 @@ class Reconstruction:
     """
 
     def __init__(
-        self, rows: Mapping[str, Columns], inventory: Inventory, addresses: Sequence[dict[str, Any]],
-        sources: Sequence[Source], accounts: Sequence[Account], dataplane: Dataplane, pools: Pools,
-        stage: Callable[[str], None], threads: int = 1,
+        self, export: Export, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools,
+        stage: Callable[[str], None], threads: int = 1, scratch: Scratch | None = None,
     ) -> None:  # fmt: skip
-        """Stitch all rows.
+        """Stitch all rows of an export, which forgets them as they are put into buckets.
 
         Parameters
         ----------
-        rows : columns of the canonical tables by name.
+        export : with an inventory as ``finish_inventory`` left it.
         addresses : rows of the table ``addresses``.
-        sources, accounts : what was read, in the same order.
         stage : is told the name of each stage as it begins.
         threads : how many work at the same time; the result does not depend on it.
+        scratch : keeps rows of conntrack and flow logs; in memory without.
         """
-        rows = {name: by_source(columns) for name, columns in rows.items()}
-        self._rows = {name: rows[name] for name in ("requests", "lb_connections")}
-        self._attempts = split_attempts(rows["requests"], pools)
-        self._sources, self._accounts = sources, accounts
-        self._cluster = know_cluster(inventory, addresses, dataplane, pools)
-        self._kinds = source_kinds(sources, pools)
+        self._sources, self._accounts = export.sources, export.accounts
+        self._kinds = source_kinds(export.sources, pools)
+        self._rows = {name: concat_columns(name, list(export.drain(name))) for name in SMALL}
+        self._attempts = split_attempts(self._rows["requests"], pools)
+        self._cluster = cluster = know_cluster(export.inventory, addresses, dataplane, pools)
         self._carriers: dict[int, Carriers] = {}
+        scratch = scratch or Scratch()
         with Workers(threads) as workers:
-            stitched = _stitch(rows, self._cluster, workers, stage)
-            stage("paths")
+            stage("buckets")
+            rows = _in_buckets(export, cluster, scratch, workers)
+            stitched = _stitch(rows, self._rows["ipvs_connections"], cluster, workers, stage)
+            stage("groups")
             nodes = np.unique(stitched.entries.node).tolist()
             self.clock_offsets_us = {
                 pools.names.word(node) or "": int(stitched.ahead[node]) for node in nodes
             }
             self.left_out = stitched.chains.left_out
-            self._strangers = take_columns(rows["ipvs_connections"], stitched.ipvs.path < 0)
+            ipvs = self._rows["ipvs_connections"]
+            self._strangers = take_columns(ipvs, stitched.ipvs.path < 0)
             roots = stitched.segments.tuples.take(stitched.chains.root)
-            wire = wire_hashes(roots, self._cluster.hashes, pools)
+            wire = wire_hashes(roots, cluster.hashes, pools)
             shared = paths_per_row(stitched.windows, stitched.chains)
-            conntrack = {name: rows["conntrack"][name] for name in OBSERVED}
-            self._groups = Groups(
-                stitched, wire, shared, conntrack, rows["ipvs_connections"], self._cluster.hashes, workers
-            )
+            self._groups = Groups(stitched, wire, shared, rows, ipvs, cluster, scratch, workers)
         self.parts = self._groups.parts
+
+    @property
+    def connections(self) -> Columns:
+        """Columns of the table ``lb_connections``, which stay as they were read."""
+        return self._rows["lb_connections"]
 
     def part(self, number: int) -> Iterator[Tables]:
         """Columns of ``datapaths``, ``segments``, ``observations`` and ``unmatched`` of each group of paths in a part.
@@ -157,27 +170,47 @@ class Reconstruction:
         }
 
 
+def _in_buckets(
+    export: Export, cluster: Cluster, scratch: Scratch, workers: Workers
+) -> dict[str, BucketRows]:
+    """Rows of ``conntrack`` and ``flows`` by their wire keys; what the join does not ask of a conntrack row is left behind."""
+    accounts = zip(export.sources, export.accounts, strict=True)
+    large = {"conntrack", "flows"}
+    bits = bucket_bits(
+        sum(account.parsed for source, account in accounts if ROW_KINDS.get(source.kind) in large)
+    )
+
+    def put(name: str, kept: Collection[str], hashes: Callable[[Columns], Words]) -> BucketRows:
+        rows = BucketRows(bits, scratch, workers)
+        for part in chain([null_columns(name, 0)], export.drain(name)):
+            rows.put({key: part[key] for key in kept}, hashes(part))
+        return rows.close()
+
+    return {
+        "conntrack": put("conntrack", ["line", *ENTRY_COLUMNS], partial(row_hashes, local=cluster.local)),
+        "flows": put("flows", [item.name for item in table("flows").fields], flow_hashes),
+    }
+
+
 def _stitch(
-    rows: Mapping[str, Columns], cluster: Cluster, workers: Workers, stage: Callable[[str], None]
-) -> Stitched:
+    rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, workers: Workers, stage: Callable[[str], None]
+) -> Stitched:  # fmt: skip
     """Rows stitched into chains."""
-    conntrack, pools, inventory = rows["conntrack"], cluster.pools, cluster.inventory
-    bits = bucket_bits(conntrack["line"].shape[0] + rows["flows"]["line"].shape[0])
+    pools, inventory, flows = cluster.pools, cluster.inventory, rows["flows"]
     stage("entries")
-    entries, begins = build_entries(conntrack, inventory.facts, cluster.local, pools, bits, workers)
+    entries, begins = build_entries(rows["conntrack"], inventory.facts, cluster.local, pools, workers)
+    rows["conntrack"].keep(OBSERVED)
     stage("segments")
-    sides, seen, ahead = build_segments(entries, begins, pools.names.ranks(), bits, workers)
+    sides, seen, ahead = build_segments(entries, begins, pools.names.ranks(), flows.bits, workers)
     stage("windows")
-    buckets = flow_buckets(rows["flows"], bits)
-    flows = infer_directions(buckets.move(rows["flows"], workers), inventory, pools)
-    hidden = hidden_addresses(flows, inventory, pools)
-    windows, segments, offset = attach_windows(flows, buckets, seen, cluster.services.ports, hidden, workers)
+    hidden = partial(hidden_addresses, inventory=inventory, pools=pools)
+    windows, segments, offset = attach_windows(flows, seen, cluster.services.ports, hidden, workers)
     ahead[np.unique(entries.node)] -= offset
     windows, refused = attribute_refusals(flows, windows, segments)
     stage("chains")
     chains = build_chains(sides, len(segments))
-    matches = match_ipvs(rows["ipvs_connections"], segments, chains, ahead)
-    return Stitched(flows, windows, entries, sides, segments, chains, refused, ahead, matches)
+    matches = match_ipvs(ipvs, segments, chains, ahead)
+    return Stitched({}, windows, entries, sides, segments, chains, refused, ahead, matches)
 
 
 def _know_paths(group: Group, cluster: Cluster) -> Paths:

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.join.keys import run_pointers
-from flowstitch.join.windows import ICMP_ONE_WAY, flow_tuples
+from flowstitch.join.windows import ICMP_ONE_WAY
 from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.join.rows import BucketRows
     from flowstitch.join.segments import Segments
     from flowstitch.join.windows import Windows
 
 # IP header and ICMP header before the quoted packet (RFC 792, RFC 4443 3.1); nodes quote as much of it as fits
 # (RFC 1812 4.3.2.3), so a first packet whole.
 QUOTE_OVERHEAD_BYTES = {1: 28, 58: 48}
+# What is asked of flow-log rows here.
+ASKED = ("eni", "src_ip", "dst_ip", "protocol_number", "window_end", "packets", "bytes")
 
 
-def attribute_refusals(flows: Columns, windows: Windows, segments: Segments) -> tuple[Windows, Flags]:
+def attribute_refusals(flows: BucketRows, windows: Windows, segments: Segments) -> tuple[Windows, Flags]:
     """Give ICMP errors to the connections that they refuse.
 
     A flow log has neither type nor quoted tuple of an ICMP packet. But if on one ENI in one window the errors from one
@@ -38,18 +41,17 @@ def attribute_refusals(flows: Columns, windows: Windows, segments: Segments) -> 
     errors = np.flatnonzero(windows.reason == ICMP_ONE_WAY)
     refused = np.zeros(len(segments), np.bool_)
     rows = windows.row[asked]
-    cases, heads = group(
-        np.concatenate([_talk(flows, rows, turned=False), _talk(flows, errors, turned=True)])
-    )
+    question, answer = flows.take(rows, ASKED), flows.take(errors, ASKED)
+    cases, heads = group(np.concatenate([_talk(question, turned=False), _talk(answer, turned=True)]))
     asked_case, error_case = cases[: rows.shape[0]], cases[rows.shape[0] :]
     alone = np.diff(windows.offsets)[rows] == 1
     overhead = np.zeros(256, np.int64)
     overhead[list(QUOTE_OVERHEAD_BYTES)] = list(QUOTE_OVERHEAD_BYTES.values())
-    quoted = flows["bytes"][errors] - flows["packets"][errors] * overhead[flows["protocol_number"][errors]]
+    quoted = answer["bytes"] - answer["packets"] * overhead[answer["protocol_number"]]
     same = np.ones(heads.shape[0], np.bool_)
     for asked_count, error_count in (
-        (flows["packets"][rows], flows["packets"][errors]),
-        (flows["bytes"][rows], quoted),
+        (question["packets"], answer["packets"]),
+        (question["bytes"], quoted),
     ):
         same &= _sums(asked_case, asked_count, same) == _sums(error_case, error_count, same)
     shared = np.zeros(heads.shape[0], np.bool_)
@@ -59,14 +61,12 @@ def attribute_refusals(flows: Columns, windows: Windows, segments: Segments) -> 
     return _with_errors(windows, errors, error_case, asked, asked_case, fits), refused
 
 
-def _talk(flows: Columns, rows: Ints, *, turned: bool) -> Words:
+def _talk(flows: Columns, *, turned: bool) -> Words:
     """ENI, hosts and window of each row as words, shape (n, 3); the hosts turned round for answers."""
-    tuples = flow_tuples({name: values[rows] for name, values in flows.items()})
-    source, target = (tuples.dst, tuples.src) if turned else (tuples.src, tuples.dst)
-    hosts = source.astype(np.uint64) << np.uint64(32) | target.astype(np.uint64)
-    return np.stack(
-        [flows["eni"][rows].astype(np.uint64), hosts, flows["window_end"][rows].astype(np.uint64)], axis=1
-    )
+    ends = (flows[name].astype(np.uint64) for name in ("src_ip", "dst_ip"))
+    source, target = reversed(list(ends)) if turned else ends
+    hosts = source << np.uint64(32) | target
+    return np.stack([flows["eni"].astype(np.uint64), hosts, flows["window_end"].astype(np.uint64)], axis=1)
 
 
 def _sums(cases: Ints, counts: Ints, like: Flags) -> Ints:

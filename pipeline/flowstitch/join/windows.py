@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import drained, wire_buckets
+from flowstitch.join.buckets import drained, hashes_of
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, wire_numbers
 from flowstitch.join.segments import Segments, concat_segments
@@ -19,10 +19,11 @@ from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pa
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from flowstitch.arrays import Columns, Flags, Ints
-    from flowstitch.join.buckets import Buckets, Workers
+    from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.join.buckets import Workers
+    from flowstitch.join.rows import BucketRows
 
 
 # Flow logs and nodes have clocks of their own, and flow logs count in whole seconds.
@@ -65,8 +66,8 @@ REASONS = (
 
 
 # What is asked of flow-log rows here.
-_USED = (
-    "protocol_number", "src_ip", "src_port", "dst_ip", "dst_port", "tcp_flags", "log_status", "window_start", "window_end",
+USED = (
+    "eni", "interface_addresses", "protocol_number", "src_ip", "src_port", "dst_ip", "dst_port", "tcp_flags", "log_status", "window_start", "window_end",
 )  # fmt: skip
 
 
@@ -78,14 +79,18 @@ def flow_tuples(flows: Columns) -> Tuples:
     return Tuples(protocol, flows["src_ip"], src_port, flows["dst_ip"], dst_port, np.zeros_like(protocol))
 
 
-def flow_buckets(flows: Columns, bits: int) -> Buckets:
-    """Buckets of the rows of the table ``flows``, see ``wire_buckets``."""
+def flow_hashes(flows: Columns) -> Words:
+    """Hash of the wire key of rows of the table ``flows``, see ``hashes_of``."""
     ends = [flows[name] for name in ("protocol_number", "src_ip", "src_port", "dst_ip", "dst_port")]
-    return wire_buckets(ends, np.zeros(ends[0].shape[0], np.int32), bits)
+    return hashes_of(ends, np.zeros(ends[0].shape[0], np.int32))
+
+
+# What ``Covered.attach`` returns.
+_Attached: TypeAlias = tuple[Windows, "Ints", Segments, Segments]
 
 
 class Covered:
-    """Flow-log rows of a bucket, and the segments that conntrack saw there."""
+    """Wire keys of the flow-log rows of a bucket, and the segments that conntrack saw there."""
 
     def __init__(self, flows: Columns, segments: Segments) -> None:
         """Number the wire keys of both.
@@ -94,28 +99,34 @@ class Covered:
         ----------
         flows : columns of the table ``flows``. segments : what conntrack saw.
         """
-        self._flows, self._segments = flows, segments
+        self._segments = segments
         (of_segments, self._key), keys = wire_numbers(segments.tuples, flow_tuples(flows), logged=True)
         self._order, self._pointer = by_run(of_segments, keys, segments.since)
         self._begins = _begins(flows)
 
-    def clock_samples(self) -> Ints:
+    def clock_samples(self, flows: Columns) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
         key = self._key[self._begins]
         lone = np.diff(self._pointer)[key] == 1
         segment = self._order[self._pointer[key[lone]]]
         dated = self._segments.exact[segment] & (self._segments.first[segment] != UNKNOWN)
-        start = self._flows["window_start"][self._begins][lone]
+        start = flows["window_start"][self._begins][lone]
         return start[dated] + SECOND // 2 - self._segments.first[segment[dated]]
 
     def attach(
-        self, ahead: int, service_ports: Ints, hidden: Flags, first_row: int, first_segment: int
-    ) -> tuple[Windows, Ints, Segments, Segments]:
+        self,
+        flows: Columns,
+        ahead: int,
+        service_ports: Ints,
+        hidden: Flags,
+        first_row: int,
+        first_segment: int,
+    ) -> _Attached:
         """Flow-log rows on segments, pairs whose segment only flow logs saw, the segments by the flow logs' clock, and those others.
 
         Parameters
         ----------
-        ahead : how far the flow logs' clock is ahead, µs.
+        flows : the rows. ahead : how far the flow logs' clock is ahead, µs.
         service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
             where no SYN does.
         hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
@@ -125,14 +136,13 @@ class Covered:
         -------
         Pairs have numbers among all buckets, but a segment that only flow logs saw its number among those of this one.
         """
-        flows, key = self._flows, self._key
-        segments = self._segments.later(ahead)
+        key, segments = self._key, self._segments.later(ahead)
         usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
         reason = _coverage_reasons(flows)
         reason[hidden] = HIDDEN
         flags = flows["tcp_flags"]
         opens = (flows["protocol_number"] == TCP) & (flags > 0) & (flags & SYN > 0)
-        offsets, found = self._cover(usable, segments, opens)
+        offsets, found = self._cover(flows, usable, segments, opens)
         lonely = np.flatnonzero(usable & (offsets[1:] == offsets[:-1]))
         tuples = flow_tuples(take_columns(flows, lonely))
         errors = _one_way_echo(tuples, key[lonely])
@@ -156,14 +166,14 @@ class Covered:
         )  # fmt: skip
         return Windows(every_offsets, every, row, forward, reason), every_offsets[lonely], segments, extra
 
-    def _cover(self, usable: Flags, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
+    def _cover(self, flows: Columns, usable: Flags, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
         """Where the segments that each row covers begin, and which these are, by their place in the order of wire keys."""
         first, last, held = (times[self._order] for times in (segments.since, segments.last, segments.held))
         reach = np.empty_like(last)
         running_maximum(self._pointer, last, reach)
         rows = usable.shape[0]
         offsets = np.empty(rows + 1, np.int64)
-        window = self._flows["window_start"], self._flows["window_end"]
+        window = flows["window_start"], flows["window_end"]
         # most rows cover one
         room = rows + (rows >> 2)
         while True:
@@ -176,24 +186,31 @@ class Covered:
 
 
 def attach_windows(
-    flows: Columns, buckets: Buckets, seen: Sequence[Segments], service_ports: Ints, hidden: Flags, workers: Workers
+    flows: BucketRows, seen: Sequence[Segments], service_ports: Ints, hidden: Callable[[Columns], Flags], workers: Workers
 ) -> tuple[Windows, Segments, int]:  # fmt: skip
     """Segments with those that only flow logs saw, the flow-log rows on all of them, and how far the logs' clock is ahead, µs.
 
     Parameters
     ----------
-    flows : columns of the table ``flows``, by bucket. buckets : where those begin.
+    flows : of the table ``flows``, by ``flow_hashes``.
     seen : what conntrack saw, by bucket.
-    service_ports, hidden : see ``Covered.attach``.
+    service_ports : see ``Covered.attach``. hidden : see there, of the rows of a bucket.
     """
-    parts = buckets.parts({name: flows[name] for name in _USED})
-    covered = workers.map(Covered, parts, seen)
-    ahead = flow_log_offset(np.concatenate(workers.map(Covered.clock_samples, covered)))
+
+    def compare(bucket: int, segments: Segments) -> tuple[Covered, Ints]:
+        rows = flows.of(bucket, USED)
+        covered = Covered(rows, segments)
+        return covered, covered.clock_samples(rows)
+
+    compared = workers.map(compare, flows.buckets, seen)
+    ahead = flow_log_offset(np.concatenate([samples for _, samples in compared]))
     first = np.cumsum([0, *map(len, seen)]).tolist()
-    found = workers.map(
-        lambda part, rows, segment: part.attach(ahead, service_ports, hidden[rows], rows.start, segment),
-        drained(covered), buckets.slices(), first[:-1],
-    )  # fmt: skip
+
+    def attach(bucket: int, rows: slice, covered: tuple[Covered, Ints], segment: int) -> _Attached:
+        columns = flows.of(bucket, USED)
+        return covered[0].attach(columns, ahead, service_ports, hidden(columns), rows.start, segment)
+
+    found = workers.map(attach, flows.buckets, flows.slices(), drained(compared), first[:-1])
     known = [segments for *_, segments, _ in found]
     extra = [segments for *_, segments in found]
     windows = _joined([windows for windows, *_ in found], [own for _, own, *_ in found], extra, first[-1])

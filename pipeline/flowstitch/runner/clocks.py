@@ -11,6 +11,7 @@ from flowstitch.join.buckets import Workers
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.entries import build_entries
 from flowstitch.join.owners import local_addresses
+from flowstitch.join.rows import in_one_bucket
 from flowstitch.join.segments import build_segments
 from flowstitch.join.windows import Covered
 
@@ -39,9 +40,10 @@ def compare_clocks(conntrack: Columns, flows: Columns, inventory: Inventory, poo
     local = local_addresses(build_addresses(inventory), inventory, pools)
     one_bucket = 0
     with Workers(1) as workers:
-        entries, begins = build_entries(conntrack, inventory.facts, local, pools, one_bucket, workers)
+        rows = in_one_bucket(conntrack, workers)
+        entries, begins = build_entries(rows, inventory.facts, local, pools, workers)
         _, (segments,), ahead = build_segments(entries, begins, pools.names.ranks(), one_bucket, workers)
-    offset = flow_log_offset(Covered(flows, segments).clock_samples())
+    offset = flow_log_offset(Covered(flows, segments).clock_samples(flows))
     nodes = np.unique(entries.node).tolist()
     return {pools.names.word(node) or "": int(ahead[node]) - offset for node in nodes}
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.atomic import atomic_directory
 from flowstitch.ingest.model import ROW_TABLES
-from flowstitch.ingest.parts import Scratch
 from flowstitch.join.observations import inventory_observations
 from flowstitch.normalize.columns import Pools
+from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.layout import CONVERT_MANIFEST
 from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Stages, Summary
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.ingest.holdings import Holdings
+from flowstitch.ingest.model import ROW_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,8 +50,9 @@ def holdings_of(export: Export, pools: Pools) -> Holdings:
     held = Holdings(inventory=export.inventory)
     for source in export.sources:
         held.note(source)
-    for name, rows in export.rows.items():
-        held.take(name, rows, pools)
+    for name in ROW_TABLES:
+        for rows in export.parts_of(name):
+            held.take(name, rows, pools)
     return held
 
 

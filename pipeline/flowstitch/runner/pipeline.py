@@ -14,12 +14,14 @@ import numpy as np
 
 from flowstitch.atomic import atomic_directory
 from flowstitch.ingest.addresses import build_addresses
-from flowstitch.ingest.memory import default_memory
-from flowstitch.ingest.model import ROW_TABLES
+from flowstitch.ingest.memory import default_memory, rows_in_memory
+from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
+from flowstitch.ingest.parts import Parts
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import NULL_TIME, Pools, span_of, take_columns
+from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from flowstitch.arrays import Columns
     from flowstitch.ingest.read import Export
     from flowstitch.ingest.watched import Listener
 
@@ -50,7 +51,7 @@ class Options:
     since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
     max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
     threads : how many threads read; the result does not depend on it.
-    memory_bytes : see ``read_export``.
+    memory_bytes : see ``read_export``; rows may have as much of it as ``rows_in_memory`` says, the others wait on the disk.
     """
 
     dataplane: str = DEFAULT_DATAPLANE
@@ -111,31 +112,30 @@ def run(
     """
     dataplane = load_dataplane(options.dataplane)
     pools, stages = Pools(), Stages(listener)
-    with atomic_directory(out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result") as directory:
+    with (
+        atomic_directory(out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result") as directory,
+        Scratch(rows_in_memory(options.memory_bytes), directory) as scratch,
+    ):
         stages("reading")
-        export = _read(exports, out, options, pools, listener)
+        export = _read(exports, out, options, pools, scratch, listener)
         addresses = build_addresses(export.inventory)
-        stages("joining")
-        found = Reconstruction(
-            export.rows, export.inventory, addresses, export.sources, export.accounts, dataplane, pools,
-            stages, options.threads,
-        )  # fmt: skip
+        # the join takes the rows from the export: what is told of them as they were read is told before
+        described, missing = export_tables(export, pools), find_missing(holdings_of(export, pools))
+        found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
         summary.counts |= _write_paths(directory, found, pools, options.threads)
         scenarios, hops = scenario_rows(dataplane)
         dumped = {source.node for source in export.sources}
-        tables: dict[str, Any] = {
-            "lb_connections": export.rows["lb_connections"], "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+        tables: dict[str, Any] = described | {
+            "lb_connections": found.connections, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
             "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
         }  # fmt: skip
-        tables |= export_tables(export, pools)
         summary.counts |= write_tables(directory, tables, pools, options.threads)
-        (directory / OPEN).write_text(open_script(sorted(tables)), encoding="utf-8")
-        found_wanting = judge_sources(export, options.max_rejects)
-        summary.incomplete = found_wanting.incomplete
-        missing = find_missing(holdings_of(export, pools))
-        summary.warnings = found_wanting.warnings + missing + _join_warnings(found)
+        (directory / OPEN).write_text(open_script(sorted(summary.counts)), encoding="utf-8")
+        wanting = judge_sources(export, options.max_rejects)
+        summary.incomplete = wanting.incomplete
+        summary.warnings = wanting.warnings + missing + _join_warnings(found)
         write_json(directory / MANIFEST, _manifest(export, options, summary, found))
         stages.end()
         write_json(directory / LOG, _log(options, summary))
@@ -161,37 +161,33 @@ def _write_paths(directory: Path, found: Reconstruction, pools: Pools, threads: 
 
 
 def _read(
-    exports: Sequence[str], out: Path, options: Options, pools: Pools, listener: Listener | None
-) -> Export:
+    exports: Sequence[str], out: Path, options: Options, pools: Pools, scratch: Scratch, listener: Listener | None
+) -> Export:  # fmt: skip
     export = read_sources(
-        exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener
+        exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener, scratch=scratch
     )  # fmt: skip
     if options.since is not None or options.until is not None:
-        for name, span in ROW_TABLES.items():
-            export.rows[name] = _within(export, export.rows[name], span, options, pools)
+        for number, source in enumerate(export.sources):
+            if source.kind in ROW_KINDS:
+                _cut(export, number, options, scratch)
     return export
 
 
-def _within(
-    export: Export, columns: Columns, span: tuple[str, str], options: Options, pools: Pools
-) -> Columns:
-    """Rows that lie in the asked time; the others move from parsed to skipped."""
-    begin, end = span_of(columns, *span)
-    keep = np.ones(begin.shape[0], np.bool_)
-    if options.since is not None:
-        keep &= (end == NULL_TIME) | (end >= options.since)
-    if options.until is not None:
-        keep &= (begin == NULL_TIME) | (begin < options.until)
-    codes, counts = np.unique(columns["source"][~keep], return_counts=True)
-    left_out = {
-        pools.names.word(code): count for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
-    }
-    for source, account in zip(export.sources, export.accounts, strict=True):
-        count = left_out.get(source.name, 0)
-        if count:
-            account.parsed -= count
-            account.skipped[OUTSIDE] += count
-    return take_columns(columns, keep)
+def _cut(export: Export, number: int, options: Options, scratch: Scratch) -> None:
+    """Leave a source the rows that lie in the asked time; the others move from parsed to skipped."""
+    table, account, kept = ROW_KINDS[export.sources[number].kind], export.accounts[number], Parts(scratch)
+    for columns in export.drain(table, number):
+        begin, end = span_of(columns, *ROW_TABLES[table])
+        keep = np.ones(begin.shape[0], np.bool_)
+        if options.since is not None:
+            keep &= (end == NULL_TIME) | (end >= options.since)
+        if options.until is not None:
+            keep &= (begin == NULL_TIME) | (begin < options.until)
+        outside = int(np.count_nonzero(~keep))
+        account.parsed -= outside
+        account.skipped[OUTSIDE] += outside
+        kept.put(take_columns(columns, keep))
+    export.parts[number] = kept
 
 
 def _join_warnings(found: Reconstruction) -> list[str]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.arrays import Ints
-    from flowstitch.ingest.parts import Scratch
     from flowstitch.ingest.read import Export
     from flowstitch.ingest.watched import Listener
     from flowstitch.normalize.columns import Pools
+    from flowstitch.normalize.scratch import Scratch
 
 
 def read_sources(

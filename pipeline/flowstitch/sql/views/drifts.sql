@@ -1,6 +1,7 @@
 -- title: Which legs of which paths go elsewhere than the data plane lets one expect?
 -- why: A leg that drifts has lost a rule, a route or an address; the hop says where to look, and the rows of flow logs prove it.
 -- grain: one row per path and leg that drifts
+-- needs: flow logs of the ENIs and the rules of the nodes; where neither tells what to expect or what was, there is no row.
 -- columns:
 --   path_id: The connection, see datapaths.
 --   scenario: Its scenario; null where it is not known.

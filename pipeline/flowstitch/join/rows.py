@@ -1,0 +1,115 @@
+"""Rows of a table by bucket: put in as they come, asked for bucket by bucket; in memory as far as there is room, beyond that on the disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flowstitch.arrays import take_rows
+from flowstitch.join.buckets import into_buckets
+from flowstitch.normalize.scratch import Scratch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.join.buckets import Workers
+    from flowstitch.normalize.scratch import Kept
+
+# So many rows are put into buckets at a time: of a bucket each such part has a piece, which is read by itself from the disk.
+PART_ROWS = 1 << 20
+
+
+class BucketRows:
+    """Rows by the first bits of a hash, in each bucket in the order in which they came.
+
+    Attributes
+    ----------
+    bits : of the hash that number the buckets.
+    begins : shape (buckets + 1,), how many rows the buckets before each have; known once all rows have come.
+    """
+
+    def __init__(self, bits: int, scratch: Scratch, workers: Workers) -> None:
+        self.begins: Ints = np.zeros((1 << bits) + 1, np.int64)
+        self.bits, self._scratch, self._workers = bits, scratch, workers
+        self._waiting: list[tuple[Columns, Words]] = []
+        self._parts: list[tuple[Kept, Ints]] = []
+
+    def __len__(self) -> int:
+        return int(self.begins[-1])
+
+    @property
+    def buckets(self) -> range:
+        """Numbers of the buckets."""
+        return range(1 << self.bits)
+
+    def slices(self) -> list[slice]:
+        """Where the rows of each bucket stand among those of all."""
+        return [slice(*self.begins[bucket : bucket + 2].tolist()) for bucket in self.buckets]
+
+    def put(self, columns: Columns, hashes: Words) -> None:
+        """Add rows; ``hashes``, shape (rows,), say where they belong."""
+        self._waiting.append((columns, hashes))
+        if sum(hashes.shape[0] for _, hashes in self._waiting) >= PART_ROWS:
+            self._place()
+
+    def close(self) -> BucketRows:
+        """All rows have come."""
+        if self._waiting:
+            self._place()
+        self.begins = np.sum([begins for _, begins in self._parts], axis=0)
+        return self
+
+    def _place(self) -> None:
+        columns = {name: _joined([part[name] for part, _ in self._waiting]) for name in self._waiting[0][0]}
+        buckets = into_buckets(_joined([hashes for _, hashes in self._waiting]), self.bits)
+        self._waiting.clear()
+        if self.bits:
+            columns = buckets.move(columns, self._workers)
+        self._parts.append((self._scratch.put(columns), buckets.begins))
+
+    def of(self, bucket: int, names: Collection[str] | None = None) -> Columns:
+        """Columns of a bucket, all of them or those of these names."""
+        pieces = [
+            self._scratch.get(kept, slice(*begins[bucket : bucket + 2].tolist()), names)
+            for kept, begins in self._parts
+        ]
+        return {name: _joined([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def whole(self) -> Columns:
+        """Columns of all buckets, one behind the other."""
+        pieces = (
+            [self.of(bucket) for bucket in self.buckets]
+            if len(self._parts) > 1
+            else [self._scratch.get(self._parts[0][0])]
+        )
+        return {name: _joined([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def take(self, rows: Ints, names: Collection[str]) -> Columns:
+        """Columns of chosen rows, ascending, by where they stand among those of all."""
+        ends = np.searchsorted(rows, self.begins)
+        found = [
+            take_rows(self.of(bucket, names), rows[begin:end] - self.begins[bucket])
+            for bucket, (begin, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
+            if end > begin or bucket == 0
+        ]
+        return {name: _joined([part[name] for part in found]) for name in names}
+
+    def keep(self, names: Collection[str]) -> None:
+        """Nothing but columns of these names will be asked for."""
+        self._parts = [(self._scratch.keep(kept, names), begins) for kept, begins in self._parts]
+
+
+def in_one_bucket(columns: Columns, workers: Workers) -> BucketRows:
+    """Rows that are few enough for one bucket."""
+    rows = BucketRows(0, Scratch(), workers)
+    rows.put(columns, np.zeros(next(iter(columns.values())).shape[0], np.uint64))
+    return rows.close()
+
+
+def _joined(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    several = list(parts)
+    return several[0] if len(several) == 1 else np.concatenate(several)

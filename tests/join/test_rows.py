@@ -1,0 +1,76 @@
+"""Rows come back by bucket as they were put, in memory and from the disk, however they came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowstitch.join import rows as by_bucket
+from flowstitch.join.buckets import Workers
+from flowstitch.join.rows import BucketRows, in_one_bucket
+from flowstitch.normalize.scratch import Scratch
+
+BITS = 2
+HASHES = st.integers(0, 2**64 - 1)
+
+
+def put(parts: list[list[int]], scratch: Scratch, workers: Workers) -> BucketRows:
+    rows = BucketRows(BITS, scratch, workers)
+    line = 0
+    for part in parts:
+        hashes = np.array(part, np.uint64)
+        lines = np.arange(line, line + len(part))
+        rows.put({"line": lines, "port": (lines % 7).astype(np.int32), "hash": hashes}, hashes)
+        line += len(part)
+    return rows.close()
+
+
+@given(
+    st.lists(st.lists(HASHES, max_size=12), min_size=1, max_size=6),
+    st.sampled_from([None, 0, 200]),
+    st.integers(1, 20),
+)
+def test_each_bucket_has_its_rows_in_their_order(
+    parts: list[list[int]], room: int | None, part_rows: int
+) -> None:
+    every = [item for part in parts for item in part]
+    with pytest.MonkeyPatch.context() as patch, Scratch(room) as scratch, Workers(1) as workers:
+        patch.setattr(by_bucket, "PART_ROWS", part_rows)
+        rows = put(parts, scratch, workers)
+        naive = [
+            [line for line, item in enumerate(every) if item >> 64 - BITS == bucket]
+            for bucket in range(1 << BITS)
+        ]
+        assert [rows.of(bucket)["line"].tolist() for bucket in rows.buckets] == naive
+        assert len(rows) == len(every)
+        order = [line for bucket in naive for line in bucket]
+        assert rows.whole()["hash"].tolist() == [every[line] for line in order]
+        assert [order[at.start : at.stop] for at in rows.slices()] == naive
+        chosen = np.arange(0, len(every), 3)
+        taken = rows.take(chosen, ("port", "line"))
+        assert taken["line"].tolist() == [order[place] for place in chosen.tolist()]
+        assert taken["port"].dtype == np.int32
+        rows.keep(("line",))
+        assert [rows.of(bucket, ("line",))["line"].tolist() for bucket in rows.buckets] == naive
+
+
+def test_few_rows_are_one_bucket() -> None:
+    with Workers(1) as workers:
+        rows = in_one_bucket({"line": np.array([5, 3, 4])}, workers)
+    assert rows.of(0)["line"].tolist() == [5, 3, 4]
+
+
+def test_what_is_kept_no_longer_makes_room(tmp_path: Path) -> None:
+    with Scratch(80, tmp_path) as scratch:
+        first = scratch.put({"line": np.arange(10)})
+        assert isinstance(first, dict)
+        second = scratch.put({"line": np.arange(10)})
+        assert not isinstance(second, dict)
+        assert scratch.keep(first, ()) == {}
+        assert scratch.keep(second, ()) is second
+        assert isinstance(scratch.put({"line": np.arange(10)}), dict)
+        assert scratch.get(second, slice(3, 5))["line"].tolist() == [3, 4]
