@@ -53,6 +53,9 @@ def find_header(dialect: dict[str, Any], text: bytes) -> Layout | None:
         decoded = text.decode("utf-8")
     except UnicodeDecodeError:
         return None
+    # one of the names is looked for in the whole line: that tells most lines apart before they are split
+    if normal_key(dialect["match"][0]) not in decoded.replace("-", "").replace("_", "").casefold():
+        return None
     for separator in dialect["separators"]:
         names = split_values(decoded, separator)
         if matches(dialect, names):
