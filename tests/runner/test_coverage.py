@@ -308,6 +308,14 @@ def test_ipvs_without_conntrack(table: list[IpvsService] | None, told: bool) -> 
     ] * told
 
 
+def test_rules_are_missed_where_the_data_plane_goes_by_them() -> None:
+    held = whole("a")
+    held.inventory.facts["a"].rules = None
+    (told,) = find_missing(held)
+    assert told.startswith("node a: no ip rules in the export; ")
+    assert find_missing(held, by_rules=False) == []
+
+
 def test_events_that_begin_late_or_end_early() -> None:
     held = whole("a", "b", "c")
     held.nodes["a"].first, held.nodes["b"].last = MINUTE, 9 * MINUTE

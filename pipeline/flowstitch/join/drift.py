@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,14 +31,17 @@ def find_drift(
 
     Where the owner of an address is expected, another ENI of its role breaks that too.
     """
-    holders = _holders(stitched, ends, legs, verdicts, cluster)
+    holders = _Holders(stitched, ends, legs, verdicts, cluster)
     by_log = verdicts.return_evidence == field("return_evidence").code("observed")
     broken = np.zeros((scenario.shape[0], 2 * len(_LEGS)), np.int64)
     for place, leg in enumerate(_LEGS):
-        wanted = _expected(leg, stitched, ends, scenario, holders[leg], cluster)
+        wanted = _expected(leg, stitched, ends, scenario, holders, cluster)
         seen = np.where(by_log, verdicts.lands_on, 0) if leg == "return_in" else legs.role[leg]
-        elsewhere = (holders[leg] > 0) & (legs.eni[leg] > 0) & (holders[leg] != legs.eni[leg])
-        differs = (seen > 0) & np.where(wanted == _owner(leg), elsewhere, (wanted > 0) & (wanted != seen))
+        differs = (seen > 0) & (wanted > 0) & (wanted != seen)
+        of_owner = wanted == _owner(leg)
+        if of_owner.any():
+            holder = holders.of(leg)
+            differs &= ~of_owner | ((holder > 0) & (legs.eni[leg] > 0) & (holder != legs.eni[leg]))
         broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
     drift = np.zeros(scenario.shape[0], np.int64)
     paths = np.flatnonzero(broken.any(axis=1))
@@ -58,23 +62,30 @@ def _owner(leg: str) -> int:
     return len(field(LEGS[leg]).values) + 1
 
 
-def _holders(
-    stitched: Stitched, ends: Endpoints, legs: Legs, verdicts: Verdicts, cluster: Cluster
-) -> dict[str, Ints]:
-    """ENI that holds the address of each leg: the client's, the server's, and what the reply goes to at the client's node."""
-    at = verdicts.first
-    server = cluster.owners.at(ends.server.ip, at).eni
-    reply_to = stitched.segments.tuples.take(legs.client_segment).src
-    return {
-        "forward_out": cluster.owners.at(ends.client.ip, at).eni,
-        "forward_in": server,
-        "return_out": server,
-        "return_in": cluster.owners.at(reply_to, at).eni,
-    }
+class _Holders:
+    """ENIs that hold the address of a leg, by name code: the client's, the server's, and what the reply goes to at the client's node."""
+
+    def __init__(
+        self, stitched: Stitched, ends: Endpoints, legs: Legs, verdicts: Verdicts, cluster: Cluster
+    ) -> None:
+        self._owners, self._at = cluster.owners, verdicts.first
+        self._client, self._server = ends.client.ip, ends.server.ip
+        self._reply_to = stitched.segments.tuples.take(legs.client_segment).src
+
+    @cached_property
+    def server(self) -> Ints:
+        """ENI that holds the server's address."""
+        return self._owners.at(self._server, self._at).eni
+
+    def of(self, leg: str) -> Ints:
+        """ENI that holds the address of a leg."""
+        if leg in {"forward_in", "return_out"}:
+            return self.server
+        return self._owners.at(self._client if leg == "forward_out" else self._reply_to, self._at).eni
 
 
 def _expected(
-    leg: str, stitched: Stitched, ends: Endpoints, scenario: Ints, holder: Ints, cluster: Cluster
+    leg: str, stitched: Stitched, ends: Endpoints, scenario: Ints, holders: _Holders, cluster: Cluster
 ) -> Ints:
     """Role that each path should show at a leg, ``_owner`` for that of the ENI which holds the address, 0 where nothing is expected.
 
@@ -85,7 +96,7 @@ def _expected(
         return np.where(wanted > 0, wanted, expected_forward_out(stitched, ends, cluster))
     if leg == "return_in":
         return wanted
-    held = cluster.enis.role[holder]
+    held = cluster.enis.role[holders.server]
     return np.where((wanted > 0) & (wanted != _owner(leg)) & (held > 0), held, wanted)
 
 

@@ -120,7 +120,10 @@ def run(
         export = _read(exports, out, options, pools, scratch, listener)
         addresses = build_addresses(export.inventory)
         # the join takes the rows from the export: what is told of them as they were read is told before
-        described, missing = export_tables(export, pools), find_missing(holdings_of(export, pools))
+        described, missing = (
+            export_tables(export, pools),
+            find_missing(holdings_of(export, pools), by_rules=bool(dataplane.forward_out)),
+        )
         found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)

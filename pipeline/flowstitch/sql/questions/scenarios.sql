@@ -14,7 +14,7 @@
 --   local: Connections whose replies crossed no ENI.
 --   outside: Connections whose client is outside the cluster, a load balancer too.
 --   no_return: Connections to which nothing came back, or it cannot be known.
---   expected: Where the data plane lets the replies land; null where it does not say.
+--   expected: Where the data plane lets the replies land, owner: on the ENI that holds the address they go to; null where it does not say.
 --   drifted: Connections that break an expectation of the data plane.
 select
     any_value(datapaths.sop) as sop,
