@@ -26,7 +26,7 @@ def test_case(path: Path, tmp_path: Path) -> None:
         paths = opened.table("datapaths").to_pylist()
         dead_ends = opened.table("dead_ends").to_pylist()
         drifts = opened.sql("from drifts").to_arrow_table().to_pylist()
-    wanted = case.raw.get("paths", [case.raw["path"]] if "path" in case.raw else [])
+    wanted = [case.raw["path"]] if "path" in case.raw else []
     assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]
     wanted = case.raw.get("dead_ends")
     if wanted is not None:

@@ -142,6 +142,10 @@ def test_those_that_are_shipped_are_right() -> None:
         ("[forward_out]", "ipvs_falls_back_since = \"new\"\n[forward_out]", "ipvs_falls_back_since: got 'new', expected a version like 1.21."),
         ("[[scenario]]", DRIFT.replace("observed", "observd") + "[[scenario]]", "drift 1: unknown key 'observd'; did you mean 'observed'?"),
         ("[[scenario]]", DRIFT.replace("return_in", "return") + "[[scenario]]", "drift 1: leg: got 'return', expected one of forward_out,"),
+        ("[[scenario]]", DRIFT.replace('"secondary"', '"primary"') + "[[scenario]]", "drift 1: return_in expected primary and observed primary is no drift."),
+        ("[[scenario]]", DRIFT.replace('"secondary"', '"local"').replace("return_in", "forward_in") + "[[scenario]]",
+         "drift 1: forward_in expected local and observed primary is no drift."),
+        ("[[scenario]]", DRIFT + DRIFT + "[[scenario]]", "drift 2: return_in expected secondary and observed primary has a cause already."),
         # scenarios
         ('slug = "near"\n', "", "scenario 1: lacks 'slug'."),
         ('slug = "far"', 'slug = "near"', "scenario.slug: 'near' is there 2 times."),

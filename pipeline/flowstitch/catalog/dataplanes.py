@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from flowstitch.catalog.drift import drift_codes
 from flowstitch.catalog.hops import ENI_ROLES, LEGS, OWNER, check_chains
 from flowstitch.catalog.load import field, load_toml, schema_root
 from flowstitch.errors import SchemaError, nearest_name, unknown_name
@@ -118,16 +119,21 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
             raise SchemaError(
                 f"{place}: lb_source_networks: {error}; expected a CIDR like 100.64.0.0/10."
             ) from error
-    _check_keys(
-        f"{place}: forward_out", raw.get("forward_out", {}), _FORWARD_OUT if "forward_out" in raw else {}
-    )
-    for key, role in raw.get("forward_out", {}).items():
-        if _FORWARD_OUT[key] is str:
-            _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
+    if "forward_out" in raw:
+        _check_keys(f"{place}: forward_out", raw["forward_out"], _FORWARD_OUT)
+        for key, role in raw["forward_out"].items():
+            if _FORWARD_OUT[key] is str:
+                _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
     _check_dead_ends(f"{place}: dead_ends", raw.get("dead_ends", {}))
     _check_scenarios(place, raw)
-    for number, cause in enumerate(raw.get("drift", ()), 1):
-        where = f"{place}: drift {number}"
+    _check_drift(f"{place}: drift", raw.get("drift", ()))
+
+
+def _check_drift(place: str, causes: Sequence[Any]) -> None:
+    possible = {(row["leg"], row["expected"], row["observed"]) for row in drift_codes(())}
+    told = set()
+    for number, cause in enumerate(causes, 1):
+        where = f"{place} {number}"
         _check_keys(where, _table(where, cause), _DRIFT)
         for key, known in (
             ("leg", LEGS),
@@ -135,6 +141,14 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
             ("observed", ENI_ROLES),
         ):
             _check_word(f"{where}: {key}", cause[key], known)
+        what = cause["leg"], cause["expected"], cause["observed"]
+        if what not in possible:
+            raise SchemaError(f"{where}: {what[0]} expected {what[1]} and observed {what[2]} is no drift.")
+        if what in told:
+            raise SchemaError(
+                f"{where}: {what[0]} expected {what[1]} and observed {what[2]} has a cause already."
+            )
+        told.add(what)
 
 
 def _check_dead_ends(place: str, raw: Mapping[str, Any]) -> None:
