@@ -15,20 +15,26 @@ Examples:
   flowstitch sql result/ "select scenario, count(*) from datapaths group by all order by 2 desc"
   flowstitch sql result/ "from datapaths where return_lands_on = 'primary'" -o primary.parquet
   flowstitch sql result/ - < query.sql
+  flowstitch sql result/ "from questions"           what `flowstitch ask` knows, each answered by a view
+  flowstitch sql result/ --unsafe "copy datapaths to 'paths.csv'"
 """
 
 
 @click.command("sql", epilog=EXAMPLES)
 @click.argument("result", type=click.Path())
 @click.argument("query")
+@click.option("--unsafe", is_flag=True, help="Let the query write, and reach other files and extensions.")
 @output_options
-def command(result: str, query: str, form: str | None, output: str | None) -> None:
+def command(result: str, query: str, form: str | None, output: str | None, *, unsafe: bool) -> None:
     """Run a DuckDB query over the tables of a result.
 
     RESULT is the directory that `flowstitch run` wrote; `flowstitch schema` says which tables and columns there
-    are. A QUERY of `-` is read from standard input. Times are UTC.
+    are. A QUERY of `-` is read from standard input. Times are UTC. A query reads the result and nothing else;
+    --unsafe lets it do what DuckDB can.
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result(Path(result)) as session:
+        if not unsafe:
+            session.lock()
         write_relation(session.sql(sys.stdin.read() if query == "-" else query), form, output)

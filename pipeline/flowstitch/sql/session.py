@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import glob
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.errors import UsageError, unknown_name
-from flowstitch.sql.definitions import execute_known, library, question_statements
+from flowstitch.sql.definitions import execute_known, library, question_statements, quoted
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
+from flowstitch.sql.reading import check_reads
 from flowstitch.sql.tables import result_sources, within
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 AFTER = "after"
 # A query with one of these may list the questions.
 _LISTING = ("show", "duckdb_", "information_schema")
+_UNKNOWN_COLUMN = re.compile(r'does not have a column named "([^"]+)"')
 
 
 class Result:
@@ -48,9 +53,14 @@ class Result:
         self.tables = tuple(self._sources)
         self._compares = after is not None
         others = {} if after is None else result_sources(after)
-        self._questions_made = False
+        opened = [str(one.absolute()) for one in (path, after) if one is not None]
+        # as they are, and as they stand in the patterns of the views
+        self._directories = [*opened, *map(glob.escape, opened)]
+        self._questions_made = self._locked = False
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
+        # a name that is no table must not be taken for a variable of this module
+        self._connection.execute("set python_enable_replacements = false")
         self._make_tables(
             path, {name: within(name, source, since, until) for name, source in self._sources.items()}
         )
@@ -95,6 +105,8 @@ class Result:
         """
         import duckdb  # noqa: PLC0415
 
+        if self._locked:
+            check_reads(query)
         if any(word in query.lower() for word in _LISTING):
             self._make_questions()
         try:
@@ -102,9 +114,45 @@ class Result:
         except duckdb.CatalogException as error:
             if self._make_questions():
                 return self.sql(query, parameters)
-            raise _failed(error) from error
+            raise self._failed(query, parameters, error) from error
         except duckdb.Error as error:
-            raise _failed(error) from error
+            raise self._failed(query, parameters, error) from error
+
+    def _failed(self, query: str, parameters: dict[str, Any] | None, error: duckdb.Error) -> UsageError:
+        """Error of a query in DuckDB's own words, with the place, which a relation may not tell."""
+        import duckdb  # noqa: PLC0415
+
+        if isinstance(error, duckdb.CatalogException | duckdb.BinderException) and "LINE " not in str(error):
+            try:
+                # fails before it does anything, as it did
+                self._connection.execute(duckdb.extract_statements(query)[-1], parameters)
+            except duckdb.Error as placed:
+                error = placed
+        return UsageError(f"the query failed: {error}{self._nearest_column(str(error))}")
+
+    def _nearest_column(self, words: str) -> str:
+        """The nearest column to a qualified one that DuckDB does not know; it tells that of others itself."""
+        unknown = _UNKNOWN_COLUMN.search(words)
+        if unknown is None:
+            return ""
+        rows = self._connection.execute(
+            "select distinct column_name from duckdb_columns() where not internal"
+        ).fetchall()
+        near = difflib.get_close_matches(unknown[1], sorted(name for (name,) in rows), n=1)
+        return f'\n\nDid you mean "{near[0]}"?' if near else ""
+
+    def lock(self) -> None:
+        """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
+        directories = ", ".join(map(quoted, self._directories))
+        for setting in (
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            f"allowed_directories = [{directories}]",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self._connection.execute(f"set {setting}")
+        self._locked = True
 
     def ask(
         self, name: str, *, service: str | None = None, node: str | None = None, top: int | None = None
@@ -132,7 +180,7 @@ class Result:
         try:
             answer = self._connection.sql(asked.sql)
         except duckdb.Error as error:
-            raise _failed(error) from error
+            raise self._failed(asked.sql, None, error) from error
         return narrowed(answer, asked, service, node, top)
 
     def table(self, name: str) -> pa.Table:
@@ -174,7 +222,3 @@ class Result:
     def _check(self, name: str) -> None:
         if name not in self.tables:
             raise unknown_name("table", name, self.tables)
-
-
-def _failed(error: Exception) -> UsageError:
-    return UsageError(f"the query failed: {error}")
