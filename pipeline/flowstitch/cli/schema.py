@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.catalog import Field, table, table_names
+from flowstitch.catalog import table, table_names
 from flowstitch.catalog.dataplanes import dataplane_names, read_dataplane
-from flowstitch.catalog.ddl import DUCKDB_TYPES
+from flowstitch.catalog.reference import column_row, markdown_table, table_row
 from flowstitch.cli.output import write_json, write_table
 from flowstitch.cli.scenarios import scenario_rows, text_rows, write_dataplanes
 from flowstitch.errors import UsageError, unknown_name
@@ -62,11 +62,11 @@ def command(name: str | None, dataplane: str | None, form: str) -> None:
     elif dataplane is not None:
         raise UsageError(f"got {dataplane!r} behind {name!r}; only {DATAPLANES!r} takes a name.")
     elif name is None:
-        _write(_table_rows(), form)
+        _write([table_row(item) for item in table_names()], form)
     elif name not in table_names():
         raise unknown_name("table", name, [*table_names(), DATAPLANES])
     else:
-        _write([_column_row(item) for item in table(name).fields], form)
+        _write([column_row(item) for item in table(name).fields], form)
 
 
 def _write_scenarios(dataplane: str | None, form: str) -> None:
@@ -85,33 +85,6 @@ def _write(rows: Sequence[dict[str, Any]], form: str) -> None:
     if form == "json":
         write_json(rows)
     elif form == "markdown":
-        click.echo("\n".join(_markdown(rows)))
+        click.echo("\n".join(markdown_table(rows)))
     else:
         write_table(list(rows[0]), [list(row.values()) for row in rows], [False] * len(rows[0]))
-
-
-def _table_rows() -> list[dict[str, Any]]:
-    return [
-        {"table": item.name, "grain": item.grain, "key": list(item.key), "doc": item.doc} for item in map(table, table_names())
-    ]  # fmt: skip
-
-
-def _column_row(item: Field) -> dict[str, Any]:
-    values = f" One of: {', '.join(item.values)}." if item.values else ""
-    return {
-        "column": item.name,
-        "type": DUCKDB_TYPES[item.type],
-        "null": item.null or None,
-        "doc": item.doc + values,
-    }
-
-
-def _markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
-    lines = [list(rows[0]), ["---"] * len(rows[0])]
-    lines += [[_markdown_cell(value) for value in row.values()] for row in rows]
-    return ["| " + " | ".join(line) + " |" for line in lines]
-
-
-def _markdown_cell(value: Any) -> str:
-    text = ", ".join(value) if isinstance(value, list) else value or ""
-    return text.replace("|", "\\|")
