@@ -58,9 +58,9 @@ def parquet_source(pattern: str) -> str:
 
 @cache
 def library() -> tuple[str, ...]:
-    """Statements that make the macros, then the views: the texts of their files."""
+    """Statements that make the macros, then the views: the texts of their files, without headers."""
     macros = [path.read_text(encoding="utf-8").strip() for path in sorted((_HERE / "macros").glob("*.sql"))]
-    return (*macros, *(view.sql.strip() for view in views()))
+    return (*macros, *(view.body for view in views()))
 
 
 @cache
@@ -87,7 +87,7 @@ def question_statements() -> Iterator[str]:
     """Statements that make a view of each question that needs no other result, and the list of them."""
     asked = [item for item in questions() if not item.compares]
     for item in asked:
-        yield f"create or replace view {view_name(item.name)} as\n{item.sql.strip()};"
+        yield f"create or replace view {view_name(item.name)} as\n{item.body};"
     rows = [(item.name, view_name(item.name), item.title, item.why, item.grain, item.needs) for item in asked]
     values = ",\n".join(f"({', '.join(map(quoted, row))})" for row in rows)
     yield f"create or replace view {LIST} as\nfrom (values\n{values}\n) as listed({', '.join(LISTED)});"

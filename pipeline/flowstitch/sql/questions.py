@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 
 from flowstitch.errors import SchemaError, unknown_name
@@ -44,6 +45,12 @@ class Question:
     compares: str
     columns: tuple[tuple[str, str], ...]
     sql: str
+
+    @property
+    def body(self) -> str:
+        """The query without its header."""
+        lines = self.sql.strip().splitlines()
+        return "\n".join(dropwhile(lambda line: line.startswith("--"), lines))
 
 
 @cache
