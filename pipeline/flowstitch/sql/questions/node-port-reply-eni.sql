@@ -13,25 +13,26 @@
 --   symmetric: They are the same.
 --   connections: Connections.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
-with arrivals as (
-    select path_id, node, eni, eni_role from eni_crossings where position = 0 and hop_direction = 'forward' and direction = 'in'
-),
-departures as (
-    select path_id, node, eni, eni_role from eni_crossings where position = 0 and hop_direction = 'return' and direction = 'out'
+with ends as (
+    select
+        path_id, node,
+        max(eni) filter (where hop_direction = 'forward' and direction = 'in') as in_eni,
+        max(eni_role) filter (where hop_direction = 'forward' and direction = 'in') as in_eni_role,
+        max(eni) filter (where hop_direction = 'return' and direction = 'out') as out_eni,
+        max(eni_role) filter (where hop_direction = 'return' and direction = 'out') as out_eni_role
+    from eni_crossings
+    where position = 0
+    group by path_id, node
 )
 select
     service, any_value(traffic_policy) as traffic_policy,
-    arrivals.node,
-    arrivals.eni as in_eni,
-    any_value(arrivals.eni_role) as in_eni_role,
-    departures.eni as out_eni,
-    any_value(departures.eni_role) as out_eni_role,
+    ends.node, in_eni, any_value(in_eni_role) as in_eni_role, out_eni, any_value(out_eni_role) as out_eni_role,
     in_eni = out_eni as symmetric,
     count(*) as connections,
     sum(return_bytes)::bigint as return_bytes
 from datapaths
-join arrivals using (path_id)
-join departures on departures.path_id = arrivals.path_id and departures.node = arrivals.node
+join ends using (path_id)
 where client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
-group by service, arrivals.node, arrivals.eni, departures.eni
-order by "symmetric", connections desc, service, arrivals.node, in_eni, out_eni
+    and in_eni is not null and out_eni is not null
+group by service, ends.node, in_eni, out_eni
+order by "symmetric", connections desc, service, ends.node, in_eni, out_eni

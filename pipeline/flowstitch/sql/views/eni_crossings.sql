@@ -1,7 +1,7 @@
 -- title: Which ENIs did each path cross, which way, and with which addresses on the wire?
 -- why: Where traffic leaves and enters nodes is seen here alone; what a translation has changed shows in the addresses.
 -- grain: one row per path, segment, direction and ENI
--- needs: flow logs; without them no rows. The list of ENIs for role, node and addresses, which are null without it.
+-- needs: flow logs; without them no rows. The list of ENIs for role and node, which are null without it.
 -- columns:
 --   path_id: The connection, see datapaths.
 --   position: Segment of the path, from 0 at the client.
@@ -11,7 +11,6 @@
 --   eni: ENI.
 --   eni_role: Its role.
 --   node: Its node.
---   eni_ips: Addresses of the ENI.
 --   src_ip: Source of these packets on the wire.
 --   dst_ip: Destination of these packets on the wire.
 --   observers: Nodes whose conntrack saw the segment.
@@ -21,21 +20,21 @@ with lengths as (
 ),
 crossed as (
     select
-        path_id, position, src_ip, dst_ip, observers,
-        regexp_extract(crossing, '(?s)^(\w+) (\w+) (.*)$', ['way', 'direction', 'eni']) as parts
+        path_id, position, src_ip, dst_ip, observers, crossing,
+        split_part(crossing, ' ', 1) as hop_direction,
+        split_part(crossing, ' ', 2) as direction
     from segments, unnest(crossings) as crossings(crossing)
+),
+placed as (
+    select *, substr(crossing, length(hop_direction) + length(direction) + 3) as eni from crossed
 )
 select
     path_id, position,
     position = last_position as is_last,
-    parts.way as hop_direction,
-    parts.direction as direction,
-    parts.eni as eni,
-    eni_role, node,
-    ips as eni_ips,
-    if(parts.way = 'forward', src_ip, dst_ip) as src_ip,
-    if(parts.way = 'forward', dst_ip, src_ip) as dst_ip,
+    hop_direction, direction, eni, eni_role, node,
+    if(hop_direction = 'forward', src_ip, dst_ip) as src_ip,
+    if(hop_direction = 'forward', dst_ip, src_ip) as dst_ip,
     observers
-from crossed
+from placed
 join lengths using (path_id)
-left join known_enis on known_enis.eni = parts.eni;
+left join known_enis using (eni);

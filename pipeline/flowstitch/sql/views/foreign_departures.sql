@@ -13,19 +13,26 @@
 --   src_kind: pod or node, whose address it is; null where it is neither, or was both.
 --   translated: A node had translated the packets before: requests behind its NAT, replies whose NAT it had undone; null where the conntrack of the ENI's node, which would tell, did not see them.
 create or replace view foreign_departures as
-with holders as (
-    select ip, if(count(*) = 1, max(eni), null) as holder_eni
-    from known_enis, unnest(ips) as held(ip)
-    group by ip
+with held as (
+    select eni, unnest(ips) as ip from known_enis
+),
+holders as (
+    select ip, if(count(*) = 1, max(eni), null) as holder_eni from held group by ip
+),
+foreign_ones as (
+    select *
+    from eni_crossings
+    semi join held using (eni)
+    anti join held as own on own.eni = eni_crossings.eni and own.ip = src_ip
+    where direction = 'out'
 )
 select distinct
-    path_id, eni_crossings.node, eni, eni_role, hop_direction, src_ip, holder_eni,
+    path_id, foreign_ones.node, eni, eni_role, hop_direction, src_ip, holder_eni,
     owner_kind as src_kind,
     case
         when if(hop_direction = 'forward', position > 0, not is_last) then true
-        when list_contains(observers, eni_crossings.node) then false
+        when list_contains(observers, foreign_ones.node) then false
     end as translated
-from eni_crossings
+from foreign_ones
 left join holders on holders.ip = src_ip
-left join address_owners on address_owners.ip = src_ip
-where direction = 'out' and len(eni_ips) > 0 and not list_contains(eni_ips, src_ip);
+left join address_owners on address_owners.ip = src_ip;
