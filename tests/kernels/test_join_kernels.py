@@ -245,23 +245,39 @@ def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     assert max(map(len, observers)) <= count <= len(sides)
 
 
-def test_wire_keys_do_not_mix_and_long_ones_are_aligned_greedily() -> None:
-    size = int(MAX_CELLS**0.5) + 2
-    start = np.concatenate([np.arange(size), np.arange(size)]).astype(np.int64) * 10 * SECOND
-    observer = np.repeat(np.array([0, 1]), size)
-    segment, candidates = np.empty(2 * size, np.int64), np.empty(2 * size, np.int64)
-    key = one_key(2 * size)
-    assert (
-        align_observers(*key, observer, start, start, start, start, NEAR, FAR, JITTER, segment, candidates)
-        == size
+def aligned(lo: np.ndarray, start: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Segments and candidates of what two observers saw of one wire key, half of the sides each."""
+    sides = start.shape[0]
+    observer = np.repeat(np.array([0, 1]), sides // 2)
+    segment, candidates = np.empty(sides, np.int64), np.empty(sides, np.int64)
+    count = align_observers(
+        *one_key(sides), observer, lo, start, start, held, NEAR, FAR, JITTER, segment, candidates
     )
+    assert count == segment.max() + 1
+    return segment, candidates
+
+
+def test_a_wire_key_that_comes_again_very_often_takes_no_longer_for_that() -> None:
+    """Comparing each with each would be 10,000,000,000 times."""
+    size = 100_000
+    start = np.tile(np.arange(size) * 10 * SECOND, 2)
+    segment, candidates = aligned(start, start, start + SECOND)
     assert (segment[:size] == segment[size:]).all()
-    two = np.array([0, 1], np.int64)
-    apart = np.arange(3)
-    assert (
-        align_observers(two, apart, two, two, two, two, two, NEAR, FAR, JITTER, segment[:2], candidates[:2])
-        == 2
-    )
+    assert (candidates == 1).all()
+
+
+def test_what_may_all_be_one_another_is_aligned_greedily() -> None:
+    size = int(MAX_CELLS**0.5) + 2
+    start = np.tile(np.arange(size) * 10 * SECOND, 2)
+    lo = np.concatenate([np.full(size, UNKNOWN), start[size:]])
+    segment, _ = aligned(lo, start, np.full(2 * size, start.max()))
+    assert (segment[:size] == segment[size:]).all()
+
+
+def test_wire_keys_do_not_mix() -> None:
+    two, apart = np.array([0, 1], np.int64), np.arange(3)
+    segment, candidates = np.empty(2, np.int64), np.empty(2, np.int64)
+    assert align_observers(two, apart, two, two, two, two, two, NEAR, FAR, JITTER, segment, candidates) == 2
 
 
 window_rows = st.fixed_dictionaries(

@@ -16,9 +16,12 @@ from flowstitch.kernels.runs import runs_of, sort_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
-    from flowstitch.arrays import Flags, Ints
-    from flowstitch.join.buckets import Workers
+    from numpy.typing import NDArray
+
+    from flowstitch.arrays import Columns, Flags, Ints
+    from flowstitch.join.buckets import Buckets, Workers
     from flowstitch.join.entries import Entries
 
 
@@ -101,84 +104,93 @@ def build_segments(
     A side has the number of its segment among those of all buckets in order.
     """
     both = np.flatnonzero(entries.translated)
-    turned = entries.reply.take(both)
-    replies = tuple_buckets(turned, bits)
-    # by the place where it stands, each reply side
-    reply_at = np.empty(both.shape[0], np.int64)
-    reply_at[replies.places] = np.arange(both.shape[0])
-    whole = zip(begins[:-1].tolist(), begins[1:].tolist(), replies.slices(), strict=True)
-    seen = workers.map(
-        lambda at: _Seen(entries, slice(at[0], at[1]), both[reply_at[at[2]]], ranks), list(whole)
-    )
-    starts = np.where((entries.seen & (1 << NEW)) > 0, entries.start_hi, UNKNOWN)
+    turned = {name: values[both] for name, values in _facts(entries, entries.reply).items()}
+    replies = tuple_buckets(_tuples(turned), bits)
+    owned = _facts(entries, entries.orig)
+    own = [
+        {name: values[begin:end] for name, values in owned.items()}
+        for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True)
+    ]
+    seen = workers.map(lambda *parts: _Seen(parts, ranks), own, replies.parts(replies.move(turned, workers)))
     nodes = np.flatnonzero(np.bincount(entries.node, minlength=1))
-    offsets = join_offsets(workers.map(lambda part: part.clock_samples(starts), seen), ranks[nodes])
+    offsets = join_offsets(workers.map(_Seen.clock_samples, seen), ranks[nodes])
     found = workers.map(lambda part: part.align(offsets), drained(seen))
-    first = np.append(0, np.cumsum([len(segments) for *_, segments in found]))
-    segment, candidates = (np.empty(len(entries) + both.shape[0], np.int64) for _ in range(2))
-    for bucket, (numbers, fitting, _) in enumerate(found):
-        own = slice(begins[bucket], begins[bucket + 1])
-        after = len(entries) + reply_at[replies.slices()[bucket]]
-        count = own.stop - own.start
-        segment[own], segment[after] = numbers[:count] + first[bucket], numbers[count:] + first[bucket]
-        candidates[own], candidates[after] = fitting[:count], fitting[count:]
+    segments = [part for *_, part in found]
+    first = np.cumsum([0, *map(len, segments)])
+    segment = [numbers + begin for (numbers, *_), begin in zip(found, first.tolist(), strict=False)]
+    candidates = [fitting for _, fitting, _ in found]
     sides = Sides(
-        np.concatenate([np.arange(len(entries)), both]), np.arange(segment.shape[0]) >= len(entries), segment, candidates
+        np.concatenate([np.arange(len(entries)), both]), np.arange(len(entries) + both.shape[0]) >= len(entries),
+        *(_in_order(parts, np.diff(begins), replies) for parts in (segment, candidates)),
     )  # fmt: skip
     ahead = np.zeros(ranks.shape[0], np.int64)
     ahead[nodes] = offsets[ranks[nodes]]
-    return sides, [segments for *_, segments in found], ahead
+    return sides, segments, ahead
+
+
+def _facts(entries: Entries, tuples: Tuples) -> Columns:
+    """What sides of those tuples know of their entries, by field."""
+    known = ("node", "zone", "start_lo", "start_hi", "surely", "last", "held", "seen", "translated")
+    return vars(tuples) | {name: getattr(entries, name) for name in known}
+
+
+def _tuples(facts: Columns) -> Tuples:
+    return Tuples(*(facts[name] for name in Tuples.__dataclass_fields__))
+
+
+def _in_order(parts: Sequence[Ints], own: Ints, replies: Buckets) -> Ints:
+    """Of what each bucket has, ``own`` original sides first, the original sides of all and the reply sides as they were before."""
+    first = [part[:count] for part, count in zip(parts, own.tolist(), strict=True)]
+    rest = [part[count:] for part, count in zip(parts, own.tolist(), strict=True)]
+    return np.concatenate([*first, np.concatenate(rest)[replies.places]])
 
 
 class _Seen:
     """What the entries of a bucket saw: original sides, then the reply sides of what translates into it."""
 
-    def __init__(self, entries: Entries, own: slice, turned: Ints, ranks: Ints) -> None:
-        self._entries, self._own, self._turned, self._ranks = entries, own, turned, ranks
-        numbers, wires = wire_numbers(*self._tuples())
+    def __init__(self, parts: tuple[Columns, Columns], ranks: Ints) -> None:
+        self._parts, self._ranks = parts, ranks
+        numbers, wires = wire_numbers(*map(_tuples, parts))
         self._order, self._pointer = runs_of(np.concatenate(numbers), wires)
 
-    def _tuples(self) -> tuple[Tuples, Tuples]:
-        return self._entries.orig.take(self._own), self._entries.reply.take(self._turned)
+    def _all(self, name: str) -> NDArray[Any]:
+        return np.concatenate([part[name] for part in self._parts])
 
-    def _sides(self) -> Ints:
-        """Entry of each side."""
-        return np.concatenate([np.arange(self._own.start, self._own.stop), self._turned])
+    def _new(self) -> Flags:
+        return (self._all("seen") & (1 << NEW)) > 0
 
-    def clock_samples(self, starts: Ints) -> Ints:
-        """Samples for ``join_offsets``; ``starts`` has the start of each entry, the smallest int64 where no NEW was seen."""
+    def clock_samples(self) -> Ints:
+        """Samples for ``join_offsets``."""
+        start = np.where(self._new(), self._all("start_hi"), UNKNOWN)
         samples = np.empty((self._pointer.shape[0] - 1, 3), np.int64)
-        count = pair_starts(
-            self._order, self._pointer, self._sides(), self._ranks, self._entries.node, starts, samples
-        )
+        count = pair_starts(self._order, self._pointer, self._ranks[self._all("node")], start, samples)
         return samples[:count].copy()
 
     def align(self, offsets: Ints) -> tuple[Ints, Ints, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
-        entries, sides = self._entries, self._sides()
-        read = np.empty((6, sides.shape[0]), np.int64)
-        read_sides(
-            sides, self._ranks, entries.node, entries.zone,
-            entries.start_lo, entries.start_hi, entries.surely, entries.last, entries.held, offsets, read,
-        )  # fmt: skip
+        read = np.empty((6, self._order.shape[0]), np.int64)
+        first = self._parts[0]["node"].shape[0]
+        for part, out in zip(self._parts, (read[:, :first], read[:, first:]), strict=True):
+            read_sides(
+                self._ranks, part["node"], part["zone"],
+                part["start_lo"], part["start_hi"], part["surely"], part["last"], part["held"], offsets, out,
+            )  # fmt: skip
         observer, hi, last, lo, surely, held = read
         sort_runs(read[:3], self._pointer, self._order, np.empty_like(self._order))
-        segment, candidates = (np.empty(sides.shape[0], np.int64) for _ in range(2))
+        segment, candidates = (np.empty_like(self._order) for _ in range(2))
         count = align_observers(
             self._order, self._pointer, observer, lo, hi, surely, held, NEAR, FAR, JITTER, segment, candidates
         )
-        return segment, candidates, self._segments(sides, segment, lo, hi, last, held, count)
+        return segment, candidates, self._segments(segment, lo, hi, last, held, count)
 
-    def _segments(
-        self, sides: Ints, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int
-    ) -> Segments:
+    def _segments(self, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
-        new = (self._entries.seen[sides] & (1 << NEW)) > 0
-        sure = self._entries.translated[sides] | new
+        new = self._new()
         lead = np.full(count, -1, np.int64)
         first, end, until, since = (np.empty(count, np.int64) for _ in range(4))
+        sure = self._all("translated") | new
         summarize_segments(segment, sure, lo, start, last, held, lead, first, end, until, since)
-        tuples = concat_tuples(*self._tuples()).take(lead)
+        tuples = concat_tuples(*map(_tuples, self._parts)).take(lead)
         return Segments(tuples, first, end, until, np.ones(count, np.bool_), since, new[lead])
 
 

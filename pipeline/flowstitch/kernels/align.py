@@ -7,8 +7,10 @@ import numpy as np
 from flowstitch.kernels._jit import allocating_kernel, inner_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
 
-# Alignment by dynamic programming is quadratic; past this many cells a wire key is aligned greedily.
-MAX_CELLS = 1 << 22
+# Alignment by dynamic programming is quadratic; past this many cells lifetimes that may all be one another are aligned greedily, and each is
+# compared with so many.
+MAX_CELLS, REACH = 1 << 22, 256
+FOREVER = np.iinfo(np.int64).max // 2
 
 
 @kernel
@@ -39,31 +41,37 @@ def _cost(lo, hi, last, held, side, other, alone, near, far):
 
 
 @kernel
-def _match_greedy(left, right, lo, hi, last, held, alone, near, far, partner):
-    place = 0
-    for item in range(left.shape[0]):
-        at = place
-        while at < right.shape[0]:
-            if _cost(lo, hi, last, held, left[item], right[at], alone, near, far) >= 0:
+def _count_fitting(side, others, begin, end, lo, hi, last, held, jitter):
+    count = 0
+    for place in range(begin, end):
+        other = others[place]
+        close = start_gap(lo[side], hi[side], lo[other], hi[other]) <= jitter
+        if close and _overlap(lo, last, held, side, other, jitter):
+            count += 1
+    return count
+
+
+@kernel
+def _match_greedy(left, right, begin, end, lo, hi, last, held, near, partner):
+    """Each lifetime of a block with the first one that it fits, of the next ``REACH``."""
+    place = begin[1]
+    for item in range(begin[0], end[0]):
+        while place < end[1] and hi[right[place]] < hi[left[item]] - near:
+            place += 1
+        for at in range(place, min(place + REACH, end[1])):
+            if _cost(lo, hi, last, held, left[item], right[at], False, near, near) >= 0:
                 partner[item] = at
                 place = at + 1
                 break
-            if hi[right[at]] > hi[left[item]] + far:
-                break
-            at += 1
 
 
 @allocating_kernel
-def _match(left, right, lo, hi, last, held, near, far, partner):
-    """Order-preserving alignment of two sequences of lifetimes with the least total difference of starts.
+def _match_block(left, right, begin, end, lo, hi, last, held, near, partner):
+    """Order-preserving alignment of the lifetimes of a block with the least total difference of starts.
 
     Leaving a lifetime alone costs ``near``, so a pair is taken apart only where both find a nearer partner.
     """
-    n, m = left.shape[0], right.shape[0]
-    alone = n == 1 and m == 1
-    if n * m > MAX_CELLS:
-        _match_greedy(left, right, lo, hi, last, held, alone, near, far, partner)
-        return
+    n, m = end[0] - begin[0], end[1] - begin[1]
     total = np.empty((n + 1, m + 1), np.int64)
     for i in range(n + 1):
         total[i, 0] = i * near
@@ -72,15 +80,17 @@ def _match(left, right, lo, hi, last, held, near, far, partner):
     for i in range(1, n + 1):
         for j in range(1, m + 1):
             best = min(total[i - 1, j], total[i, j - 1]) + near
-            cost = _cost(lo, hi, last, held, left[i - 1], right[j - 1], alone, near, far)
+            one, two = left[begin[0] + i - 1], right[begin[1] + j - 1]
+            cost = _cost(lo, hi, last, held, one, two, False, near, near)
             if cost >= 0:
                 best = min(best, total[i - 1, j - 1] + cost)
             total[i, j] = best
     i, j = n, m
     while i > 0 and j > 0:
-        cost = _cost(lo, hi, last, held, left[i - 1], right[j - 1], alone, near, far)
+        one, two = left[begin[0] + i - 1], right[begin[1] + j - 1]
+        cost = _cost(lo, hi, last, held, one, two, False, near, near)
         if cost >= 0 and total[i, j] == total[i - 1, j - 1] + cost:
-            partner[i - 1] = j - 1
+            partner[begin[0] + i - 1] = begin[1] + j - 1
             i -= 1
             j -= 1
         elif total[i, j] == total[i - 1, j] + near:
@@ -90,13 +100,79 @@ def _match(left, right, lo, hi, last, held, near, far, partner):
 
 
 @kernel
-def _count_fitting(side, others, lo, hi, last, held, jitter):
-    count = 0
-    for other in others:
-        close = start_gap(lo[side], hi[side], lo[other], hi[other]) <= jitter
-        if close and _overlap(lo, last, held, side, other, jitter):
-            count += 1
-    return count
+def _of_left(left, right, i, j, hi):
+    """Whether the next lifetime of both sequences is that of the left one."""
+    return j >= right.shape[0] or (i < left.shape[0] and hi[left[i]] <= hi[right[j]])
+
+
+@allocating_kernel
+def _earliest_behind(left, right, lo, hi, last):
+    """The least ``lo`` and the least ``last`` of all lifetimes from each place of both sequences on, shape (2, n + m + 1)."""
+    size = left.shape[0] + right.shape[0]
+    least = np.empty((2, size + 1), np.int64)
+    i = j = 0
+    for place in range(size):
+        of_left = _of_left(left, right, i, j, hi)
+        side = left[i] if of_left else right[j]
+        i, j = (i + 1, j) if of_left else (i, j + 1)
+        least[0, place], least[1, place] = lo[side], last[side]
+    least[:, size] = FOREVER
+    for place in range(size - 1, -1, -1):
+        for row in range(2):
+            least[row, place] = min(least[row, place], least[row, place + 1])
+    return least
+
+
+@kernel
+def _find_end(left, right, begin, least, hi, held, near, end):
+    """Where the block ends that begins at ``begin``: none of it can be one with any lifetime behind.
+
+    Lifetimes are one only where the spans of their starts meet, and also those from the last packet to the end of the entry, within ``near``.
+    """
+    end[0], end[1] = begin[0], begin[1]
+    latest = gone = UNKNOWN
+    while end[0] < left.shape[0] or end[1] < right.shape[0]:
+        of_left = _of_left(left, right, end[0], end[1], hi)
+        side = left[end[0]] if of_left else right[end[1]]
+        end[0 if of_left else 1] += 1
+        latest = max(latest, FOREVER if hi[side] == UNKNOWN else hi[side])
+        gone = max(gone, FOREVER if held[side] == UNKNOWN else held[side])
+        behind = end[0] + end[1]
+        if latest + near < least[0, behind] or gone + near < least[1, behind]:
+            return
+
+
+@allocating_kernel
+def _match(left, right, lo, hi, last, held, near, far, jitter, partner, candidates):
+    """Align two sequences of lifetimes, block by block: what is far apart is not compared.
+
+    ``partner`` receives for each of ``left`` its place in ``right``, ``candidates`` for that side how many would have fitted.
+    """
+    if left.shape[0] == 1 and right.shape[0] == 1:
+        if _cost(lo, hi, last, held, left[0], right[0], True, near, far) >= 0:
+            partner[0] = 0
+        return
+    least = _earliest_behind(left, right, lo, hi, last)
+    begin, end = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    while begin[0] < left.shape[0] and begin[1] < right.shape[0]:
+        _find_end(left, right, begin, least, hi, held, near, end)
+        small = (end[0] - begin[0]) * (end[1] - begin[1]) <= MAX_CELLS
+        if small:
+            _match_block(left, right, begin, end, lo, hi, last, held, near, partner)
+        else:
+            _match_greedy(left, right, begin, end, lo, hi, last, held, near, partner)
+        reach = max(end[0] - begin[0], end[1] - begin[1]) if small else REACH
+        for item in range(begin[0], end[0]):
+            at = partner[item]
+            if at < 0:
+                continue
+            one, two = left[item], right[at]
+            low, high = max(begin[1], at - reach), min(end[1], at + reach)
+            there = _count_fitting(one, right, low, high, lo, hi, last, held, jitter)
+            low, high = max(begin[0], item - reach), min(end[0], item + reach)
+            back = _count_fitting(two, left, low, high, lo, hi, last, held, jitter)
+            candidates[two] = max(there, back, 1)
+        begin[0], begin[1] = end[0], end[1]
 
 
 @allocating_kernel
@@ -200,16 +276,13 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
             right = _part(order, starts[longest[place]], starts[longest[place] + 1])
             partner = np.empty(head.shape[0], np.int64)
             partner[:] = -1
-            _match(head, right, lo, hi, last, held, near, far, partner)
+            _match(head, right, lo, hi, last, held, near, far, jitter, partner, candidates)
             alone = np.ones(right.shape[0], np.bool_)
             for item in range(head.shape[0]):
                 if partner[item] >= 0:
                     row = right[partner[item]]
                     alone[partner[item]] = False
                     segment[row] = segment[head[item]]
-                    there = _count_fitting(head[item], right, lo, hi, last, held, jitter)
-                    back = _count_fitting(row, head, lo, hi, last, held, jitter)
-                    candidates[row] = max(there, back, 1)
             for item in range(right.shape[0]):
                 if alone[item]:
                     segment[right[item]] = count
@@ -224,36 +297,34 @@ def _earlier(at, by):
 
 
 @kernel
-def read_sides(entry, rank, node, zone, lo, hi, surely, last, held, ahead, out):
+def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
     """Observer and times of each side, by the common clock.
 
     Parameters
     ----------
-    entry : shape (n,), int64, entry of each side.
     rank : shape (names,), int64, place of each name code in sorted order.
-    node, zone, lo, hi, surely, last, held : by entry, see ``join.entries.Entries``.
+    node, zone, lo, hi, surely, last, held : shape (n,), of the entry of each side, see ``join.entries.Entries``.
     ahead : by rank of a node, int64, how far its clock is ahead, µs.
     out : shape (6, n), int64, receives observer, hi, last, lo, surely and held.
     """
-    for side in range(entry.shape[0]):
-        row = entry[side]
-        number = rank[node[row]]
-        out[0, side] = number << 16 | max(zone[row], 0)
+    for side in range(node.shape[0]):
+        number = rank[node[side]]
         by = ahead[number]
-        out[1, side], out[2, side] = _earlier(hi[row], by), _earlier(last[row], by)
-        out[3, side], out[4, side] = _earlier(lo[row], by), _earlier(surely[row], by)
-        out[5, side] = _earlier(held[row], by)
+        out[0, side] = number << 16 | max(zone[side], 0)
+        out[1, side], out[2, side] = _earlier(hi[side], by), _earlier(last[side], by)
+        out[3, side], out[4, side] = _earlier(lo[side], by), _earlier(surely[side], by)
+        out[5, side] = _earlier(held[side], by)
 
 
 @kernel
-def pair_starts(order, pointer, entry, rank, node, start, out):
-    """What wire keys tell that exactly two nodes saw, once each: the ranks of the nodes, and how much later the second one saw the start.
+def pair_starts(order, pointer, node, start, out):
+    """What wire keys tell that exactly two nodes saw, once each: the nodes, and how much later the second one saw the start.
 
     Parameters
     ----------
-    order, pointer : see ``align_observers``. entry, rank, node : see ``read_sides``.
-    start : by entry, int64, when it began, the smallest int64 where that is not known well.
-    out : shape (keys, 3), int64, receives the lower rank, the higher one and the difference in µs.
+    order, pointer : see ``align_observers``. node : shape (n,), int64, of each side.
+    start : shape (n,), int64, when it began, the smallest int64 where that is not known well.
+    out : shape (keys, 3), int64, receives the lower node, the higher one and the difference in µs.
 
     Returns
     -------
@@ -263,12 +334,12 @@ def pair_starts(order, pointer, entry, rank, node, start, out):
     for key in range(pointer.shape[0] - 1):
         if pointer[key + 1] - pointer[key] != 2:
             continue
-        one, two = entry[order[pointer[key]]], entry[order[pointer[key] + 1]]
-        if rank[node[one]] > rank[node[two]]:
+        one, two = order[pointer[key]], order[pointer[key] + 1]
+        if node[one] > node[two]:
             one, two = two, one
         if node[one] == node[two] or start[one] == UNKNOWN or start[two] == UNKNOWN:
             continue
-        out[count, 0], out[count, 1] = rank[node[one]], rank[node[two]]
+        out[count, 0], out[count, 1] = node[one], node[two]
         out[count, 2] = start[two] - start[one]
         count += 1
     return count
