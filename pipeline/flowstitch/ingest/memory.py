@@ -14,9 +14,9 @@ WHOLE_SHARE = 8
 LEAST_BYTES = 1 << 26
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT])?(I)?B?")
-# M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's malloc.h: what threads have of their own is given back whatever the second
-# says, and the last is as large as it would grow by itself.
-_KEPT = {-8: 1, -1: 1 << 30, -3: 1 << 25}
+# M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's malloc.h: what threads have of their own is given back whatever the second
+# says, and what is mapped by itself at once; that M_MMAP_THRESHOLD can put off to 32 MiB alone, which is a column of four million times.
+_KEPT = {-8: 1, -1: 1 << 30, -4: 0}
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
 
