@@ -19,9 +19,7 @@ from flowstitch.normalize.address import family_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from numpy.typing import NDArray
-
-    from flowstitch.arrays import Flags, Ints, Words
+    from flowstitch.arrays import Flags, Ints, Narrow, Words
     from flowstitch.ingest.model import Inventory
     from flowstitch.normalize.columns import Pools
 
@@ -216,9 +214,10 @@ class _Question:
         return self._answers[number]
 
 
-def _key_words(protocol: Ints, ip: NDArray[Any], port: NDArray[Any]) -> Words:
+def _key_words(protocol: Narrow, ip: Narrow, port: Narrow) -> Words:
     """Keys as numbers, shape (n,), uint64: protocol and port over the 32 bits of the address."""
-    words: Words = (protocol << 48 | np.asarray(port) << 32 | ip.astype(np.int64)).astype(np.uint64)
+    high, low, middle = (part.astype(np.uint64) for part in (protocol, ip, port))
+    words: Words = high << np.uint64(48) | middle << np.uint64(32) | low
     return words
 
 
