@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from contextlib import contextmanager
@@ -13,22 +14,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LOCK = ".lock"
+
 
 @contextmanager
 def atomic_directory(
-    out: Path, *, overwrite: bool, manifest: str, what: str, argument: str = "--out"
+    out: Path, *, overwrite: bool, manifest: str, what: str, argument: str = "--out", resume: bool = False
 ) -> Iterator[Path]:
     """Directory to write into; it becomes ``out`` when the block ends well and is removed when it does not.
+
+    What a process that was killed has left of it is removed, or kept with ``resume``.
 
     Parameters
     ----------
     overwrite : replace an ``out`` that is empty or has the manifest.
     manifest : name of the file that tells such a directory of ours from others. what : what such a directory is called.
     argument : of the command line, which names it.
+    resume : the directory may have what a killed process wrote.
 
     Raises
     ------
-    UsageError when ``out`` exists and ``overwrite`` is not given or it has no such manifest, or cannot be written.
+    UsageError when ``out`` exists and ``overwrite`` is not given or it has no such manifest, cannot be written, or is being written.
     """
     out = out.absolute()
     if out.exists() or out.is_symlink():
@@ -39,15 +45,18 @@ def atomic_directory(
             raise UsageError(
                 f"{out}: is not a {what}, so --overwrite does not touch it; give another {argument}."
             )
-    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    partial = out.with_name(f".{out.name}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
+        lock = _locked(partial)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written ({error.strerror}); give another {argument}.") from error
+    if lock is None:
+        raise UsageError(f"{out}: another process is writing it; wait for it, or give another {argument}.")
     try:
+        if not resume:
+            _empty(partial)
         yield partial
+        (partial / LOCK).unlink()
         _replace(partial, out)
     except OSError as error:
         raise FlowstitchError(
@@ -55,6 +64,37 @@ def atomic_directory(
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked(directory: Path) -> int | None:
+    """Descriptor of the lock of a directory, which is made if need be; None when another process has it.
+
+    The kernel lets go of it when its holder ends, however it does (flock(2)).
+    """
+    while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        # who had it may have removed the directory, or put it in place, before it let go
+        if (directory / LOCK).exists() and os.path.samestat(os.fstat(lock), (directory / LOCK).stat()):
+            return lock
+        os.close(lock)
+
+
+def _empty(directory: Path) -> None:
+    for item in directory.iterdir():
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        elif item.name != LOCK:
+            item.unlink()
 
 
 def _replace(partial: Path, out: Path) -> None:

@@ -27,6 +27,7 @@ Examples:
   flowstitch run nodes/ "vpc-flow/*.gz" inventory/ --out result/ --overwrite
   flowstitch run export/ --out result/ --since 2026-11-23T00:44:00Z --until 2026-11-23T01:00:00Z
   flowstitch run s3://bucket/exports/2026-11-23/ --out result/ --memory 4GiB
+  flowstitch run export/ --out result/ --resume
   find exports/ -newer last-run -type f | flowstitch run @- --out result/
   zcat conntrack.gz | grep 10.0.1.91 | flowstitch run - inventory/ --out result/
   flowstitch run export/ --out result/ --log json 2> run.log
@@ -58,6 +59,11 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option("--until", metavar="TIME", help="Leave out rows from this time on.")
 @reading_options
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Take over what a killed run had finished of DIR, if inputs and options are the same.",
+)
 @log_options
 @click.pass_context
 def command(
@@ -68,6 +74,7 @@ def command(
     log: str,
     *,
     overwrite: bool,
+    resume: bool,
     quiet: bool,
     **wishes: Any,
 ) -> None:
@@ -76,14 +83,16 @@ def command(
     An export has conntrack dumps and event streams, VPC flow logs, load balancer logs, Kubernetes and ENI inventory.
     Files are known by their content, whatever they are called; `flowstitch inspect` says how. The result appears whole or not at all, and the same input gives the same bytes.
     """
-    summary = reconstruct(exports, Path(out), Progress(log, quiet=quiet), overwrite=overwrite, **wishes)
+    summary = reconstruct(
+        exports, Path(out), Progress(log, quiet=quiet), overwrite=overwrite, resume=resume, **wishes
+    )
     _summarize(Path(out), summary)
     ctx.exit(int(summary.incomplete))
 
 
 def reconstruct(
-    exports: tuple[str, ...], out: Path, progress: Progress, *, overwrite: bool = False, **wishes: Any
-) -> Summary:
+    exports: tuple[str, ...], out: Path, progress: Progress, *, overwrite: bool = False, resume: bool = False, **wishes: Any
+) -> Summary:  # fmt: skip
     """Run the pipeline, with its progress and warnings on stderr.
 
     Parameters
@@ -94,7 +103,7 @@ def reconstruct(
     from flowstitch.runner.pipeline import run  # noqa: PLC0415
 
     with progress.shown():
-        summary = run(exports, out, options, overwrite=overwrite, listener=progress)
+        summary = run(exports, out, options, overwrite=overwrite, resume=resume, listener=progress)
     tell_warnings(summary, progress)
     return summary
 

@@ -126,10 +126,20 @@ class Reconstruction:
 
         All parts in order have paths by the hash of their first wire key, start and id.
         """
+        carriers: list[Carriers] = []
         for group in self._groups.of_part(number):
-            yield self._told(group)
+            yield self._told(group, carriers)
+        self._carriers[number] = Carriers(**concat_fields(Carriers, carriers))
 
-    def _told(self, number: int) -> Tables:
+    def carriers(self, part: int) -> Carriers:
+        """Paths of a part, once it was asked for, that may carry requests."""
+        return self._carriers[part]
+
+    def has(self, part: int, carriers: Carriers) -> None:
+        """Another run has made this part; of its paths these may carry requests."""
+        self._carriers[part] = carriers
+
+    def _told(self, number: int, carriers: list[Carriers]) -> Tables:
         group, cluster = self._groups.take(number), self._cluster
         stitched = group.stitched
         paths = _know_paths(group, cluster)
@@ -138,7 +148,7 @@ class Reconstruction:
         by_path = np.lexsort((ids, first, group.wire))
         by_segment = _in_order(by_path, stitched.chains)
         observed = Observed(group, paths, ids, self._kinds, cluster)
-        self._carriers[number] = find_carriers(group, paths, ids)
+        carriers.append(find_carriers(group, paths, ids))
         return {
             "datapaths": datapath_columns(paths, stitched, ids, flow_key, by_path, cluster),
             "segments": segment_columns(stitched, ids, by_segment, cluster.pools),

@@ -52,7 +52,11 @@ def convert(
 
 
 def run(
-    *exports: str | Path, out: str | Path, overwrite: bool = False, options: Options | None = None
+    *exports: str | Path,
+    out: str | Path,
+    overwrite: bool = False,
+    resume: bool = False,
+    options: Options | None = None,
 ) -> Summary:
     """Reconstruct the datapaths of exports into the directory ``out``; see ``flowstitch run``.
 
@@ -60,7 +64,8 @@ def run(
     ------
     UsageError for wrong paths, names or an existing ``out``; FlowstitchError when writing fails.
     """
-    return run_pipeline([str(item) for item in exports], Path(out), options or Options(), overwrite=overwrite)
+    names = [str(item) for item in exports]
+    return run_pipeline(names, Path(out), options or Options(), overwrite=overwrite, resume=resume)
 
 
 def open_result(

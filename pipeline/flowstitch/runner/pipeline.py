@@ -25,6 +25,7 @@ from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.layout import LOG, MANIFEST
+from flowstitch.runner.resume import Finished
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
@@ -102,9 +103,13 @@ class Stages:
 
 
 def run(
-    exports: Sequence[str], out: Path, options: Options, *, overwrite: bool = False, listener: Listener | None = None
+    exports: Sequence[str], out: Path, options: Options, *, overwrite: bool = False, resume: bool = False, listener: Listener | None = None
 ) -> Summary:  # fmt: skip
     """Reconstruct the datapaths of exports into the result directory ``out``.
+
+    Parameters
+    ----------
+    overwrite : replace an earlier result. resume : take over the parts that a killed run had finished, if its inputs and options were the same.
 
     Raises
     ------
@@ -113,7 +118,9 @@ def run(
     dataplane = load_dataplane(options.dataplane)
     pools, stages = Pools(), Stages(listener)
     with (
-        atomic_directory(out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result") as directory,
+        atomic_directory(
+            out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result", resume=resume
+        ) as directory,
         Scratch(rows_in_memory(options.memory_bytes), directory) as scratch,
     ):
         stages("reading")
@@ -127,7 +134,8 @@ def run(
         found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
-        summary.counts |= _write_paths(directory, found, pools, options.threads)
+        finished = Finished(directory, export.sources, provenance(export) | {"options": _told(options)})
+        summary.counts |= _write_paths(directory, found, finished, pools, options.threads)
         scenarios, hops = scenario_rows(dataplane)
         dumped = {source.node for source in export.sources}
         tables: dict[str, Any] = described | {
@@ -140,8 +148,11 @@ def run(
         summary.incomplete = wanting.incomplete
         summary.warnings = wanting.warnings + missing + _join_warnings(found)
         write_json(directory / MANIFEST, _manifest(export, options, summary, found))
+        finished.forget()
         stages.end()
-        write_json(directory / LOG, _log(options, summary))
+        write_json(
+            directory / LOG, _log(options, summary) | {"parts": found.parts, "resumed_parts": finished.parts}
+        )
     return summary
 
 
@@ -149,14 +160,23 @@ def run(
 BY_PATH = ("datapaths", "segments", "observations", "unmatched")
 
 
-def _write_paths(directory: Path, found: Reconstruction, pools: Pools, threads: int) -> dict[str, int]:
+def _write_paths(
+    directory: Path, found: Reconstruction, finished: Finished, pools: Pools, threads: int
+) -> dict[str, int]:
     """Write what was reconstructed, as many parts at a time as there are threads; returns the rows of each table."""
+
+    def write(part: int) -> dict[str, int]:
+        kept = finished.get(part)
+        if kept:
+            found.has(part, kept[1])
+            return kept[0]
+        rows = write_together(directory, BY_PATH, found.part(part), pools, part)
+        finished.put(part, rows, found.carriers(part))
+        return rows
+
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(threads) as workers:
-        parts = range(found.parts)
-        for rows in workers.map(
-            lambda part: write_together(directory, BY_PATH, found.part(part), pools, part), parts
-        ):
+        for rows in workers.map(write, range(found.parts)):
             counts.update(rows)
     rest = found.rest()
     counts.update(write_together(directory, list(rest), [rest], pools, found.parts))
@@ -204,12 +224,18 @@ def _join_warnings(found: Reconstruction) -> list[str]:
 
 def _manifest(export: Export, options: Options, summary: Summary, found: Reconstruction) -> dict[str, Any]:
     return provenance(export) | {
-        "options": {"dataplane": options.dataplane, "since": options.since, "until": options.until, "max_rejects": options.max_rejects},
+        "options": _told(options),
         "counts": summary.counts,
         "clock_offsets_us": found.clock_offsets_us,
         "warnings": summary.warnings,
         "complete": not summary.incomplete,
     }  # fmt: skip
+
+
+def _told(options: Options) -> dict[str, Any]:
+    """What a result follows from beside its inputs."""
+    names = ("dataplane", "since", "until", "max_rejects")
+    return {name: getattr(options, name) for name in names}
 
 
 def _log(options: Options, summary: Summary) -> dict[str, Any]:
