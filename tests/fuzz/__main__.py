@@ -68,7 +68,7 @@ def fuzz(target: str, seconds: int, work: Path) -> None:
         TARGETS[target](b"", file)
         options = {
             "runs": -1 if seconds else 0, "interrupted_exitcode": 0, "max_len": MOST_BYTES, "timeout": HANG_S,
-            "rss_limit_mb": 3000, "dict": words, "artifact_prefix": f"{work}-", "print_final_stats": 1,
+            "rss_limit_mb": 6000, "dict": words, "artifact_prefix": f"{work}-", "print_final_stats": 1,
         }  # fmt: skip
         corpora = [work, TESTS / "fuzz" / "corpus" / target, first]
         command = [sys.argv[0], *(f"-{name}={value}" for name, value in options.items())]
