@@ -19,7 +19,7 @@
 --   name: Pod or node at that end of the path; null where it is not known.
 --   eni: ENI that was crossed instead.
 --   evidence: Rows of flow logs that show it, file:line; null where the result has no observations of them.
-create view drifts as
+create or replace view drifts as
 with told as (
     select
         datapaths.*, regexp_extract(text, '^(\w+): expected (\w+), observed (\w+)$', ['expectation', 'expected', 'observed']) as parts
