@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Columns
     from flowstitch.normalize.columns import Pools
 
-# Types of few distinct values, and how what rises from row to row or hardly changes is written: by its differences.
-WORDS = {"address", "name", "enum"}
+# Types of few distinct values, with where in a column those stand; and how what rises from row to row or hardly changes is written: by its differences.
+WORDS = {"address": "", "name": "", "enum": "", "names": ".list.element"}
 RISING = "DELTA_BINARY_PACKED"
 # Rows of a row group.
 ROW_GROUP = 1 << 17
@@ -61,7 +61,7 @@ class TableFile:
         self._schema = arrow_schema(name).with_metadata({TABLE_KEY: name, VERSION_KEY: TABLES_VERSION})
         self._file = pq.ParquetWriter(
             directory / name / f"part-{number:05}.parquet", self._schema, compression="zstd", write_page_checksum=True,
-            use_dictionary=[item.name for item in fields if item.type in WORDS],
+            use_dictionary=[f"{item.name}{WORDS[item.type]}" for item in fields if item.type in WORDS],
             column_encoding={item.name: RISING for item in fields if item.type in {"time", "count"}},
         )  # fmt: skip
 
