@@ -72,7 +72,8 @@ def test_scale_has_the_cases_of_both_suites_by_size(tmp_path: Path) -> None:
 def test_sql_asks_every_question(tmp_path: Path) -> None:
     found = list(suite("sql").cases(tmp_path, [5000]))
     assert [case.name for case in found] == list(question_names())
-    with flowstitch.open(found[0].arguments["result"]) as result:
+    home = found[0].arguments["result"]
+    with flowstitch.open(home, after=home) as result:
         for case in found:
             expected = result.sql(question(case.name).sql).pl()
             assert answer(case, case.contenders[0]).equals(expected, null_equal=True), case.name

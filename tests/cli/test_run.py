@@ -31,7 +31,7 @@ def test_run_says_what_it_found_and_what_comes_next(call: Call, small: Path, tmp
     ]
     assert f"{counts['datapaths']} connections; " in done.stdout
     assert done.stdout.endswith(f"Next: flowstitch ask '{out}' return-eni\n")
-    assert " info joining\n" in done.stderr
+    assert " info chains\n" in done.stderr
 
 
 def test_an_export_that_is_not_whole_ends_with_1(call: Call, torn_export: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_log_can_be_json(call: Call, torn_export: Path, tmp_path: Path) -> N
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert {"time", "level", "stage"} == set(lines[0])
     assert [line["level"] for line in lines].count("warning") >= 2
-    assert "joining" in {line.get("stage") for line in lines}
+    assert "chains" in {line.get("stage") for line in lines}
 
 
 def test_quiet_says_nothing(call: Call, torn_export: Path, tmp_path: Path) -> None:
