@@ -71,6 +71,10 @@ def _locked(directory: Path) -> int | None:
     """Descriptor of the lock of a directory, which is made if need be; None when another process has it.
 
     The kernel lets go of it when its holder ends, however it does (flock(2)).
+
+    Raises
+    ------
+    OSError when the directory cannot be made or written.
     """
     while True:
         directory.mkdir(parents=True, exist_ok=True)
@@ -83,6 +87,9 @@ def _locked(directory: Path) -> int | None:
         except BlockingIOError:
             os.close(lock)
             return None
+        except OSError:
+            # a file system that knows no locks keeps nobody apart
+            return lock
         # who had it may have removed the directory, or put it in place, before it let go
         if (directory / LOCK).exists() and os.path.samestat(os.fstat(lock), (directory / LOCK).stat()):
             return lock

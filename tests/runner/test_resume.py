@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import random
@@ -135,6 +137,17 @@ with atomic_directory(Path(sys.argv[1]), overwrite=False, manifest="run.json", w
     other.communicate()
     assert other.returncode == 0
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_where_there_are_no_locks_a_result_is_written_all_the_same(
+    capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    flowstitch.run(capture / "nodes" / "cn-hongkong.10.0.1.47", out=tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_disk_without_room_fails_in_a_sentence(capture: Path, tmp_path: Path) -> None:
