@@ -74,7 +74,7 @@ def test_finished_parts_are_taken_over(
     killed_after(3, capture, out)
     monkeypatch.setattr("flowstitch.join.groups.GROUP_ROWS", GROUP_ROWS)
     flowstitch.run(capture, out=out, resume=True)
-    assert resumed(out) == (5, 32)
+    assert resumed(out) == (5, 64)
     assert content(out) == content(whole)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Rows of a group, about, and how many groups make a part, which is a file of each table. Both follow from the input alone, and so does how a
 # result is cut.
 GROUP_ROWS = 1 << 19
-PART_BITS = 1
+PART_BITS = 0
 # What is told of a conntrack row, and what is asked of a flow-log row on a path.
 OBSERVED = ("source", "line", "node", "seen_at", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 _LOGGED = (
