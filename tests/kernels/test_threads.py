@@ -33,7 +33,7 @@ def test_two_threads_find_what_one_finds(capture: Path) -> None:
         together = list(pool.map(join, nodes))
     for (one, one_pools), (two, two_pools) in zip(alone, together, strict=True):
         assert one.parts == two.parts == 1
-        (found,), (wanted,) = two.part(0), one.part(0)
+        found, wanted = two.part(0), one.part(0)
         for table in ("datapaths", "segments", "observations", "unmatched"):
             assert to_arrow(table, found[table], two_pools).equals(
                 to_arrow(table, wanted[table], one_pools)

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from flowstitch.join.stitched import Cluster
     from flowstitch.normalize.scratch import Scratch
 
-# Rows of a group, about, and how many groups make a part, which is a file of each table. Both follow from the input alone, and so does how a
-# result is cut.
+# Rows of a group, about. A group is a file of each table, so that how a result is cut follows from the input alone.
 GROUP_ROWS = 1 << 19
-PART_BITS = 0
 # What is told of a conntrack row, and what is asked of a flow-log row on a path.
 OBSERVED = ("source", "line", "node", "seen_at", "orig_packets", "orig_bytes", "reply_packets", "reply_bytes")
 _LOGGED = (
@@ -103,7 +101,7 @@ class Groups:
         """
         count = sum(map(len, rows.values()))
         bits = min((count // GROUP_ROWS).bit_length(), PREFIX_BITS)
-        self.parts, self._each = 1 << max(0, bits - PART_BITS), 1 << min(bits, PART_BITS)
+        self._count = 1 << bits
         self._ahead = whole.ahead
         self._events = {name: getattr(whole.entries, name) for name in ("events_from", "events_to")}
 
@@ -157,9 +155,8 @@ class Groups:
         self._pairs.close()
         self._alone.close()
 
-    def of_part(self, part: int) -> range:
-        """Groups of a part; those of all parts in order have hashes in order."""
-        return range(part * self._each, (part + 1) * self._each)
+    def __len__(self) -> int:
+        return self._count
 
     def take(self, group: int) -> Group:
         """One of the groups."""

@@ -51,7 +51,7 @@ from flowstitch.normalize.columns import concat_columns, null_columns, take_colu
 from flowstitch.normalize.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from flowstitch.arrays import Columns, Ints, Words
@@ -114,32 +114,18 @@ class Reconstruction:
             wire = wire_hashes(roots, cluster.hashes, pools)
             shared = paths_per_row(stitched.windows, stitched.chains)
             self._groups = Groups(stitched, wire, shared, rows, ipvs, cluster, scratch, workers)
-        self.parts = self._groups.parts
+        self.parts = len(self._groups)
 
     @property
     def connections(self) -> Columns:
         """Columns of the table ``lb_connections``, which stay as they were read."""
         return self._rows["lb_connections"]
 
-    def part(self, number: int) -> Iterator[Tables]:
-        """Columns of ``datapaths``, ``segments``, ``observations`` and ``unmatched`` of each group of paths in a part.
+    def part(self, number: int) -> Tables:
+        """Columns of ``datapaths``, ``segments``, ``observations`` and ``unmatched`` of the paths in a part.
 
         All parts in order have paths by the hash of their first wire key, start and id.
         """
-        carriers: list[Carriers] = []
-        for group in self._groups.of_part(number):
-            yield self._told(group, carriers)
-        self._carriers[number] = Carriers(**concat_fields(Carriers, carriers))
-
-    def carriers(self, part: int) -> Carriers:
-        """Paths of a part, once it was asked for, that may carry requests."""
-        return self._carriers[part]
-
-    def has(self, part: int, carriers: Carriers) -> None:
-        """Another run has made this part; of its paths these may carry requests."""
-        self._carriers[part] = carriers
-
-    def _told(self, number: int, carriers: list[Carriers]) -> Tables:
         group, cluster = self._groups.take(number), self._cluster
         stitched = group.stitched
         paths = _know_paths(group, cluster)
@@ -148,13 +134,21 @@ class Reconstruction:
         by_path = np.lexsort((ids, first, group.wire))
         by_segment = _in_order(by_path, stitched.chains)
         observed = Observed(group, paths, ids, self._kinds, cluster)
-        carriers.append(find_carriers(group, paths, ids))
+        self._carriers[number] = find_carriers(group, paths, ids)
         return {
             "datapaths": datapath_columns(paths, stitched, ids, flow_key, by_path, cluster),
             "segments": segment_columns(stitched, ids, by_segment, cluster.pools),
             "observations": observed.observations(by_path),
             "unmatched": observed.unmatched(),
         }
+
+    def carriers(self, part: int) -> Carriers:
+        """Paths of a part, once it was asked for, that may carry requests."""
+        return self._carriers[part]
+
+    def has(self, part: int, carriers: Carriers) -> None:
+        """Another run has made this part; of its paths these may carry requests."""
+        self._carriers[part] = carriers
 
     def rest(self) -> Tables:
         """Columns of ``lb_requests``, and of ``observations`` and ``unmatched`` what no part has; to be asked for after all parts."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.atomic import atomic_directory
+from flowstitch.catalog import schema_root
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.memory import default_memory, rows_in_memory
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
@@ -134,7 +135,9 @@ def run(
         found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
-        finished = Finished(directory, export.sources, provenance(export) | {"options": _told(options)})
+        rules = (schema_root() / "dataplanes" / f"{options.dataplane}.toml").read_text(encoding="utf-8")
+        said = provenance(export) | {"options": _told(options), "rules": rules}
+        finished = Finished(directory, export.sources, said)
         summary.counts |= _write_paths(directory, found, finished, pools, options.threads)
         scenarios, hops = scenario_rows(dataplane)
         dumped = {source.node for source in export.sources}
@@ -156,10 +159,6 @@ def run(
     return summary
 
 
-# Tables of which each group of paths has some rows.
-BY_PATH = ("datapaths", "segments", "observations", "unmatched")
-
-
 def _write_paths(
     directory: Path, found: Reconstruction, finished: Finished, pools: Pools, threads: int
 ) -> dict[str, int]:
@@ -170,7 +169,7 @@ def _write_paths(
         if kept:
             found.has(part, kept[1])
             return kept[0]
-        rows = write_together(directory, BY_PATH, found.part(part), pools, part)
+        rows = write_together(directory, found.part(part), pools, part)
         finished.put(part, rows, found.carriers(part))
         return rows
 
@@ -178,8 +177,7 @@ def _write_paths(
     with ThreadPoolExecutor(threads) as workers:
         for rows in workers.map(write, range(found.parts)):
             counts.update(rows)
-    rest = found.rest()
-    counts.update(write_together(directory, list(rest), [rest], pools, found.parts))
+    counts.update(write_together(directory, found.rest(), pools, found.parts))
     return dict(counts)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
@@ -137,20 +136,20 @@ def write_parts(directory: Path, name: str, parts: Iterable[Columns], pools: Poo
 
 
 def write_together(
-    directory: Path, names: Sequence[str], parts: Iterable[Mapping[str, Columns]], pools: Pools, number: int
+    directory: Path, tables: Mapping[str, Columns], pools: Pools, number: int
 ) -> dict[str, int]:
-    """Write a file of each of several tables, of which every part has some rows; returns the rows of each.
+    """Write a file of each of several tables, a row group at a time; returns the rows of each.
 
     Parameters
     ----------
     number : of the files among those of their tables.
     """
-    with ExitStack() as files:
-        written = {name: files.enter_context(TableFile(directory, name, pools, number)) for name in names}
-        for part in parts:
-            for name, file in written.items():
-                file.add(part[name])
-    return {name: file.rows for name, file in written.items()}
+    counts = {}
+    for name, columns in tables.items():
+        with TableFile(directory, name, pools, number) as file:
+            file.add(columns)
+        counts[name] = file.rows
+    return counts
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
