@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.atomic import atomic_directory
-from flowstitch.catalog import schema_root
+from flowstitch.catalog.dataplanes import read_dataplane
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.memory import default_memory, rows_in_memory
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
@@ -135,7 +135,7 @@ def run(
         found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
-        rules = (schema_root() / "dataplanes" / f"{options.dataplane}.toml").read_text(encoding="utf-8")
+        rules = read_dataplane(options.dataplane)
         said = provenance(export) | {"options": _told(options), "rules": rules}
         finished = Finished(directory, export.sources, said)
         summary.counts |= _write_paths(directory, found, finished, pools, options.threads)
