@@ -62,6 +62,8 @@ class TableFile:
             directory / name / f"part-{number:05}.parquet", self._schema, compression="zstd", write_page_checksum=True,
             use_dictionary=[f"{item.name}{WORDS[item.type]}" for item in fields if item.type in WORDS],
             column_encoding={item.name: RISING for item in fields if item.type in {"time", "count"}},
+            # the least and the most of words tell nobody where to look, and finding them was a third of the time of writing
+            write_statistics=[item.name for item in fields if item.type not in WORDS],
         )  # fmt: skip
 
     def __enter__(self) -> Self:
