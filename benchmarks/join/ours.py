@@ -10,14 +10,15 @@ import pyarrow as pa
 
 from benchmarks.join.inputs import read_table
 from benchmarks.join.question import LEGS
-from benchmarks.join.sums import span_paths, sum_legs, turn
+from benchmarks.join.sums import count_entries, span_paths, sum_legs, turn
 from flowstitch.arrays import Columns, Flags
 from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import USED, build_entries, row_hashes
-from flowstitch.join.rows import BucketRows
-from flowstitch.join.segments import Segments, Sides, build_segments
+from flowstitch.join.keys import empty_tuples
+from flowstitch.join.rows import BucketArrays, BucketRows
+from flowstitch.join.segments import BucketSegments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_hashes
 from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
@@ -35,18 +36,18 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
     pools, rows, logged = _pools(names), _columns(conntrack), _columns(flows)
     bits = bucket_bits(rows["line"].shape[0] + logged["line"].shape[0])
     local = np.zeros(addresses + 1, np.bool_)
+    scratch = Scratch()
     with Workers(THREADS) as workers:
-        by_wire, flows_by_wire = (BucketRows(bits, Scratch(), workers) for _ in range(2))
+        by_wire, flows_by_wire = (BucketRows(bits, scratch, workers) for _ in range(2))
         by_wire.put({name: rows[name] for name in USED}, row_hashes(rows, local))
         flows_by_wire.put({name: logged[name] for name in ASKED}, flow_hashes(logged))
-        entries, begins = build_entries(by_wire.close(), {}, local, pools, workers)
-        sides, seen, _ = build_segments(entries, begins, pools.names.ranks(), bits, workers)
+        entries = build_entries(by_wire.close(), {}, local, pools, scratch, workers)
+        sides, seen, begins, _ = build_segments(entries, pools.names.ranks(), bits, scratch, workers)
         windows, segments, _ = attach_windows(
-            flows_by_wire.close(), seen, np.zeros(0, np.int64), _none_hidden, workers
+            flows_by_wire.close(), seen, begins, np.zeros(0, np.int64), _none_hidden, scratch, workers
         )
-        moved = flows_by_wire.whole()
     chains = build_chains(sides, len(segments))
-    return pa.table(_lifetimes(segments, chains, sides, len(entries)) | _legs(moved, windows, chains))
+    return pa.table(_lifetimes(segments, chains, sides, len(entries)) | _legs(flows_by_wire, windows, chains))
 
 
 def _none_hidden(flows: Columns) -> Flags:
@@ -66,26 +67,35 @@ def _columns(path: str) -> Columns:
     return {name: read.column(name).chunk(0).to_numpy() for name in read.column_names}
 
 
-def _lifetimes(segments: Segments, chains: Chains, sides: Sides, entries: int) -> Columns:
+def _lifetimes(segments: BucketSegments, chains: Chains, sides: Sides, entries: int) -> Columns:
     paths, extremes = len(chains), np.iinfo(np.int64)
     first, last = np.full(paths, extremes.max), np.full(paths, extremes.min)
-    counts = np.zeros((2, paths), np.int64)
-    span_paths(chains.path, segments.first, segments.last, sides.segment[:entries], first, last, *counts)
-    root, tail = segments.tuples.take(chains.root), segments.tuples.take(chains.tail)
+    segment_count, entry_count = np.zeros((2, paths), np.int64)
+    root, tail = empty_tuples(paths), empty_tuples(paths)
+    for numbers, part in segments.parts():
+        path = chains.path[numbers]
+        span_paths(path, part.first, part.last, first, last, segment_count)
+        for ends, chosen in ((root, chains.root), (tail, chains.tail)):
+            at = np.flatnonzero(chosen[path] == np.arange(numbers.start, numbers.stop))
+            for name, values in vars(part.tuples).items():
+                getattr(ends, name)[path[at]] = values[at]
+    count_entries(chains.path, sides.segment[:entries], entry_count)
     return {
         "client_ip": root.src, "client_port": root.src_port, "dialled_ip": root.dst, "dialled_port": root.dst_port,
         "source_ip": tail.src, "source_port": tail.src_port, "server_ip": tail.dst, "server_port": tail.dst_port,
-        "first": first, "last": last, "segments": counts[0], "entries": counts[1],
+        "first": first, "last": last, "segments": segment_count, "entries": entry_count,
     }  # fmt: skip
 
 
-def _legs(flows: Columns, windows: Windows, chains: Chains) -> Columns:
+def _legs(flows: BucketRows, windows: BucketArrays[Windows], chains: Chains) -> Columns:
     names = ["rows", *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes"))]
     sums = np.zeros((len(chains), len(names)), np.int64)
-    sum_legs(
-        chains.path, windows.segment, windows.row, windows.forward, flows["direction"], field("direction").code("in"),
-        flows["eni"], flows["packets"], flows["bytes"], sums,
-    )  # fmt: skip
+    for bucket in flows.buckets:
+        rows, found = flows.of(bucket), windows.of(bucket)
+        sum_legs(
+            chains.path, found.segment, found.row, found.forward, rows["direction"], field("direction").code("in"),
+            rows["eni"], rows["packets"], rows["bytes"], sums,
+        )  # fmt: skip
     columns = np.empty(sums.shape[::-1], np.int64)
     turn(sums, columns)
     return dict(zip(names, columns, strict=True))

@@ -6,22 +6,26 @@ from flowstitch.kernels._jit import kernel
 
 
 @kernel
-def span_paths(path, first, last, side_segment, out_first, out_last, out_segments, out_entries):
-    """Times of each path, and how many segments and entries it has.
+def span_paths(path, first, last, out_first, out_last, out_segments):
+    """Times of each path, and how many segments it has.
 
     Parameters
     ----------
     path, first, last : shape (segments,), int64, path of each segment and its times, µs.
-    side_segment : shape (entries,), int64, segment of the original side of each entry.
-    out_first, out_last, out_segments, out_entries : shape (paths,), int64, the greatest, the smallest int64, and all 0; receive them.
+    out_first, out_last, out_segments : shape (paths,), int64, the greatest, the smallest int64, and 0, or what other segments made of them.
     """
     for segment in range(path.shape[0]):
         number = path[segment]
         out_first[number] = min(out_first[number], first[segment])
         out_last[number] = max(out_last[number], last[segment])
         out_segments[number] += 1
+
+
+@kernel
+def count_entries(path, side_segment, out):
+    """Entries of each path, ``out``, shape (paths,), int64, all 0; ``side_segment``, shape (entries,), int32, has the segment of the original side of each."""
     for side in range(side_segment.shape[0]):
-        out_entries[path[side_segment[side]]] += 1
+        out[path[side_segment[side]]] += 1
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowstitch.arrays import Ints, Narrow
 from flowstitch.join import rows as by_bucket
 from flowstitch.join.buckets import Workers
-from flowstitch.join.rows import BucketRows, in_one_bucket
+from flowstitch.join.rows import BucketArrays, BucketRows, in_one_bucket
 from flowstitch.normalize.scratch import Scratch
 
 BITS = 2
@@ -49,7 +52,7 @@ def test_each_bucket_has_its_rows_in_their_order(
         assert len(rows) == len(every)
         order = [line for bucket in naive for line in bucket]
         assert rows.whole()["hash"].tolist() == [every[line] for line in order]
-        assert [order[at.start : at.stop] for at in rows.slices()] == naive
+        assert [order[begin:end] for begin, end in pairwise(rows.begins.tolist())] == naive
         chosen = np.arange(0, len(every), 3)
         taken = rows.take(chosen, ("port", "line"))
         assert taken["line"].tolist() == [order[place] for place in chosen.tolist()]
@@ -62,6 +65,36 @@ def test_few_rows_are_one_bucket() -> None:
     with Workers(1) as workers:
         rows = in_one_bucket({"line": np.array([5, 3, 4])}, workers)
     assert rows.of(0)["line"].tolist() == [5, 3, 4]
+
+
+@dataclass(frozen=True)
+class Things:
+    number: Ints
+    counters: Narrow
+
+
+@pytest.mark.parametrize("room", [None, 0, 40])
+def test_what_a_step_made_of_a_bucket_comes_back_as_it_was(room: int | None, tmp_path: Path) -> None:
+    made = [
+        (
+            Things(np.arange(count), np.arange(4 * count, dtype=np.int32).reshape(count, 4)),
+            np.ones(2 * count, bool),
+        )
+        for count in (3, 0, 5)
+    ]
+    with Scratch(room, tmp_path) as scratch:
+        kept: BucketArrays[tuple[Things, Narrow]] = BucketArrays(range(3), scratch)
+        for bucket in (2, 0, 1):
+            kept.put(bucket, made[bucket])
+        for bucket, (things, flags) in enumerate(made):
+            for found in (kept.of(bucket), kept.pop(bucket)):
+                assert found[0].number.tolist() == things.number.tolist()
+                assert found[0].counters.dtype == np.int32
+                assert found[0].counters.tolist() == things.counters.tolist()
+                assert found[1].tolist() == flags.tolist()
+        if room:
+            # what is forgotten makes room
+            assert isinstance(scratch.put({"line": np.arange(room // 8)}), dict)
 
 
 def test_what_is_kept_no_longer_makes_room(tmp_path: Path) -> None:

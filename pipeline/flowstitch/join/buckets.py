@@ -14,12 +14,12 @@ from flowstitch.join.keys import Tuples, concat_tuples
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.arrays import Ints, Words
 
 _Result = TypeVar("_Result")
 # Rows of a bucket, about: few enough to stay in the cache that cores share, so many that threads hardly wait for each other between two kernels.
@@ -49,13 +49,6 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
 
-def drained(items: list[_Result]) -> Iterator[_Result]:
-    """Items in order, each forgotten here when it is handed on: what one bucket held the next one gets."""
-    items.reverse()
-    while items:
-        yield items.pop()
-
-
 @dataclass(frozen=True)
 class Buckets:
     """Rows put together by bucket, in each in their own order.
@@ -69,23 +62,12 @@ class Buckets:
     begins: Ints
     places: NDArray[np.uint32]
 
-    def slices(self) -> list[slice]:
-        """Rows of each bucket where they stand now."""
-        return [
-            slice(begin, end)
-            for begin, end in zip(self.begins[:-1].tolist(), self.begins[1:].tolist(), strict=True)
-        ]
-
     def move(self, arrays: _Result, workers: Workers) -> _Result:
         """Arrays, see ``each_array``, with each row at its place."""
         waiting: list[NDArray[Any]] = []
         each_array(waiting.append, arrays)
         moved = iter(workers.map(self._moved, waiting))
         return each_array(lambda _: next(moved), arrays)
-
-    def parts(self, columns: Columns) -> list[Columns]:
-        """Columns of each bucket, of what ``move`` gave."""
-        return [{name: values[rows] for name, values in columns.items()} for rows in self.slices()]
 
     def _moved(self, values: NDArray[Any]) -> NDArray[Any]:
         out = np.empty_like(values)
@@ -137,7 +119,7 @@ def hashes_of(ends: Sequence[NDArray[Any]], scope: NDArray[Any]) -> Words:
     return hashes
 
 
-def tuple_buckets(tuples: Tuples, bits: int) -> Buckets:
-    """Buckets of tuples by the hash of their wire key."""
+def tuple_hashes(tuples: Tuples) -> Words:
+    """Hash of the wire key of tuples, see ``hashes_of``."""
     ends = (tuples.protocol, tuples.src, tuples.src_port, tuples.dst, tuples.dst_port)
-    return into_buckets(hashes_of(ends, tuples.scope), bits)
+    return hashes_of(ends, tuples.scope)

@@ -15,7 +15,7 @@ from flowstitch.kernels.group import group
 if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
     from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.entries import Entries
+    from flowstitch.join.entries import Events
     from flowstitch.join.services import Services
     from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.join.verdicts import Verdicts
@@ -81,7 +81,7 @@ def classify(
         "dialled_place": np.where(
             node_port & (ends.client.node > 0), _place(ends.client.node == ends.target_node), 0
         ),
-        "entered_place": _entered_place(stitched.entries, cluster.services, ends, verdicts.first),
+        "entered_place": _entered_place(stitched.events, cluster.services, ends, verdicts.first),
         "snat": np.where(known, 1 + nat.hidden, 0),
         "hairpin": 1 + hairpin,
         "behind_lb": 1 + (ends.behind_lb > 0),
@@ -105,13 +105,13 @@ def _place(same: Flags) -> Ints:
     return np.where(same, 1, 2)
 
 
-def _entered_place(entries: Entries, services: Services, ends: Endpoints, at: Ints) -> Ints:
+def _entered_place(events: Events, services: Services, ends: Endpoints, at: Ints) -> Ints:
     """Whether the backend is on the node whose port was dialled.
 
     Where the node's events cover the time and it has no entry, no backend was reached: then its endpoints tell.
     """
     node_port = ends.dialled_kind == field("dialled_kind").code("node_port")
-    covered = (entries.events_from[ends.target_node] <= at) & (at <= entries.events_to[ends.target_node])
+    covered = (events.begin[ends.target_node] <= at) & (at <= events.end[ends.target_node])
     unseen = ends.server.ip == 0
     by_endpoints = np.where(covered, _place(services.has_local_endpoint(ends.service, ends.target_node)), 0)
     by_server = np.where(ends.server.node > 0, _place(ends.server.node == ends.target_node), 0)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from flowstitch.catalog import field, load_toml
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import concat_fields, drained, hashes_of
+from flowstitch.join.buckets import hashes_of
 from flowstitch.join.instants import SAMPLED, join_lateness, late_samples
 from flowstitch.join.keys import Tuples, empty_tuples
+from flowstitch.join.rows import BucketArrays
 from flowstitch.kernels.group import free_slots
 from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.runs import by_run
+from flowstitch.normalize.columns import renumber
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flowstitch.arrays import Columns, Flags, Ints, Narrow, Words
     from flowstitch.ingest.model import NodeFacts
     from flowstitch.join.buckets import Workers
     from flowstitch.join.rows import BucketRows
     from flowstitch.normalize.columns import Pools
+    from flowstitch.normalize.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,6 @@ class Entries:
     state : uint8, last state, an enum code. states : int32, states seen as bits.
     replied, assured, translated : bool.
     seen : uint8, kinds of row as bits (1 << event).
-    events_from, events_to : by name code of a node, time of its first and last event in µs; without events the first is
-        later than the last.
     counters : shape (entries, 4), packets and bytes forward, packets and bytes back; -1 if not counted.
     """
 
@@ -63,17 +64,46 @@ class Entries:
     translated: Flags
     seen: Narrow
     counters: Ints
-    events_from: Ints
-    events_to: Ints
 
     def __len__(self) -> int:
         return self.node.shape[0]
 
 
 # Fields of which each entry has a row.
-EACH_ENTRY = tuple(
-    item.name for item in fields(Entries) if item.name not in {"row_entry", "events_from", "events_to"}
-)
+EACH_ENTRY = tuple(item.name for item in fields(Entries) if item.name != "row_entry")
+
+
+@dataclass(frozen=True)
+class Events:
+    """From when to when each node told of events.
+
+    Attributes
+    ----------
+    begin, end : by name code of a node, time of its first and last event in µs; without events the first is later than the last.
+    """
+
+    begin: Ints
+    end: Ints
+
+
+@dataclass(frozen=True)
+class BucketEntries:
+    """Entries by the bucket of their original wire key; they are numbered in the order of buckets.
+
+    Attributes
+    ----------
+    parts : of each bucket; ``row_entry`` is of its rows, and numbers its entries from 0.
+    begins : shape (buckets + 1,), how many entries the buckets before each have.
+    nodes : name codes of the nodes that have any, ascending.
+    """
+
+    parts: BucketArrays[Entries]
+    begins: Ints
+    nodes: Ints
+    events: Events
+
+    def __len__(self) -> int:
+        return int(self.begins[-1])
 
 
 def row_hashes(rows: Columns, local: Flags) -> Words:
@@ -91,9 +121,9 @@ def row_hashes(rows: Columns, local: Flags) -> Words:
 
 
 def build_entries(
-    rows: BucketRows, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools, workers: Workers
-) -> tuple[Entries, Ints]:
-    """Entries of all conntrack rows, by the bucket of their original wire key, and where each bucket begins.
+    rows: BucketRows, facts: Mapping[str, NodeFacts], local: Flags, pools: Pools, scratch: Scratch, workers: Workers
+) -> BucketEntries:  # fmt: skip
+    """Entries of all conntrack rows.
 
     Parameters
     ----------
@@ -102,25 +132,29 @@ def build_entries(
     local : see ``row_hashes``.
     """
     names = len(pools.names)
-    keyed = workers.map(lambda bucket: _key_rows(rows.of(bucket, USED), names), rows.buckets)
+    numbers: BucketArrays[_Numbers] = BucketArrays(rows.buckets, scratch)
+    keyed = workers.map(
+        lambda bucket: _key_rows(rows.of(bucket, USED), lambda found: numbers.put(bucket, found)),
+        rows.buckets,
+    )
     timeouts = _timeouts_of([part.cases for part in keyed], facts, pools)
     late = join_lateness(
         workers.map(
-            lambda bucket, part, full: late_samples(rows.of(bucket, SAMPLED), part.number, part.case, full),
-            rows.buckets, keyed, timeouts,
+            lambda bucket, full: late_samples(rows.of(bucket, SAMPLED), *numbers.of(bucket), full),
+            rows.buckets, timeouts,
         ),
         names,
     )  # fmt: skip
-    spans = [part.events for part in keyed]
-    found = workers.map(
-        lambda bucket, part, full: _entries_of(rows.of(bucket, USED), part, full, late, local),
-        rows.buckets, drained(keyed), timeouts,
-    )  # fmt: skip
-    begins = np.append(0, np.cumsum([len(part) for part in found]))
-    entries = _joined(found, begins, workers)
-    events_from = np.min([first for first, _ in spans], axis=0)
-    events_to = np.max([last for _, last in spans], axis=0)
-    return replace(entries, events_from=events_from, events_to=events_to), begins
+    parts: BucketArrays[Entries] = BucketArrays(rows.buckets, scratch)
+
+    def make(bucket: int, part: _Keyed, full: Ints) -> int:
+        found = _entries_of(rows.of(bucket, USED), numbers.pop(bucket), part.numbers, full, late, local)
+        parts.put(bucket, found)
+        return len(found)
+
+    begins = np.append(0, np.cumsum(workers.map(make, rows.buckets, keyed, timeouts)))
+    seen = np.concatenate([part.cases["node"] for part in keyed])
+    return BucketEntries(parts, begins, np.unique(seen), _join_events([part.events for part in keyed], names))
 
 
 # What entries are made of.
@@ -134,18 +168,20 @@ USED = (
 _CASE = ("node", "protocol_number", "state", "assured")
 
 
+# Of each row the number of its tuple on its node, and that of what decides its timeout.
+_Numbers: TypeAlias = "tuple[Ints, Ints]"
+
+
 @dataclass(frozen=True)
 class _Keyed:
-    """Of the rows of a bucket the ``number`` of each tuple of each node, the case of their timeout, and the first and last event of each node."""
+    """How many tuples of nodes a bucket has, the cases of its timeouts, and the nodes that told of events, with the first and the last."""
 
-    number: Ints
     numbers: int
-    case: Ints
     cases: Columns
-    events: tuple[Ints, Ints]
+    events: tuple[Ints, Ints, Ints]
 
 
-def _key_rows(rows: Columns, names: int) -> _Keyed:
+def _key_rows(rows: Columns, keep: Callable[[_Numbers], None]) -> _Keyed:
     count = rows["node"].shape[0]
     number, case, first, longest = (np.empty(count, np.int64) for _ in range(4))
     numbers = number_tuples(
@@ -158,8 +194,9 @@ def _key_rows(rows: Columns, names: int) -> _Keyed:
         rows["node"], rows["protocol_number"], rows["state"], rows["assured"], rows["timeout_s"],
         np.empty((count, 1), np.uint64), free_slots(count), first, longest, case,
     )  # fmt: skip
+    keep((number, case))
     cases = {name: rows[name][first[:found]] for name in _CASE} | {"timeout_s": longest[:found].copy()}
-    return _Keyed(number, numbers, case, cases, _event_spans(rows, names))
+    return _Keyed(numbers, cases, _event_spans(rows))
 
 
 def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
@@ -169,13 +206,15 @@ def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools
     return np.split(full_timeouts(every, facts, pools), ends[:-1])
 
 
-def _entries_of(rows: Columns, keyed: _Keyed, full_timeout: Ints, late: Ints, local: Flags) -> Entries:
-    """Entries of a bucket, given the timeout of each of its cases; ``row_entry`` is of its rows."""
-    count = rows["node"].shape[0]
+def _entries_of(
+    rows: Columns, numbered: _Numbers, numbers: int, full_timeout: Ints, late: Ints, local: Flags
+) -> Entries:
+    """Entries of a bucket, given the timeout of each of its cases."""
+    (number, case), count = numbered, rows["node"].shape[0]
     told = rows["event"], rows["seen_at"], rows["start_at"], rows["delta_time_s"], rows["source"]
     instants, entry, start_lo, start_hi, ends, opened = (np.empty(count, np.int64) for _ in range(6))
     row_instants(*told, late, instants)
-    order, pointer = by_run(keyed.number, keyed.numbers, instants)
+    order, pointer = by_run(number, numbers, instants)
     found = split_lifetimes(
         order, pointer, *told, late, rows["conntrack_id"], entry, start_lo, start_hi, np.empty(count, np.uint64), ends, opened
     )  # fmt: skip
@@ -186,37 +225,36 @@ def _entries_of(rows: Columns, keyed: _Keyed, full_timeout: Ints, late: Ints, lo
     states, counters = np.empty(found, np.int32), np.empty((found, 4), np.int64)
     replied, assured = (np.empty(found, np.bool_) for _ in range(2))
     summarize_entries(
-        order, entry, *told, late, rows["state"], rows["replied"], rows["assured"], rows["timeout_s"], keyed.case, full_timeout,
+        order, entry, *told, late, rows["state"], rows["replied"], rows["assured"], rows["timeout_s"], case, full_timeout,
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         start_lo, start_hi, first, last, surely, held, state, states, replied, assured, seen, counters,
     )  # fmt: skip
     orig, reply = _tuples(rows, first, local)
-    nothing = np.zeros(0, np.int64)
     return Entries(
         row_entry=entry, node=rows["node"][first], zone=rows["zone"][first], orig=orig, reply=reply,
         start_lo=start_lo, start_hi=start_hi, last=last, surely=surely, held=held,
         state=state, states=states, replied=replied, assured=assured, translated=orig.differs(reply),
-        seen=seen, counters=counters, events_from=nothing, events_to=nothing,
+        seen=seen, counters=counters,
     )  # fmt: skip
 
 
-def _joined(parts: Sequence[Entries], begins: Ints, workers: Workers) -> Entries:
-    """Entries of all buckets as one; those of each begin where ``begins`` says."""
-    joined = concat_fields(Entries, parts, workers)
-    rows = np.cumsum([part.row_entry.shape[0] for part in parts])
-    for part, end, begin in zip(parts, rows.tolist(), begins.tolist(), strict=False):
-        joined["row_entry"][end - part.row_entry.shape[0] : end] += begin
-    return Entries(**joined)
-
-
-def _event_spans(rows: Columns, nodes: int) -> tuple[Ints, Ints]:
-    """First and last event of each node by name code, µs."""
-    first, last = np.full(nodes, np.iinfo(np.int64).max, np.int64), np.full(nodes, UNKNOWN, np.int64)
+def _event_spans(rows: Columns) -> tuple[Ints, Ints, Ints]:
+    """Nodes that told of events, and the first and last of each, µs."""
     told = (rows["event"] != field("event").code("list")) & (rows["seen_at"] != UNKNOWN)
-    node, seen = rows["node"][told], rows["seen_at"][told]
-    np.minimum.at(first, node, seen)
-    np.maximum.at(last, node, seen)
-    return first, last
+    nodes, number = renumber(rows["node"][told])
+    first = np.full(nodes.shape[0], np.iinfo(np.int64).max, np.int64)
+    last = np.full(nodes.shape[0], UNKNOWN, np.int64)
+    np.minimum.at(first, number, rows["seen_at"][told])
+    np.maximum.at(last, number, rows["seen_at"][told])
+    return nodes, first, last
+
+
+def _join_events(spans: Sequence[tuple[Ints, Ints, Ints]], names: int) -> Events:
+    events = Events(np.full(names, np.iinfo(np.int64).max, np.int64), np.full(names, UNKNOWN, np.int64))
+    for nodes, first, last in spans:
+        events.begin[nodes] = np.minimum(events.begin[nodes], first)
+        events.end[nodes] = np.maximum(events.end[nodes], last)
+    return events
 
 
 def _tuples(rows: Columns, chosen: Ints, local: Flags) -> tuple[Tuples, Tuples]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import take_rows
+from flowstitch.arrays import each_array, take_rows
 from flowstitch.join.buckets import into_buckets
 from flowstitch.join.chains import Chains
 from flowstitch.join.entries import EACH_ENTRY, Entries
 from flowstitch.join.identity import PREFIX_BITS, hash_columns
 from flowstitch.join.ipvs import IpvsMatches
 from flowstitch.join.keys import Tuples, concat_tuples
+from flowstitch.join.observations import paths_per_row
 from flowstitch.join.rows import BucketRows
 from flowstitch.join.segments import Sides
 from flowstitch.join.stitched import Stitched
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from flowstitch.arrays import Columns, Ints, Words
-    from flowstitch.join.buckets import Buckets, Workers
-    from flowstitch.join.stitched import Cluster
+    from flowstitch.join.buckets import Workers
+    from flowstitch.join.entries import BucketEntries
+    from flowstitch.join.stitched import Cluster, Joined
     from flowstitch.normalize.scratch import Scratch
 
+_Things = TypeVar("_Things")
 # Rows of a group, about. A group is a file of each table, so that how a result is cut follows from the input alone.
 GROUP_ROWS = 1 << 19
 # What is told of a conntrack row, and what is asked of a flow-log row on a path.
@@ -62,98 +65,120 @@ class Group:
     reason: Ints
 
 
-class _Moved:
-    """Arrays with one row for each of the same things, those of a group together, in each in their own order."""
+class _Moved(Generic[_Things]):
+    """Arrays with one row for each of the same things, put in by their numbers, those of a group together, in each in their own order."""
 
-    def __init__(self, things: Any, buckets: Buckets, workers: Workers) -> None:
-        self.all = buckets.move(things, workers)
-        self._buckets = buckets
+    def __init__(self, hashes: Words, bits: int, scratch: Scratch, workers: Workers) -> None:
+        """``hashes``, shape (things,), say where they belong."""
+        buckets = into_buckets(hashes, bits)
+        self._begins, self._places = buckets.begins, buckets.places
+        self._rows, self._hashes, self._count = BucketRows(bits, scratch, workers), hashes, 0
+        self._shape: _Things | None = None
 
-    def of(self, group: int) -> Any:
+    def put(self, things: _Things) -> None:
+        """The things that follow."""
+        columns: Columns = {}
+        self._shape = each_array(lambda values: columns.update({str(len(columns)): values}), things)
+        begin, self._count = self._count, self._count + next(iter(columns.values())).shape[0]
+        self._rows.put(columns, self._hashes[begin : self._count])
+
+    def close(self) -> None:
+        """All things have come."""
+        self._rows.close()
+        self._hashes = self._hashes[:0]
+
+    def of(self, group: int) -> _Things:
         """Those of a group."""
-        begin, end = self._buckets.begins[group : group + 2].tolist()
-        return take_rows(self.all, slice(begin, end))
+        return self._shaped(self._rows.of(group))
+
+    def take(self, places: Ints) -> _Things:
+        """Those at chosen places, ascending."""
+        return self._shaped(self._rows.take(places, list(self._rows.of(0))))
+
+    def _shaped(self, columns: Columns) -> _Things:
+        arrays = iter(columns.values())
+        things: Any = each_array(lambda _: next(arrays), self._shape)
+        return things
 
     def places(self, numbers: Ints) -> Ints:
         """Where things stand now."""
-        return self._buckets.places[numbers].astype(np.int64)
+        return self._places[numbers].astype(np.int64)
 
     def within(self, group: int, places: Ints) -> Ints:
         """Numbers in the group of things that are in it, by where they stand."""
-        return places - int(self._buckets.begins[group])
+        return places - int(self._begins[group])
 
 
 class Groups:
     """All paths in groups by the first bits of the hash of their first wire key."""
 
     def __init__(
-        self, whole: Stitched, wire: Words, shared: Ints, rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, scratch: Scratch, workers: Workers
+        self, whole: Joined, wire: Words, rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, scratch: Scratch, workers: Workers
     ) -> None:  # fmt: skip
         """Put together what is of one group.
 
         Parameters
         ----------
-        whole : all that was stitched.
+        whole : all that was stitched; its arrays are given away.
         wire : shape (paths,), uint64, hash of the first wire key of each path.
-        shared : shape (flow rows,), how many paths each flow-log row belongs to.
         rows : of the tables ``conntrack`` and ``flows``, as they were stitched. ipvs : columns of ``ipvs_connections``.
-        scratch : keeps rows by group.
+        scratch : keeps what is of each group.
         """
         count = sum(map(len, rows.values()))
         bits = min((count // GROUP_ROWS).bit_length(), PREFIX_BITS)
         self._count = 1 << bits
-        self._ahead = whole.ahead
-        self._events = {name: getattr(whole.entries, name) for name in ("events_from", "events_to")}
-
-        def moved(things: Any, hashes: Words) -> _Moved:
-            return _Moved(things, into_buckets(hashes, bits), workers)
-
-        chains, sides, segments, entries = whole.chains, whole.sides, whole.segments, whole.entries
+        self._ahead, self._events = whole.ahead, whole.entries.events
+        chains, sides = whole.chains, whole.sides
         by_segment = wire[chains.path]
-        self._paths = moved(
-            [wire, chains.root, chains.tail, whole.ipvs.virtual_ip, whole.ipvs.virtual_port], wire
-        )
-        chained = [chains.path, chains.position, chains.next_segment, chains.next_entry, whole.refused]
-        self._segments = moved((segments, chained), by_segment)
-        by_entry = by_segment[sides.segment[: len(entries)]]
-        self._entries = moved([getattr(entries, name) for name in EACH_ENTRY], by_entry)
-        self._sides = moved(sides, by_segment[sides.segment])
+        by_entry = by_segment[sides.segment[: len(whole.entries)]]
         on_path = np.flatnonzero(whole.ipvs.path >= 0)
         path = whole.ipvs.path[on_path]
-        self._ipvs = moved((take_columns(ipvs, on_path), path), wire[path])
+
+        def moved(hashes: Words) -> _Moved[Any]:
+            return _Moved(hashes, bits, scratch, workers)
+
+        self._paths, self._segments, self._entries = moved(wire), moved(by_segment), moved(by_entry)
+        self._sides, self._ipvs = moved(by_segment[sides.segment]), moved(wire[path])
+        self._paths.put([wire, chains.root, chains.tail, whole.ipvs.virtual_ip, whole.ipvs.virtual_port])
+        self._sides.put(sides)
+        self._ipvs.put((take_columns(ipvs, on_path), path))
+        chained = [chains.path, chains.position, chains.next_segment, chains.next_entry, whole.refused]
+        for numbers, segments in whole.segments.parts():
+            self._segments.put((segments, take_rows(chained, numbers)))
         self._conntrack, self._pairs, self._alone = (BucketRows(bits, scratch, workers) for _ in range(3))
-        self._put_conntrack(rows["conntrack"], entries.row_entry, by_entry)
-        self._put_flows(rows["flows"], whole, shared, by_segment, cluster)
+        self._put_entries(rows["conntrack"], whole.entries, by_entry)
+        self._put_flows(rows["flows"], whole, by_segment, cluster)
+        for things in (
+            self._paths, self._sides, self._ipvs, self._segments, self._entries, self._conntrack, self._pairs, self._alone
+        ):  # fmt: skip
+            things.close()
+        for table in rows.values():
+            table.keep(())
 
-    def _put_conntrack(self, rows: BucketRows, row_entry: Ints, by_entry: Words) -> None:
-        for bucket, at in zip(rows.buckets, rows.slices(), strict=True):
-            entry = row_entry[at]
+    def _put_entries(self, rows: BucketRows, entries: BucketEntries, by_entry: Words) -> None:
+        for bucket, begin in zip(rows.buckets, entries.begins.tolist(), strict=False):
+            part = entries.parts.pop(bucket)
+            self._entries.put([getattr(part, name) for name in EACH_ENTRY])
+            entry = part.row_entry + begin
             self._conntrack.put(rows.of(bucket, OBSERVED) | {"entry": entry}, by_entry[entry])
-        self._conntrack.close()
 
-    def _put_flows(
-        self, rows: BucketRows, whole: Stitched, shared: Ints, by_segment: Words, cluster: Cluster
-    ) -> None:
+    def _put_flows(self, rows: BucketRows, whole: Joined, by_segment: Words, cluster: Cluster) -> None:
         """Rows on paths, one for each segment that they cover, and the others, which the hash of their source and line spreads."""
-        windows = whole.windows
-        for bucket, at in zip(rows.buckets, rows.slices(), strict=True):
+        for bucket, begin in zip(rows.buckets, rows.begins.tolist(), strict=False):
             columns = infer_directions(rows.of(bucket), cluster.inventory, cluster.pools)
-            pairs = slice(int(windows.offsets[at.start]), int(windows.offsets[at.stop]))
-            row, segment = windows.row[pairs], windows.segment[pairs]
-            there = row - at.start
-            logged = {name: columns[name][there] for name in _LOGGED}
+            windows = whole.windows.pop(bucket)
+            shared = paths_per_row(windows, whole.chains)
+            logged = {name: columns[name][windows.row] for name in _LOGGED}
             of_pairs = {
-                "segment": segment,
-                "row": row,
-                "forward": windows.forward[pairs],
-                "shared": shared[row],
+                "segment": windows.segment,
+                "row": windows.row + begin,
+                "forward": windows.forward,
+                "shared": shared[windows.row],
             }
-            self._pairs.put(logged | of_pairs, by_segment[segment])
-            lone = np.flatnonzero(np.diff(windows.offsets[at.start : at.stop + 1]) == 0)
-            others = take_columns(columns, lone) | {"why": windows.reason[at][lone]}
+            self._pairs.put(logged | of_pairs, by_segment[windows.segment])
+            lone = np.flatnonzero(np.diff(windows.offsets) == 0)
+            others = take_columns(columns, lone) | {"why": windows.reason[lone]}
             self._alone.put(others, hash_columns(cluster.hashes[others["source"]], others["line"]))
-        self._pairs.close()
-        self._alone.close()
 
     def __len__(self) -> int:
         return self._count
@@ -179,8 +204,8 @@ class Groups:
             Entries(
                 row_entry=self._in(self._entries, group, conntrack.pop("entry")),
                 **dict(zip(EACH_ENTRY, entries, strict=True)),
-                **self._events,
             ),
+            self._events,
             Sides(side_entry, sides.reply, self._in(self._segments, group, sides.segment), sides.candidates),
             segments,
             Chains(paths, position, following, entry, root, tail, 0),
@@ -191,7 +216,7 @@ class Groups:
         return Group(stitched, wire, shared, row, conntrack, ipvs, alone, alone.pop("why"))
 
     @staticmethod
-    def _in(things: _Moved, group: int, numbers: Ints) -> Ints:
+    def _in(things: _Moved[Any], group: int, numbers: Ints) -> Ints:
         return things.within(group, things.places(numbers))
 
     def _entries_of(self, group: int, places: Ints) -> tuple[Ints, list[Any]]:
@@ -206,7 +231,7 @@ class Groups:
             return numbers, own
         others = np.unique(places[foreign])
         numbers[foreign] = count + np.searchsorted(others, places[foreign])
-        beside = zip(own, take_rows(self._entries.all, others), strict=True)
+        beside = zip(own, self._entries.take(others), strict=True)
         return numbers, [
             concat_tuples(*both) if isinstance(both[0], Tuples) else np.concatenate(both) for both in beside
         ]

@@ -29,7 +29,6 @@ from flowstitch.join.observations import (
     connection_observations,
     inventory_observations,
     ipvs_observations,
-    paths_per_row,
     source_kinds,
 )
 from flowstitch.join.refusals import attribute_refusals
@@ -43,7 +42,7 @@ from flowstitch.join.requests import (
 )
 from flowstitch.join.rows import BucketRows
 from flowstitch.join.segments import build_segments
-from flowstitch.join.stitched import Cluster, Paths, Stitched, know_cluster
+from flowstitch.join.stitched import Cluster, Joined, Paths, know_cluster
 from flowstitch.join.unsaid import hidden_addresses
 from flowstitch.join.verdicts import judge
 from flowstitch.join.windows import attach_windows, flow_hashes
@@ -101,19 +100,15 @@ class Reconstruction:
         with Workers(threads) as workers:
             stage("buckets")
             rows = _in_buckets(export, cluster, scratch, workers)
-            stitched = _stitch(rows, self._rows["ipvs_connections"], cluster, workers, stage)
+            joined = _stitch(rows, self._rows["ipvs_connections"], cluster, scratch, workers, stage)
             stage("groups")
-            nodes = np.unique(stitched.entries.node).tolist()
-            self.clock_offsets_us = {
-                pools.names.word(node) or "": int(stitched.ahead[node]) for node in nodes
-            }
-            self.left_out = stitched.chains.left_out
+            nodes = joined.entries.nodes.tolist()
+            self.clock_offsets_us = {pools.names.word(node) or "": int(joined.ahead[node]) for node in nodes}
+            self.left_out = joined.chains.left_out
             ipvs = self._rows["ipvs_connections"]
-            self._strangers = take_columns(ipvs, stitched.ipvs.path < 0)
-            roots = stitched.segments.tuples.take(stitched.chains.root)
-            wire = wire_hashes(roots, cluster.hashes, pools)
-            shared = paths_per_row(stitched.windows, stitched.chains)
-            self._groups = Groups(stitched, wire, shared, rows, ipvs, cluster, scratch, workers)
+            self._strangers = take_columns(ipvs, joined.ipvs.path < 0)
+            wire = _first_wires(joined, cluster)
+            self._groups = Groups(joined, wire, rows, ipvs, cluster, scratch, workers)
         self.parts = len(self._groups)
 
     @property
@@ -197,24 +192,36 @@ def _in_buckets(
 
 
 def _stitch(
-    rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, workers: Workers, stage: Callable[[str], None]
-) -> Stitched:  # fmt: skip
+    rows: Mapping[str, BucketRows], ipvs: Columns, cluster: Cluster, scratch: Scratch, workers: Workers, stage: Callable[[str], None]
+) -> Joined:  # fmt: skip
     """Rows stitched into chains."""
     pools, inventory, flows = cluster.pools, cluster.inventory, rows["flows"]
     stage("entries")
-    entries, begins = build_entries(rows["conntrack"], inventory.facts, cluster.local, pools, workers)
+    entries = build_entries(rows["conntrack"], inventory.facts, cluster.local, pools, scratch, workers)
     rows["conntrack"].keep(OBSERVED)
     stage("segments")
-    sides, seen, ahead = build_segments(entries, begins, pools.names.ranks(), flows.bits, workers)
+    sides, seen, begins, ahead = build_segments(entries, pools.names.ranks(), flows.bits, scratch, workers)
     stage("windows")
     hidden = partial(hidden_addresses, inventory=inventory, pools=pools)
-    windows, segments, offset = attach_windows(flows, seen, cluster.services.ports, hidden, workers)
-    ahead[np.unique(entries.node)] -= offset
-    windows, refused = attribute_refusals(flows, windows, segments)
+    windows, segments, offset = attach_windows(
+        flows, seen, begins, cluster.services.ports, hidden, scratch, workers
+    )
+    ahead[entries.nodes] -= offset
+    refused = attribute_refusals(flows, windows, len(segments))
     stage("chains")
     chains = build_chains(sides, len(segments))
     matches = match_ipvs(ipvs, segments, chains, ahead)
-    return Stitched({}, windows, entries, sides, segments, chains, refused, ahead, matches)
+    return Joined(windows, entries, sides, segments, chains, refused, ahead, matches)
+
+
+def _first_wires(joined: Joined, cluster: Cluster) -> Words:
+    """Hash of the first wire key of each path, shape (paths,)."""
+    chains, wire = joined.chains, np.empty(len(joined.chains), np.uint64)
+    for numbers, segments in joined.segments.parts():
+        first = np.flatnonzero(chains.position[numbers] == 0)
+        roots = segments.tuples.take(first)
+        wire[chains.path[numbers][first]] = wire_hashes(roots, cluster.hashes, cluster.pools)
+    return wire
 
 
 def _know_paths(group: Group, cluster: Cluster) -> Paths:

@@ -1,12 +1,12 @@
-"""Rows of a table by bucket: put in as they come, asked for bucket by bucket; in memory as far as there is room, beyond that on the disk."""
+"""Rows by bucket, and what is made of those of each: asked for bucket by bucket, in memory as far as there is room, beyond that on the disk."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import take_rows
+from flowstitch.arrays import each_array, take_rows
 from flowstitch.join.buckets import into_buckets
 from flowstitch.normalize.scratch import Scratch
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowstitch.join.buckets import Workers
     from flowstitch.normalize.scratch import Kept
 
+_Things = TypeVar("_Things")
 # So many rows are put into buckets at a time: of a bucket each such part has a piece, which is read by itself from the disk.
 PART_ROWS = 1 << 20
 
@@ -45,10 +46,6 @@ class BucketRows:
     def buckets(self) -> range:
         """Numbers of the buckets."""
         return range(1 << self.bits)
-
-    def slices(self) -> list[slice]:
-        """Where the rows of each bucket stand among those of all."""
-        return [slice(*self.begins[bucket : bucket + 2].tolist()) for bucket in self.buckets]
 
     def put(self, columns: Columns, hashes: Words) -> None:
         """Add rows; ``hashes``, shape (rows,), say where they belong."""
@@ -101,6 +98,36 @@ class BucketRows:
     def keep(self, names: Collection[str]) -> None:
         """Nothing but columns of these names will be asked for."""
         self._parts = [(self._scratch.keep(kept, names), begins) for kept, begins in self._parts]
+
+
+class BucketArrays(Generic[_Things]):
+    """Arrays that a step makes of each bucket and another one asks for; each bucket is for one thread at a time."""
+
+    def __init__(self, buckets: range, scratch: Scratch) -> None:
+        self._scratch = scratch
+        self._kept: list[Kept] = [{} for _ in buckets]
+        self._shapes: list[_Things | None] = [None for _ in buckets]
+
+    def put(self, bucket: int, things: _Things) -> None:
+        """Keep arrays, see ``each_array``, in the place of those that the bucket had."""
+        self._scratch.forget(self._kept[bucket])
+        columns: Columns = {}
+        # the same with nothing in the place of each array
+        self._shapes[bucket] = each_array(lambda values: columns.update({str(len(columns)): values}), things)
+        self._kept[bucket] = self._scratch.put(columns)
+
+    def of(self, bucket: int) -> _Things:
+        """Arrays of a bucket; they are not to be written to."""
+        columns = iter(self._scratch.get(self._kept[bucket]).values())
+        things: Any = each_array(lambda _: next(columns), self._shapes[bucket])
+        return things
+
+    def pop(self, bucket: int) -> _Things:
+        """Arrays of a bucket, which are forgotten here."""
+        things = self.of(bucket)
+        self._scratch.forget(self._kept[bucket])
+        self._kept[bucket] = {}
+        return things
 
 
 def in_one_bucket(columns: Columns, workers: Workers) -> BucketRows:

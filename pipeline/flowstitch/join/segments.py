@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from flowstitch.join.buckets import concat_fields, drained, tuple_buckets
+from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import join_offsets
 from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
+from flowstitch.join.rows import BucketArrays, BucketRows
 from flowstitch.kernels.align import align_observers, pair_starts, read_sides, summarize_segments
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
 from flowstitch.kernels.runs import runs_of, sort_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
     from typing import Any
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Flags, Ints
-    from flowstitch.join.buckets import Buckets, Workers
-    from flowstitch.join.entries import Entries
+    from flowstitch.arrays import Columns, Flags, Ints, Narrow
+    from flowstitch.join.buckets import Workers
+    from flowstitch.join.entries import BucketEntries, Entries
+    from flowstitch.normalize.scratch import Scratch
 
 
 # Once clocks are set straight, starts differ by the readers' lateness, 0.1 s at the 95th percentile.
@@ -39,15 +42,15 @@ class Sides:
 
     Attributes
     ----------
-    entry : the entry; the original sides of all entries come first, in their order.
-    reply : bool, the side is the reply side of a translated entry. segment : the segment it belongs to.
-    candidates : lifetimes that would have fitted as partner, 1 is unique.
+    entry : int32, the entry; the original sides of all entries come first, in their order.
+    reply : bool, the side is the reply side of a translated entry. segment : int32, the segment it belongs to.
+    candidates : int32, lifetimes that would have fitted as partner, 1 is unique.
     """
 
-    entry: Ints
+    entry: Narrow
     reply: Flags
-    segment: Ints
-    candidates: Ints
+    segment: Narrow
+    candidates: Narrow
 
 
 @dataclass(frozen=True)
@@ -83,19 +86,38 @@ class Segments:
         return Segments(self.tuples, first, last, held, self.directed, since, self.exact)
 
 
-def concat_segments(parts: Sequence[Segments], workers: Workers) -> Segments:
-    """Segments of all parts in order."""
-    return Segments(**concat_fields(Segments, parts, workers))
+@dataclass(frozen=True)
+class BucketSegments:
+    """Segments by the bucket of their wire key: those that conntrack saw are numbered in the order of buckets, then those of flow logs alone.
+
+    Attributes
+    ----------
+    known, extra : of each bucket, what conntrack saw, and what flow logs alone did.
+    known_begins, extra_begins : shape (buckets + 1,), the numbers of the first of them.
+    """
+
+    known: BucketArrays[Segments]
+    known_begins: Ints
+    extra: BucketArrays[Segments]
+    extra_begins: Ints
+
+    def __len__(self) -> int:
+        return int(self.extra_begins[-1])
+
+    def parts(self) -> Iterator[tuple[slice, Segments]]:
+        """Segments in the order of their numbers, and which these are."""
+        for arrays, begins in ((self.known, self.known_begins), (self.extra, self.extra_begins)):
+            for bucket, (begin, end) in enumerate(pairwise(begins.tolist())):
+                yield slice(begin, end), arrays.of(bucket)
 
 
 def build_segments(
-    entries: Entries, begins: Ints, ranks: Ints, bits: int, workers: Workers
-) -> tuple[Sides, list[Segments], Ints]:
-    """Sides of all entries, the segments they make up by bucket, and how far each node's clock is ahead, by name code, µs.
+    entries: BucketEntries, ranks: Ints, bits: int, scratch: Scratch, workers: Workers
+) -> tuple[Sides, BucketArrays[Segments], Ints, Ints]:
+    """Sides of all entries, the segments they make up by bucket, where those begin, and how far each node's clock is ahead, by name code, µs.
 
     Parameters
     ----------
-    begins : where the entries of each bucket begin.
     ranks : by name code, the place of each name in sorted order.
     bits : of the hash that number the buckets.
 
@@ -103,29 +125,64 @@ def build_segments(
     -------
     A side has the number of its segment among those of all buckets in order.
     """
-    both = np.flatnonzero(entries.translated)
-    turned = {name: values[both] for name, values in _facts(entries, entries.reply).items()}
-    replies = tuple_buckets(_tuples(turned), bits)
-    owned = _facts(entries, entries.orig)
-    own = [
-        {name: values[begin:end] for name, values in owned.items()}
-        for begin, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True)
-    ]
-    seen = workers.map(lambda *parts: _Seen(parts, ranks), own, replies.parts(replies.move(turned, workers)))
-    nodes = np.flatnonzero(np.bincount(entries.node, minlength=1))
-    offsets = join_offsets(workers.map(_Seen.clock_samples, seen), ranks[nodes])
-    found = workers.map(lambda part: part.align(offsets), drained(seen))
-    segments = [part for *_, part in found]
-    first = np.cumsum([0, *map(len, segments)])
-    segment = [numbers + begin for (numbers, *_), begin in zip(found, first.tolist(), strict=False)]
-    candidates = [fitting for _, fitting, _ in found]
+    replies, translated = _reply_sides(entries, bits, scratch, workers)
+    orders: BucketArrays[_Order] = BucketArrays(replies.buckets, scratch)
+
+    def number(bucket: int) -> Ints:
+        seen = _Seen.numbered(_both(entries, replies, bucket), ranks)
+        orders.put(bucket, seen.order)
+        return seen.clock_samples()
+
+    offsets = join_offsets(workers.map(number, replies.buckets), ranks[entries.nodes])
+    segments: BucketArrays[Segments] = BucketArrays(replies.buckets, scratch)
+    count, owned = translated.shape[0], np.diff(entries.begins)
+    of_reply = np.empty((2, count), np.int32)
+
+    def align(bucket: int) -> tuple[Narrow, Narrow, int]:
+        segment, candidates, found = _Seen(_both(entries, replies, bucket), ranks, orders.pop(bucket)).align(
+            offsets
+        )
+        segments.put(bucket, found)
+        numbers, own = replies.of(bucket, {"number"})["number"], owned[bucket]
+        of_reply[:, numbers] = segment[own:], candidates[own:]
+        buckets[numbers] = bucket
+        return segment[:own].astype(np.int32), candidates[:own].astype(np.int32), len(found)
+
+    buckets = np.empty(count, np.uint16)
+    found = workers.map(align, replies.buckets)
+    begins = np.append(0, np.cumsum([made for *_, made in found]))
+    own = [segment + np.int32(begin) for (segment, *_), begin in zip(found, begins.tolist(), strict=False)]
     sides = Sides(
-        np.concatenate([np.arange(len(entries)), both]), np.arange(len(entries) + both.shape[0]) >= len(entries),
-        *(_in_order(parts, np.diff(begins), replies) for parts in (segment, candidates)),
-    )  # fmt: skip
+        np.concatenate([np.arange(len(entries), dtype=np.int32), translated]),
+        np.arange(len(entries) + count) >= len(entries),
+        np.concatenate([*own, of_reply[0] + begins[buckets].astype(np.int32)]),
+        np.concatenate([*(candidates for _, candidates, _ in found), of_reply[1]]),
+    )
     ahead = np.zeros(ranks.shape[0], np.int64)
-    ahead[nodes] = offsets[ranks[nodes]]
-    return sides, segments, ahead
+    ahead[entries.nodes] = offsets[ranks[entries.nodes]]
+    return sides, segments, begins, ahead
+
+
+def _reply_sides(
+    entries: BucketEntries, bits: int, scratch: Scratch, workers: Workers
+) -> tuple[BucketRows, Narrow]:
+    """What the reply sides of translated entries know, by the bucket of their wire key, and the entry of each, int32, by its ``number``."""
+    replies, translated, count = BucketRows(bits, scratch, workers), [], 0
+    for bucket in replies.buckets:
+        part = entries.parts.of(bucket)
+        both = np.flatnonzero(part.translated)
+        facts = {name: values[both] for name, values in _facts(part, part.reply).items()}
+        facts["number"] = np.arange(count, count + both.shape[0], dtype=np.int32)
+        replies.put(facts, tuple_hashes(_tuples(facts)))
+        translated.append((both + entries.begins[bucket]).astype(np.int32))
+        count += both.shape[0]
+    return replies.close(), np.concatenate(translated)
+
+
+def _both(entries: BucketEntries, replies: BucketRows, bucket: int) -> tuple[Columns, Columns]:
+    """Facts of the original sides and the reply sides of a bucket."""
+    part = entries.parts.of(bucket)
+    return _facts(part, part.orig), replies.of(bucket)
 
 
 def _facts(entries: Entries, tuples: Tuples) -> Columns:
@@ -138,20 +195,22 @@ def _tuples(facts: Columns) -> Tuples:
     return Tuples(*(facts[name] for name in Tuples.__dataclass_fields__))
 
 
-def _in_order(parts: Sequence[Ints], own: Ints, replies: Buckets) -> Ints:
-    """Of what each bucket has, ``own`` original sides first, the original sides of all and the reply sides as they were before."""
-    first = [part[:count] for part, count in zip(parts, own.tolist(), strict=True)]
-    rest = [part[count:] for part, count in zip(parts, own.tolist(), strict=True)]
-    return np.concatenate([*first, np.concatenate(rest)[replies.places]])
+# Order of the sides of a bucket by wire key, and where each key begins there.
+_Order: TypeAlias = "tuple[Ints, Ints]"
 
 
 class _Seen:
     """What the entries of a bucket saw: original sides, then the reply sides of what translates into it."""
 
-    def __init__(self, parts: tuple[Columns, Columns], ranks: Ints) -> None:
-        self._parts, self._ranks = parts, ranks
+    def __init__(self, parts: tuple[Columns, Columns], ranks: Ints, order: _Order) -> None:
+        self._parts, self._ranks, self.order = parts, ranks, order
+        self._order, self._pointer = order
+
+    @classmethod
+    def numbered(cls, parts: tuple[Columns, Columns], ranks: Ints) -> _Seen:
+        """With the order that their wire keys give."""
         numbers, wires = wire_numbers(*map(_tuples, parts))
-        self._order, self._pointer = runs_of(np.concatenate(numbers), wires)
+        return cls(parts, ranks, runs_of(np.concatenate(numbers), wires))
 
     def _all(self, name: str) -> NDArray[Any]:
         return np.concatenate([part[name] for part in self._parts])

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from flowstitch.join.classify import Translations
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
-    from flowstitch.join.entries import Entries
+    from flowstitch.join.entries import BucketEntries, Entries, Events
     from flowstitch.join.ipvs import IpvsMatches
     from flowstitch.join.legs import Enis, Legs
-    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.rows import BucketArrays
+    from flowstitch.join.segments import BucketSegments, Segments, Sides
     from flowstitch.join.verdicts import Verdicts
     from flowstitch.join.windows import Windows
     from flowstitch.normalize.columns import Pools
@@ -74,8 +75,28 @@ class Stitched:
     flows: Columns
     windows: Windows
     entries: Entries
+    events: Events
     sides: Sides
     segments: Segments
+    chains: Chains
+    refused: Flags
+    ahead: Ints
+    ipvs: IpvsMatches
+
+
+@dataclass(frozen=True)
+class Joined:
+    """All rows stitched into chains of segments, by the buckets of their wire keys; as in ``Stitched``, but what is large is asked for bucket by bucket.
+
+    Attributes
+    ----------
+    windows : rows of a bucket are numbered from 0.
+    """
+
+    windows: BucketArrays[Windows]
+    entries: BucketEntries
+    sides: Sides
+    segments: BucketSegments
     chains: Chains
     refused: Flags
     ahead: Ints

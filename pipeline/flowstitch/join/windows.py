@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import drained, hashes_of
+from flowstitch.join.buckets import hashes_of
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, wire_numbers
-from flowstitch.join.segments import Segments, concat_segments
+from flowstitch.join.rows import BucketArrays
+from flowstitch.join.segments import BucketSegments, Segments
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 from flowstitch.kernels.runs import by_run
 from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pairs
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from flowstitch.arrays import Columns, Flags, Ints, Words
     from flowstitch.join.buckets import Workers
     from flowstitch.join.rows import BucketRows
+    from flowstitch.normalize.scratch import Scratch
 
 
 # Flow logs and nodes have clocks of their own, and flow logs count in whole seconds.
@@ -44,7 +46,7 @@ class Windows:
     ----------
     offsets : shape (rows + 1,), where the pairs of each row begin.
     segment : shape (pairs,), segment of each pair.
-    row : shape (pairs,), flow-log row of each pair.
+    row : shape (pairs,), flow-log row of each pair, as the rows at hand are numbered.
     forward : shape (pairs,), bool, the row goes the way of the segment's tuple.
     reason : shape (rows,), why a row has no segment, an index into ``REASONS``; 0 where it has.
     """
@@ -85,24 +87,29 @@ def flow_hashes(flows: Columns) -> Words:
     return hashes_of(ends, np.zeros(ends[0].shape[0], np.int32))
 
 
-# What ``Covered.attach`` returns.
-_Attached: TypeAlias = tuple[Windows, "Ints", Segments, Segments]
+# Of a bucket the wire key of each flow-log row, the segments by wire key and time, and where those of each key begin.
+_Keys: TypeAlias = "tuple[Ints, Ints, Ints]"
 
 
 class Covered:
-    """Wire keys of the flow-log rows of a bucket, and the segments that conntrack saw there."""
+    """Flow-log rows of a bucket, and the segments that conntrack saw there."""
 
-    def __init__(self, flows: Columns, segments: Segments) -> None:
+    def __init__(self, flows: Columns, segments: Segments, keys: _Keys | None = None) -> None:
         """Number the wire keys of both.
 
         Parameters
         ----------
         flows : columns of the table ``flows``. segments : what conntrack saw.
+        keys : what was found when they were numbered before.
         """
         self._segments = segments
-        (of_segments, self._key), keys = wire_numbers(segments.tuples, flow_tuples(flows), logged=True)
-        self._order, self._pointer = by_run(of_segments, keys, segments.since)
         self._begins = _begins(flows)
+        self.keys = keys or self._number(flows)
+        self._key, self._order, self._pointer = self.keys
+
+    def _number(self, flows: Columns) -> _Keys:
+        (of_segments, key), keys = wire_numbers(self._segments.tuples, flow_tuples(flows), logged=True)
+        return key, *by_run(of_segments, keys, self._segments.since)
 
     def clock_samples(self, flows: Columns) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
@@ -119,9 +126,8 @@ class Covered:
         ahead: int,
         service_ports: Ints,
         hidden: Flags,
-        first_row: int,
         first_segment: int,
-    ) -> _Attached:
+    ) -> tuple[Windows, Ints, Segments, Segments]:
         """Flow-log rows on segments, pairs whose segment only flow logs saw, the segments by the flow logs' clock, and those others.
 
         Parameters
@@ -130,11 +136,11 @@ class Covered:
         service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
             where no SYN does.
         hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
-        first_row, first_segment : what number the first row and the first segment that conntrack saw have among those of all buckets.
+        first_segment : what number the first segment that conntrack saw has among those of all buckets.
 
         Returns
         -------
-        Pairs have numbers among all buckets, but a segment that only flow logs saw its number among those of this one.
+        A segment has its number among those of all buckets, but one that only flow logs saw that among those of this one.
         """
         key, segments = self._key, self._segments.later(ahead)
         usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
@@ -161,7 +167,7 @@ class Covered:
         every_offsets, forward = np.empty_like(offsets), np.empty(pairs, np.bool_)
         settle_pairs(
             offsets, found, self._order, lone, len(segments), flows["src_ip"], flows["src_port"], flows["dst_ip"],
-            client, client_port, first_row, first_segment, np.arange(len(segments))[None],
+            client, client_port, first_segment, np.arange(len(segments))[None],
             every_offsets, every, row, forward, scratch,
         )  # fmt: skip
         return Windows(every_offsets, every, row, forward, reason), every_offsets[lonely], segments, extra
@@ -186,51 +192,51 @@ class Covered:
 
 
 def attach_windows(
-    flows: BucketRows, seen: Sequence[Segments], service_ports: Ints, hidden: Callable[[Columns], Flags], workers: Workers
-) -> tuple[Windows, Segments, int]:  # fmt: skip
-    """Segments with those that only flow logs saw, the flow-log rows on all of them, and how far the logs' clock is ahead, µs.
+    flows: BucketRows, seen: BucketArrays[Segments], begins: Ints, service_ports: Ints, hidden: Callable[[Columns], Flags], scratch: Scratch, workers: Workers
+) -> tuple[BucketArrays[Windows], BucketSegments, int]:  # fmt: skip
+    """The flow-log rows on segments by bucket, segments with those that only flow logs saw, and how far the logs' clock is ahead, µs.
 
     Parameters
     ----------
     flows : of the table ``flows``, by ``flow_hashes``.
-    seen : what conntrack saw, by bucket.
+    seen : what conntrack saw, by bucket; it is given away. begins : the number of the first of them.
     service_ports : see ``Covered.attach``. hidden : see there, of the rows of a bucket.
+
+    Returns
+    -------
+    In the windows of a bucket rows are numbered from 0, segments as all are.
     """
+    keys: BucketArrays[_Keys] = BucketArrays(flows.buckets, scratch)
 
-    def compare(bucket: int, segments: Segments) -> tuple[Covered, Ints]:
+    def compare(bucket: int) -> Ints:
         rows = flows.of(bucket, USED)
-        covered = Covered(rows, segments)
-        return covered, covered.clock_samples(rows)
+        covered = Covered(rows, seen.of(bucket))
+        keys.put(bucket, covered.keys)
+        return covered.clock_samples(rows)
 
-    compared = workers.map(compare, flows.buckets, seen)
-    ahead = flow_log_offset(np.concatenate([samples for _, samples in compared]))
-    first = np.cumsum([0, *map(len, seen)]).tolist()
+    ahead = flow_log_offset(np.concatenate(workers.map(compare, flows.buckets)))
+    known, extra = (BucketArrays[Segments](flows.buckets, scratch) for _ in range(2))
+    windows: BucketArrays[Windows] = BucketArrays(flows.buckets, scratch)
+    alone: BucketArrays[Ints] = BucketArrays(flows.buckets, scratch)
 
-    def attach(bucket: int, rows: slice, covered: tuple[Covered, Ints], segment: int) -> _Attached:
-        columns = flows.of(bucket, USED)
-        return covered[0].attach(columns, ahead, service_ports, hidden(columns), rows.start, segment)
+    def attach(bucket: int, segment: int) -> int:
+        rows = flows.of(bucket, USED)
+        covered = Covered(rows, seen.pop(bucket), keys.pop(bucket))
+        found, own, before, behind = covered.attach(rows, ahead, service_ports, hidden(rows), segment)
+        windows.put(bucket, found)
+        alone.put(bucket, own)
+        known.put(bucket, before)
+        extra.put(bucket, behind)
+        return len(behind)
 
-    found = workers.map(attach, flows.buckets, flows.slices(), drained(compared), first[:-1])
-    known = [segments for *_, segments, _ in found]
-    extra = [segments for *_, segments in found]
-    windows = _joined([windows for windows, *_ in found], [own for _, own, *_ in found], extra, first[-1])
-    return windows, concat_segments([*known, *extra], workers), ahead
-
-
-def _joined(
-    parts: Sequence[Windows], own: Sequence[Ints], extra: Sequence[Segments], segments: int
-) -> Windows:
-    """Windows of all buckets as one: segments that conntrack saw in any bucket come first, then the others; ``own`` has the pairs of those."""
-    offsets, pairs = [np.zeros(1, np.int64)], 0
-    for windows, mine, more in zip(parts, own, extra, strict=True):
-        offsets.append(windows.offsets[1:] + pairs)
-        windows.segment[mine] += segments
-        segments, pairs = segments + len(more), pairs + windows.row.shape[0]
-    segment, row, forward, reason = (
-        np.concatenate([getattr(windows, name) for windows in parts])
-        for name in ("segment", "row", "forward", "reason")
-    )
-    return Windows(np.concatenate(offsets), segment, row, forward, reason)
+    behind = workers.map(attach, flows.buckets, begins.tolist())
+    extra_begins = begins[-1] + np.append(0, np.cumsum(behind))
+    for bucket in flows.buckets:
+        found, own = windows.of(bucket), alone.pop(bucket)
+        segment = found.segment.copy()
+        segment[own] += extra_begins[bucket]
+        windows.put(bucket, replace(found, segment=segment))
+    return windows, BucketSegments(known, begins, extra, extra_begins), ahead
 
 
 def _begins(flows: Columns) -> Flags:

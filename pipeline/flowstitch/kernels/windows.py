@@ -104,7 +104,7 @@ def cover_windows(
 
 @kernel
 def settle_pairs(
-    found_offsets, found, order, lone, known, src, src_port, dst, client, client_port, first_row, first_segment,
+    found_offsets, found, order, lone, known, src, src_port, dst, client, client_port, first_segment,
     numbers, offsets, segment, row, forward, scratch,
 ):  # fmt: skip
     """Put together the segments that rows cover and those of rows of their own, and tell which way each row goes.
@@ -116,9 +116,10 @@ def settle_pairs(
     known : how many segments conntrack saw here; those of rows of their own follow.
     src, src_port, dst : columns of the table ``flows``.
     client, client_port : shape (segments,), source of the tuple of each segment.
-    numbers : shape (1, known), int64, ascending. first_row, first_segment : numbers of the first row and the first segment that conntrack saw among those of all buckets.
+    numbers : shape (1, known), int64, ascending. first_segment : number of the first segment that conntrack saw among those of all buckets.
     offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
-    segment, row : shape (pairs,), int64, receive them as they are numbered among all, but segments of rows of their own as counted from 0.
+    segment : shape (pairs,), int64, receives them as they are numbered among all, but those of rows of their own as counted from 0.
+    row : shape (pairs,), int64, receives the row.
     forward : shape (pairs,), bool, receives whether the row goes the way of the segment's tuple.
     scratch : shape (pairs,), int64, is overwritten.
     """
@@ -137,7 +138,7 @@ def settle_pairs(
             sort_run(segment, offsets[at], total, numbers, scratch)
         for place in range(offsets[at], total):
             number = segment[place]
-            row[place] = first_row + at
+            row[place] = at
             if src[at] == dst[at]:
                 forward[place] = max(src_port[at], 0) == client_port[number]
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import threading
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where the columns of a part lie in the file: name, dtype, rows, offset in bytes."""
+    """Where the columns of a part lie in the file: name, dtype, shape, offset in bytes."""
 
-    columns: tuple[tuple[str, np.dtype[Any], int, int], ...]
+    columns: tuple[tuple[str, np.dtype[Any], tuple[int, ...], int], ...]
 
 
 # What was put: the columns themselves, or where they lie.
@@ -64,7 +65,7 @@ class Scratch:
         places = []
         for name, values in columns.items():
             _write_all(self._file.fileno(), np.ascontiguousarray(values), offset)
-            places.append((name, values.dtype, values.shape[0], offset))
+            places.append((name, values.dtype, values.shape, offset))
             offset += values.nbytes
         return Place(tuple(places))
 
@@ -74,11 +75,12 @@ class Scratch:
             chosen = rows or slice(None)
             return {name: values[chosen] for name, values in kept.items() if names is None or name in names}
         found = {}
-        for name, dtype, count, offset in kept.columns:
+        for name, dtype, (count, *each), offset in kept.columns:
             if names is None or name in names:
                 begin, end, _ = (rows or slice(None)).indices(count)
-                room = np.empty(end - begin, dtype)
-                found[name] = _read_all(self._file.fileno(), room, offset + begin * dtype.itemsize)
+                room = np.empty((end - begin, *each), dtype)
+                before = begin * dtype.itemsize * math.prod(each)
+                found[name] = _read_all(self._file.fileno(), room, offset + before)
         return found
 
     def keep(self, kept: Kept, names: Collection[str]) -> Kept:
@@ -90,6 +92,10 @@ class Scratch:
             if self._room is not None:
                 self._room += _size(kept) - _size(left)
         return left
+
+    def forget(self, kept: Kept) -> None:
+        """Nobody asks for what was put any more."""
+        self.keep(kept, ())
 
 
 def _size(columns: Columns) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.join.buckets import Workers
 from flowstitch.join.clocks import flow_log_offset
@@ -14,6 +12,7 @@ from flowstitch.join.owners import local_addresses
 from flowstitch.join.rows import in_one_bucket
 from flowstitch.join.segments import build_segments
 from flowstitch.join.windows import Covered
+from flowstitch.normalize.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,14 +37,13 @@ def compare_clocks(conntrack: Columns, flows: Columns, inventory: Inventory, poo
     As ``clock_offsets_us`` of a run: 0 where the clocks agree or too few connections tell.
     """
     local = local_addresses(build_addresses(inventory), inventory, pools)
-    one_bucket = 0
+    scratch, one_bucket, first = Scratch(), 0, 0
     with Workers(1) as workers:
         rows = in_one_bucket(conntrack, workers)
-        entries, begins = build_entries(rows, inventory.facts, local, pools, workers)
-        _, (segments,), ahead = build_segments(entries, begins, pools.names.ranks(), one_bucket, workers)
-    offset = flow_log_offset(Covered(flows, segments).clock_samples(flows))
-    nodes = np.unique(entries.node).tolist()
-    return {pools.names.word(node) or "": int(ahead[node]) - offset for node in nodes}
+        entries = build_entries(rows, inventory.facts, local, pools, scratch, workers)
+        _, segments, _, ahead = build_segments(entries, pools.names.ranks(), one_bucket, scratch, workers)
+    offset = flow_log_offset(Covered(flows, segments.of(first)).clock_samples(flows))
+    return {pools.names.word(node) or "": int(ahead[node]) - offset for node in entries.nodes.tolist()}
 
 
 def clock_warnings(offsets_us: Mapping[str, int]) -> list[str]:
