@@ -150,21 +150,31 @@ def test_where_there_are_no_locks_a_result_is_written_all_the_same(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_disk_without_room_fails_in_a_sentence(capture: Path, tmp_path: Path) -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("memory", "said"),
+    [("", "writing failed"), ("pipeline.rows_in_memory = lambda _: 0", "rows for which memory has no room could not be written here")],
+)  # fmt: skip
+def test_a_disk_without_room_fails_in_a_sentence(
+    capture: Path, tmp_path: Path, memory: str, said: str
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    code = f"""
 import resource, sys
 from flowstitch.cli.main import main
+from flowstitch.runner import pipeline
+{memory}
 resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
-sys.argv = ["flowstitch", "run", sys.argv[1], "--out", sys.argv[2], "-q"]
+sys.argv = ["flowstitch", "run", sys.argv[1], "--out", sys.argv[2], "--scratch", sys.argv[3], "-q"]
 main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, str(capture), str(tmp_path / "out")],
+        [sys.executable, "-c", code, *map(str, (capture, tmp_path / "out", tmp_path / "scratch"))],
         check=False,
         capture_output=True,
         text=True,
     )
     assert done.returncode == FlowstitchError.exit_code == 3
-    assert "writing failed" in done.stderr
+    assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
+    assert (str(tmp_path / "scratch") in done.stderr) == bool(memory)
+    assert [path.name for path in tmp_path.rglob("*")] == ["scratch"]

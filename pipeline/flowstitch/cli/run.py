@@ -27,6 +27,7 @@ Examples:
   flowstitch run nodes/ "vpc-flow/*.gz" inventory/ --out result/ --overwrite
   flowstitch run export/ --out result/ --since 2026-11-23T00:44:00Z --until 2026-11-23T01:00:00Z
   flowstitch run s3://bucket/exports/2026-11-23/ --out result/ --memory 4GiB
+  flowstitch run export/ --out result/ --memory 1GiB --scratch /mnt/fast-disk
   flowstitch run export/ --out result/ --resume
   find exports/ -newer last-run -type f | flowstitch run @- --out result/
   zcat conntrack.gz | grep 10.0.1.91 | flowstitch run - inventory/ --out result/
@@ -58,6 +59,12 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 )
 @click.option("--until", metavar="TIME", help="Leave out rows from this time on.")
 @reading_options
+@click.option(
+    "--scratch",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    help="Where rows wait for which memory has no room, in a file without a name.  [default: where the result is written]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier result in DIR.")
 @click.option(
     "--resume",
@@ -97,7 +104,7 @@ def reconstruct(
 
     Parameters
     ----------
-    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads``, ``memory_bytes`` and ``max_rejects``; None is the default.
+    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads``, ``memory_bytes``, ``scratch`` and ``max_rejects``; None is the default.
     """
     options = _options(**wishes)
     from flowstitch.runner.pipeline import run  # noqa: PLC0415

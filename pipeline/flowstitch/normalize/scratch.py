@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
+from flowstitch.errors import FlowstitchError
+
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
@@ -53,21 +55,38 @@ class Scratch:
             self._file.close()
 
     def put(self, columns: Columns) -> Kept:
-        """Keep columns, or write them down when there is no room; ``OSError`` when the disk has none either."""
+        """Keep columns, or write them down when there is no room.
+
+        Raises
+        ------
+        FlowstitchError when the disk has none either.
+        """
         size = _size(columns)
         with self._lock:
             if self._room is None or size <= self._room:
                 self._room = None if self._room is None else self._room - size
                 return columns
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - lives as long as the rows
+            try:
+                self._file = self._file or tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - lives as long as the rows
+            except OSError as error:
+                raise self._failed(error) from error
             offset, self._end = self._end, self._end + size
         places = []
         for name, values in columns.items():
-            _write_all(self._file.fileno(), np.ascontiguousarray(values), offset)
+            try:
+                _write_all(self._file.fileno(), np.ascontiguousarray(values), offset)
+            except OSError as error:
+                raise self._failed(error) from error
             places.append((name, values.dtype, values.shape, offset))
             offset += values.nbytes
         return Place(tuple(places))
+
+    def _failed(self, error: OSError) -> FlowstitchError:
+        where = self._directory or tempfile.gettempdir()
+        return FlowstitchError(
+            f"{where}: rows for which memory has no room could not be written here ({error.strerror or error}); "
+            "more of --memory, or another place, --scratch."
+        )
 
     def get(self, kept: Kept, rows: slice | None = None, names: Collection[str] | None = None) -> Columns:
         """Columns that were put, all of them and whole, or rows of some."""

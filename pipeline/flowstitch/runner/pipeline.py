@@ -54,6 +54,7 @@ class Options:
     max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
     threads : how many threads read; the result does not depend on it.
     memory_bytes : see ``read_export``; rows may have as much of it as ``rows_in_memory`` says, the others wait on the disk.
+    scratch : directory where they wait, in a file without a name; that of the result without.
     """
 
     dataplane: str = DEFAULT_DATAPLANE
@@ -62,6 +63,7 @@ class Options:
     max_rejects: float = DEFAULT_MAX_REJECTS
     threads: int = 1
     memory_bytes: int | None = None
+    scratch: Path | None = None
 
 
 @dataclass
@@ -122,7 +124,7 @@ def run(
         atomic_directory(
             out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result", resume=resume
         ) as directory,
-        Scratch(rows_in_memory(options.memory_bytes), directory) as scratch,
+        Scratch(rows_in_memory(options.memory_bytes), options.scratch or directory) as scratch,
     ):
         stages("reading")
         export = _read(exports, out, options, pools, scratch, listener)
