@@ -121,9 +121,11 @@ def texts_of_json(line):
         return dict(pairs)
 
     try:
-        value = json.loads(line.decode("utf-8"), object_pairs_hook=once, parse_int=Number, parse_float=Number)
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=once, parse_int=integer, parse_float=fraction)
     except RecursionError:
         raise UnsureError("nested") from None
+    except OverflowError:
+        return "JSON with a value that cannot be read"
     except ValueError:
         return "not JSON"
     if not isinstance(value, dict):
@@ -137,6 +139,20 @@ class Number(str):
     """The text of a number."""
 
     __slots__ = ()
+
+
+def integer(text):
+    """The text of an integer of 128 bits, signed or not."""
+    if len(text) > 40 or not -(1 << 127) <= int(text) < 1 << 128:
+        raise OverflowError
+    return Number(text)
+
+
+def fraction(text):
+    """The text of a number that a double holds."""
+    if float(text) in {float("inf"), float("-inf")}:
+        raise OverflowError
+    return Number(text)
 
 
 def text_of_json(value):

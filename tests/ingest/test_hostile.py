@@ -105,7 +105,7 @@ CASES = {
     "noise before the rows": ({"a.txt": NOISE * 16 + b"\n" + ENTRY.encode(), "b.txt": ENTRY}, {"a.txt": (0, 0, {})}, WHOLE),
     "deep JSON in a log": (
         {"a.json": f"{flow()}{'[' * 10_000}{']' * 10_000}\n" + '{"a":' * 10_000 + "1" + "}" * 10_000 + f"\n{flow()}"},
-        {"a.json": (2, 0, {"not JSON": 2})}, DAMAGED,
+        {"a.json": (2, 0, {"JSON with a value that cannot be read": 2})}, DAMAGED,
     ),
     "deep JSON in a wrapped log": (
         {"a.json": f'{MESSAGE}{"[" * 10_000}{"]" * 10_000}\n' + '{"message":' * 10_000 + "1" + "}" * 10_000 + f"\n{MESSAGE}"},
@@ -121,7 +121,7 @@ CASES = {
     ),
     "no UTF-8 in a document of records": (
         {"a.json": AZURE.encode() + b"\n" + AZURE.encode().replace(b",O,", b",\xff,")},
-        {"a.json": (2, 0, {"not JSON": 2})}, DAMAGED,
+        {"a.json": (2, 0, {"JSON with a value that cannot be read": 2})}, DAMAGED,
     ),
     "a document of records that is cut": ({"a.json": AZURE[:-9]}, {"a.json": (0, 0, {"torn document": 1})}, DAMAGED),
     "documents of records of which one is cut": (

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NOT_JSON = "not JSON"
 NOT_AN_OBJECT = "not an object"
+# What Polars does not take of what is JSON: integers of more than 128 bits, numbers that no double holds, half characters, deep nesting.
+UNREADABLE = "JSON with a value that cannot be read"
 _LOOKED_AT = 64  # lines of a block whose keys are looked at for another spelling
 _HEAD_BYTES = 1 << 20  # and of its first bytes
 _PIECE = 2048  # lines that are tried together when a batch does not parse
@@ -95,7 +97,7 @@ def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFra
             frames.append(parsed)
             continue
         account.incomplete |= piece[0] is torn
-        reason = TORN_LINE if piece[0] is torn else _why_no_object(piece[0]) or NOT_JSON
+        reason = TORN_LINE if piece[0] is torn else _why_no_object(piece[0]) or UNREADABLE
         account.reject(piece[0].number, piece[0].byte_offset, reason, piece[0].text)
     return pl.concat(frames), good
 
@@ -138,12 +140,17 @@ def _parse_lines(lines: Sequence[Line], plan: Plan) -> pl.DataFrame | None:
 def _why_no_object(line: Line) -> str:
     """Why a line is surely no JSON object; '' when it seems to be one."""
     try:
-        value = json.loads(line.text.decode("utf-8"), parse_int=str)
+        value = json.loads(line.text.decode("utf-8"), parse_int=str, parse_constant=_refuse)
     except RecursionError:
         return ""
     except ValueError:
         return NOT_JSON
     return "" if isinstance(value, dict) else NOT_AN_OBJECT
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are not of JSON (RFC 8259, 6)."""
+    raise ValueError(constant)
 
 
 def _keys(texts: Iterable[bytes]) -> Iterator[str]:

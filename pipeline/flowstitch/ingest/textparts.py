@@ -14,10 +14,10 @@ _ENDPOINT = r"^\[?([^\[\]]+?)\]?(?::([^:\[\]]*))?$"
 _BARE_IPV6 = r"(^| )([0-9A-Fa-f]*:[0-9A-Fa-f:.]*):([0-9]+)"
 # A request line has an absolute URL whose port the balancer adds; what it could not read of it is a `-`, behind the port too.
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*://"
-_METHOD = r"^ *(\S+)"
-_HOST = rf"{_METHOD} +{_SCHEME}(\[[^\]/?#*\s]*\]|[^/?#*:\s]*)"
+_METHOD = r"^ *([^ ]+)"
+_HOST = rf"{_METHOD} +{_SCHEME}(\[[^\]/?#* ]*\]|[^/?#*: ]*)"
 # A client's blanks in the URL are logged as they came: only what looks like a version ends it.
-_URI = rf"{_METHOD} +(?:{_SCHEME}(?:[^/?#*\s]*[^/?#*\s-])?)?([/?#*].*?)(?: +HTTP/[0-9.]+)? *$"
+_URI = rf"{_METHOD} +(?:{_SCHEME}(?:[^/?#* ]*[^/?#* -])?)?([/?#*].*?)(?: +HTTP/[0-9.]+)? *$"
 
 
 def _address(text: pl.Expr) -> pl.Expr:
