@@ -174,8 +174,8 @@ class Story:
         self,
         eni: str,
         direction: str,
-        src: tuple[str, int],
-        dst: tuple[str, int],
+        src: tuple[str, int | str],
+        dst: tuple[str, int | str],
         start: float,
         end: float,
         **more: Any,
@@ -185,6 +185,23 @@ class Story:
                "protocol": 6, "packets": 5, "bytes": 400, "start": int(T0 + start), "end": int(T0 + end), "action": "ACCEPT",
                "log-status": "OK", "tcp-flags": 11, "__topic__": "flow_log"}  # fmt: skip
         self.flows.append(row | {key.replace("_", "-"): value for key, value in more.items()})
+
+    def quiet(self, eni: str, start: float, end: float, status: str = "NODATA") -> None:
+        """A row of a flow log that has no traffic: there was none, or with SKIPDATA nobody wrote it down."""
+        self.cross(
+            eni,
+            "-",
+            ("-", "-"),
+            ("-", "-"),
+            start,
+            end,
+            log_status=status,
+            action="-",
+            protocol="-",
+            packets="-",
+            bytes="-",
+            tcp_flags="-",
+        )
 
     def balance(self, node: str, at: int, *ends: tuple[str, int]) -> None:
         """A row of a node's IPVS connection table: source, virtual service, real server."""

@@ -81,8 +81,8 @@ def test_return_eni_counts_what_the_paths_say(call: Call, result: Path) -> None:
     assert bytes_of == sorted(bytes_of, reverse=True)
 
 
-def test_coverage_accounts_for_every_row(call: Call, result: Path) -> None:
-    rows = json.loads(call("ask", result, "coverage", "-f", "json").stdout)
+def test_sources_account_for_every_row(call: Call, result: Path) -> None:
+    rows = json.loads(call("ask", result, "sources", "-f", "json").stdout)
     assert all(row["rows"] == row["parsed"] + row["skipped"] + row["rejected"] for row in rows)
     (events,) = (
         row for row in rows if row["source"] == "nodes/cn-hongkong.10.0.1.47/conntrack-events.log.gz"
@@ -92,13 +92,13 @@ def test_coverage_accounts_for_every_row(call: Call, result: Path) -> None:
 
 
 def test_formats_agree(call: Call, result: Path, tmp_path: Path) -> None:
-    answer = json.loads(call("ask", result, "coverage", "-f", "json").stdout)
-    fields = list(csv.DictReader(io.StringIO(call("ask", result, "coverage", "-f", "csv").stdout)))
+    answer = json.loads(call("ask", result, "sources", "-f", "json").stdout)
+    fields = list(csv.DictReader(io.StringIO(call("ask", result, "sources", "-f", "csv").stdout)))
     assert [row["source"] for row in fields] == [row["source"] for row in answer]
     assert [row["node"] or None for row in fields] == [row["node"] for row in answer]
     assert [json.loads(row["warnings"]) for row in fields] == [row["warnings"] for row in answer]
     for name in ("answer.parquet", "answer.json", "answer.csv"):
-        done = call("ask", result, "coverage", "--output", tmp_path / name)
+        done = call("ask", result, "sources", "--output", tmp_path / name)
         assert (done.exit_code, done.stdout) == (0, "")
     assert pq.read_table(tmp_path / "answer.parquet").column("rows").to_pylist() == [
         row["rows"] for row in answer
@@ -106,7 +106,7 @@ def test_formats_agree(call: Call, result: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "answer.json").read_text()) == answer
     assert len((tmp_path / "answer.csv").read_text().splitlines()) == len(answer) + 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.csv", "answer.json", "answer.parquet"]
-    table = call("ask", result, "coverage").stdout.splitlines()
+    table = call("ask", result, "sources").stdout.splitlines()
     assert len(table) == len(answer) + 1
     assert "\x1b" not in "".join(table)
 

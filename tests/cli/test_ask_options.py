@@ -55,7 +55,7 @@ def test_since_and_until_leave_out_what_happened_otherwise(call: Call, result: P
     for scenario, count in everything.items():
         # what was alive at the moment belongs to both
         assert count == before.get(scenario, 0) + later.get(scenario, 0) - spanning.get(scenario, 0)
-    files = [len(answer(call, result, "coverage", *span)) for span in ((), ("--since", moment))]
+    files = [len(answer(call, result, "sources", *span)) for span in ((), ("--since", moment))]
     assert files[0] == files[1]
 
 
@@ -74,13 +74,13 @@ def test_two_results_are_compared(call: Call, result: Path, order: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["{result}", "coverage", "--service", "x"], "question 'coverage' has no column that --service could look into; its columns: source, kind,"),
+        (["{result}", "sources", "--service", "x"], "question 'sources' has no column that --service could look into; its columns: source, kind,"),
         (["{result}", "drift-between"], "question 'drift-between' compares two results; name the later result too: flowstitch ask drift-between BEFORE AFTER."),
-        (["{result}", "coverage", "{result}"], "question 'coverage' is about one result; two were given."),
+        (["{result}", "sources", "{result}"], "question 'sources' is about one result; two were given."),
         (["{result}", "drift-between", "nowhere"], "nowhere: no such directory; give the --out of a flowstitch run."),
         (["drift-betwen", "{result}", "{result}"], "drift-betwen: no such directory"),
-        (["{result}", "coverage", "--top", "0"], "0 is not in the range x>=1"),
-        (["{result}", "coverage", "--since", "noon"], "--since: got 'noon', expected a time like 2026-11-23T00:44:00Z or epoch seconds."),
+        (["{result}", "sources", "--top", "0"], "0 is not in the range x>=1"),
+        (["{result}", "sources", "--since", "noon"], "--since: got 'noon', expected a time like 2026-11-23T00:44:00Z or epoch seconds."),
     ],
 )  # fmt: skip
 def test_wrong_use(call: Call, result: Path, arguments: list[str], sentence: str) -> None:

@@ -5,7 +5,7 @@
 
 * ``conntrack``: ``NODE TUPLE [REPLY] [words]``; without REPLY nothing is translated; words are ``unanswered``, ``empty`` (no payload) and
   ``mark=NUMBER``.
-* ``flows``: ``ENI in|out TUPLE [rejected]``, the addresses of the packets; logs of AWS have them as pkt-srcaddr and pkt-dstaddr, and the ENI's own
+* ``flows``: ``ENI in|out TUPLE [rejected]`` or ``ENI nodata``, the addresses of the packets; logs of AWS have them as pkt-srcaddr and pkt-dstaddr, and the ENI's own
   address for each that it holds.
 * ``ipvs``: ``NODE SOURCE>VIRTUAL>SERVER``, a row of its connection table.
 
@@ -116,6 +116,9 @@ class Case:
                 hop = replace(hop, back=back, via=via)
             story.connect([hop], 0, answered="unanswered" not in words)
         for text in self.raw.get("flows", ()):
+            if text.endswith(" nodata"):
+                story.quiet(f"eni-{text.split()[0]}", 0, 60)
+                continue
             eni, direction, wire, words = _words(text)
             more: Raw = {"action": "REJECT"} if "rejected" in words else {}
             story.cross(f"eni-{eni}", direction, *self._tuple(wire), 0, 60, **more)

@@ -73,6 +73,13 @@ def test_one_that_is_right_is_taken() -> None:
     lower(MINE)
 
 
+def test_what_conntrack_is_bypassed_by_is_told() -> None:
+    raw = tomllib.loads(MINE.replace("sop = 3", "sop = 3\nbypasses_conntrack = true"))
+    check_dataplane("mine", raw)
+    scenarios, _ = scenario_rows(lower_dataplane("mine", raw))
+    assert [row["scenario"] for row in scenarios if row["bypasses_conntrack"]] == ["far"]
+
+
 def test_a_variant_is_tried_before_its_scenario() -> None:
     raw = tomllib.loads(MINE.replace(WITHOUT, VARIANT + WITHOUT))
     check_dataplane("mine", raw)
@@ -123,6 +130,7 @@ def test_those_that_are_shipped_are_right() -> None:
     ("old", "new", "sentence"),
     [
         # fields
+        ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = 1", "scenario near: bypasses_conntrack: got 1, expected true or false."),
         ('title = "Mine"\n', "", "lacks 'title'."),
         ('node = "Node"', "node = 1", "node: got 1, expected text."),
         ("veth =", "vet =", "unknown key 'vet'; did you mean 'veth'?"),

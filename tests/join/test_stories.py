@@ -247,6 +247,7 @@ def test_icmp_errors_refuse_what_they_are_as_many_as(tmp_path: Path, packets: in
     )  # events of the node before and after: no entry means no backend was reached
     story.connect(direct(40000), 90)
     client, node = "203.0.113.7", "10.0.0.1"
+    story.quiet("eni-a-client", 0, 60)
     for port in (1000, 2000):
         story.cross(
             "eni-a-primary", "in", (client, port), (node, 30080), 0, 60, tcp_flags=2, packets=1, bytes=60

@@ -13,6 +13,7 @@ from flowstitch.ingest.read import read_export
 from flowstitch.join.dataplane import load_dataplane
 from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import Pools, to_arrow
+from flowstitch.runner.coverage import holdings_of
 
 
 def join(node: Path) -> tuple[Reconstruction, Pools]:
@@ -23,7 +24,8 @@ def join(node: Path) -> tuple[Reconstruction, Pools]:
     finish_inventory(export.inventory)
     addresses = build_addresses(export.inventory)
     dataplane = load_dataplane("terway-eniip")
-    return Reconstruction(export, addresses, dataplane, pools, lambda _: None), pools
+    held = holdings_of(export, pools)
+    return Reconstruction(export, held, addresses, dataplane, pools, lambda _: None), pools
 
 
 def test_two_threads_find_what_one_finds(capture: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import flowstitch
 from conntrack_formats import Entry, line_of
-from flowstitch.ingest.holdings import Holdings, NodeHoldings
+from flowstitch.ingest.holdings import Holdings, LogHoldings, NodeHoldings
 from flowstitch.ingest.model import Inventory, IpvsService
 from flowstitch.runner.coverage import find_missing
 from flowstitch.runner.pipeline import Summary
@@ -183,7 +183,7 @@ def whole(*names: str) -> Holdings:
     tables["services"] = tables["endpoints"] = [{}]
     held = Holdings(
         flow_logs=True,
-        logged={f"eni-{name}" for name in names},
+        logs={f"eni-{name}": LogHoldings() for name in names},
         first=0,
         last=10 * MINUTE,
         inventory=inventory,
@@ -241,7 +241,7 @@ def test_what_was_not_there_during_the_export_is_not_missing(span: tuple[int | N
 
 def test_enis_without_a_flow_log() -> None:
     held = whole("a", "b")
-    held.logged = {"eni-a"}
+    held.logs = {"eni-a": LogHoldings()}
     # of another machine of the VPC, and of none
     more = {"node": None, "valid_from": None, "valid_to": None}
     held.inventory.tables["enis"] += [

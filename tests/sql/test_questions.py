@@ -38,7 +38,8 @@ def test_a_result_without_connections_has_an_answer(capture: Path, tmp_path: Pat
     with flowstitch.open(tmp_path / "result") as opened:
         # what inventory alone can answer
         known = {
-            "coverage": 6,
+            "coverage": 11,
+            "sources": 6,
             "dead-ends": 5,
             "eni-load": 8,
             "flow-log-windows": 8,

@@ -52,10 +52,11 @@ _FORWARD_OUT: _Types = {
     "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "ipvs_untracked": str, "other_proxy": str, "node": str,
 }  # fmt: skip
 _SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
+_SCENARIO_MORE: _Types = {"sop": int, "expect": dict, "variants": list, "bypasses_conntrack": bool}
 _CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
 _VARIANT: _Types = {"name": str, "when": dict}
 _DRIFT: _Types = {"leg": str, "expected": str, "observed": str, "cause": str}
-_WORDS = {str: "text", int: "a number", list: "a list", dict: "a table"}
+_WORDS = {str: "text", int: "a number", list: "a list", dict: "a table", bool: "true or false"}
 _MOST_SOP = 255
 
 
@@ -168,7 +169,7 @@ def _check_scenarios(place: str, raw: Mapping[str, Any]) -> None:
         slug = scenario.get("slug")
         where = f"{place}: scenario {slug if isinstance(slug, str) else number}"
         chains = {} if slug == UNCLASSIFIED else _CHAINS
-        _check_keys(where, scenario, _SCENARIO | chains, {"sop": int, "expect": dict, "variants": list})
+        _check_keys(where, scenario, _SCENARIO | chains, _SCENARIO_MORE)
         if not 0 <= scenario.get("sop", 0) <= _MOST_SOP:
             raise SchemaError(f"{where}: sop: got {scenario['sop']}, expected 0 to {_MOST_SOP}.")
         _check_when(f"{where}: when", scenario["when"])

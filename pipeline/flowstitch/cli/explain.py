@@ -123,7 +123,10 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     number = f" ({facts['sop']})" if facts["sop"] is not None else ""
     reason = (facts["scenario_reason"] or path.title or "").removeprefix(f"{facts['scenario']}: ")
     yield "scenario", f"{facts['scenario']}{number}" + (f": {reason}" if reason else "")
-    yield "outcome", f"{facts['outcome']}; {_counted(facts)}"
+    yield (
+        "outcome",
+        f"{facts['outcome'] or 'not known: no answer was seen, and none would have been'}; {_counted(facts)}",
+    )
     yield "return", _landing(facts)
     yield from _drifts(path.drifts)
     yield (

@@ -30,6 +30,7 @@ class NodeHoldings:
     lists, events : there are such files.
     first, last : time of the first and last event, µs; without events the first is later than the last.
     counted, stamped : whether any row had counters, or the kernel's time stamps; None where no row could have had any.
+    lossy : events were lost: the stream says so, or was not read to its end.
     """
 
     lists: bool = False
@@ -38,6 +39,22 @@ class NodeHoldings:
     last: int = NULL_TIME
     counted: bool | None = None
     stamped: bool | None = None
+    lossy: bool = False
+
+
+@dataclass
+class LogHoldings:
+    """What there is of an ENI's flow log.
+
+    Attributes
+    ----------
+    first, last : its span, µs; without a time the first is later than the last.
+    skipped : start and end of windows of which records are missing, µs, arrays of shape (2, windows).
+    """
+
+    first: int = MAX_TIME
+    last: int = NULL_TIME
+    skipped: list[Ints] = field(default_factory=list)
 
 
 @dataclass
@@ -47,7 +64,7 @@ class Holdings:
     Attributes
     ----------
     nodes : by name, of each that has conntrack files.
-    flow_logs, lb_connections : there are some. logged : ENIs that have rows in them.
+    flow_logs, lb_connections : there are some. logs : by ENI, of each that has rows in a flow log.
     first, last : span of all rows, µs; without any the first is later than the last.
     inventory : the cluster.
     unread : (kind, node) of files that were not read to their end; what is not found there is not missing.
@@ -56,14 +73,14 @@ class Holdings:
     nodes: dict[str, NodeHoldings] = field(default_factory=dict)
     flow_logs: bool = False
     lb_connections: bool = False
-    logged: set[str] = field(default_factory=set)
+    logs: dict[str, LogHoldings] = field(default_factory=dict)
     first: int = MAX_TIME
     last: int = NULL_TIME
     inventory: Inventory = field(default_factory=Inventory)
     unread: set[tuple[str, str]] = field(default_factory=set)
 
-    def note(self, source: Source) -> None:
-        """Take note of a file."""
+    def note(self, source: Source, *, incomplete: bool = False) -> None:
+        """Take note of a file; incomplete where it is torn, or says that events were lost."""
         if source.kind == "vpc-flow-log":
             self.flow_logs = True
         elif source.kind == "lb-connection-log":
@@ -72,6 +89,7 @@ class Holdings:
             self._of_node(source.node).lists = True
         elif source.kind == "conntrack-events":
             self._of_node(source.node).events = True
+            self._of_node(source.node).lossy |= incomplete
 
     def take(self, table: str, rows: Columns, pools: Pools) -> None:
         """Take note of rows of a canonical table; of some nothing is asked."""
@@ -106,10 +124,20 @@ class Holdings:
                 of_node.stamped = bool(of_node.stamped or stamp[code])
 
     def _take_flows(self, rows: Columns, pools: Pools) -> None:
-        known = (rows["window_start"] != NULL_TIME) & (rows["window_end"] != NULL_TIME)
-        self._stretch(rows["window_start"][known])
-        self._stretch(rows["window_end"][known])
-        self.logged |= {pools.names.word(code) or "" for code in np.unique(rows["eni"]).tolist()}
+        eni, start, end = rows["eni"], rows["window_start"], rows["window_end"]
+        known = (start != NULL_TIME) & (end != NULL_TIME)
+        self._stretch(start[known])
+        self._stretch(end[known])
+        first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
+        np.minimum.at(first, eni[known], start[known])
+        np.maximum.at(last, eni[known], end[known])
+        lacking = known & (rows["log_status"] == column("log_status").code("SKIPDATA"))
+        for code in np.unique(eni).tolist():
+            log = self.logs.setdefault(pools.names.word(code) or "", LogHoldings())
+            log.first, log.last = min(log.first, int(first[code])), max(log.last, int(last[code]))
+            mine = lacking & (eni == code) if lacking.any() else lacking
+            if mine.any():
+                log.skipped.append(np.stack([start[mine], end[mine]]))
 
     def _of_node(self, name: str) -> NodeHoldings:
         return self.nodes.setdefault(name, NodeHoldings())

@@ -143,7 +143,7 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
             expected = raw.get("expect", {}).get("return_lands_on")
             scenarios.append(
                 head | {"sop": raw.get("sop"), "title": raw["title"], "kernel_stacks": raw.get("kernel_stacks"),
-                        "expected_return_lands_on": expected}
+                        "expected_return_lands_on": expected, "bypasses_conntrack": raw.get("bypasses_conntrack", False)}
             )  # fmt: skip
         for direction in ("forward", "return"):
             for number, device in enumerate(raw.get(direction, ()), 1):

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.ingest.holdings import Holdings
     from flowstitch.ingest.read import Export
     from flowstitch.join.chains import Chains
     from flowstitch.join.dataplane import Dataplane
@@ -77,14 +78,14 @@ class Reconstruction:
     """
 
     def __init__(
-        self, export: Export, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools,
+        self, export: Export, held: Holdings, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools,
         stage: Callable[[str], None], threads: int = 1, scratch: Scratch | None = None,
     ) -> None:  # fmt: skip
         """Stitch all rows of an export, which forgets them as they are put into buckets.
 
         Parameters
         ----------
-        export : with an inventory as ``finish_inventory`` left it.
+        export : with an inventory as ``finish_inventory`` left it. held : what it holds.
         addresses : rows of the table ``addresses``.
         stage : is told the name of each stage as it begins.
         threads : how many work at the same time; the result does not depend on it.
@@ -94,7 +95,7 @@ class Reconstruction:
         self._kinds = source_kinds(export.sources, pools)
         self._rows = {name: concat_columns(name, list(export.drain(name))) for name in SMALL}
         self._attempts = split_attempts(self._rows["requests"], pools)
-        self._cluster = cluster = know_cluster(export.inventory, addresses, dataplane, pools)
+        self._cluster = cluster = know_cluster(held, addresses, dataplane, pools)
         self._carriers: dict[int, Carriers] = {}
         scratch = scratch or Scratch()
         with Workers(threads) as workers:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.errors import UsageError
+from flowstitch.join.coverage import coverage_of
 from flowstitch.join.identity import name_hashes
 from flowstitch.join.legs import eni_facts
 from flowstitch.join.owners import Owners, local_addresses, within
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.ingest.holdings import Holdings
     from flowstitch.ingest.model import Inventory
     from flowstitch.join.chains import Chains
     from flowstitch.join.classify import Translations
+    from flowstitch.join.coverage import Coverage
     from flowstitch.join.dataplane import Dataplane
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import BucketEntries, Entries, Events
@@ -45,6 +48,7 @@ class Cluster:
     stand_in : by address number, bool, ENIs' own addresses, by which masquerade replaces those of others.
     knows_insiders : the export has ENIs, or pods and nodes, so that an address which is none of them is outside.
     knows_services, knows_endpoints : the export has those, so that what they do not have is not there.
+    coverage : where conntrack and flow logs were whole, so that what they do not show was not there.
     """
 
     inventory: Inventory
@@ -58,6 +62,7 @@ class Cluster:
     knows_insiders: bool
     knows_services: bool
     knows_endpoints: bool
+    coverage: Coverage
     dataplane: Dataplane
     pools: Pools
 
@@ -141,9 +146,9 @@ def refuse_overlapping_vpcs(inventory: Inventory) -> None:
 
 
 def know_cluster(
-    inventory: Inventory, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
+    held: Holdings, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
 ) -> Cluster:
-    """Cluster of an inventory whose addresses, with those of all rows, are interned in ``pools``.
+    """Cluster of what an export holds, whose addresses and names, with those of all rows, are interned in ``pools``.
 
     Parameters
     ----------
@@ -153,6 +158,7 @@ def know_cluster(
     ------
     UsageError when VPCs overlap.
     """
+    inventory = held.inventory
     refuse_overlapping_vpcs(inventory)
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
@@ -165,5 +171,5 @@ def know_cluster(
     return Cluster(
         inventory, owners, services, enis, local, lb_source, name_hashes(pools), stand_in,
         known["enis"] or (known["pods"] and known["nodes"]),
-        known["services"], known["services"] and known["endpoints"], dataplane, pools,
+        known["services"], known["services"] and known["endpoints"], coverage_of(held, pools), dataplane, pools,
     )  # fmt: skip

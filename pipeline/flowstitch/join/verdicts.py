@@ -10,6 +10,7 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.chains import first_of_each
+from flowstitch.join.coverage import answers_would_show, lacking_records
 from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import DESTROY, NEW, SECOND
 
@@ -44,7 +45,7 @@ class Verdicts:
 
     Attributes
     ----------
-    outcome, lands_on, return_evidence, quality, match : enum codes, 0 is null.
+    outcome, lands_on, return_evidence, quality, match : enum codes, 0 is null: not known.
     candidates : lifetimes that fitted at the worst joint.
     counters : shape (paths, 4), packets and bytes forward, packets and bytes back, -1 if nobody counted.
     counted_by : name code of the node or ENI that counted.
@@ -78,7 +79,10 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     path = chains.path[sides.segment]
     lead = _Lead(entries, ends.lead)
     flags = logged_flags(stitched, legs)
-    outcome = _outcomes(stitched, path, lead, ends, legs, flags)
+    # what tells of the beginning alone knows of no answer
+    by_entry = lead.led & (lead.told | ~legs.answered)
+    shows = answers_would_show(stitched, ends, legs, by_entry, cluster)
+    outcome = _outcomes(stitched, path, lead, ends, legs, flags, by_entry, shows)
     local = _stays_local(stitched, path, ends, legs)
     lands_on, evidence = _landing(outcome, lead, segments, ends, legs, local, cluster)
     counters, counted_by = _counters(stitched, shared, ends, legs, cluster.pools.names.ranks())
@@ -89,7 +93,8 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     first = np.where(lead.led, lead.take(entries.start_hi) - ahead, segments.first[chains.root])
     last = np.where(lead.led, lead.take(entries.last) - ahead, segments.last[chains.root])
     last = np.maximum(first, last)
-    payload = _payload(ends, lead, counters, flags, cluster.pools)
+    whole = np.where(lead.led, shows, ~lacking_records(stitched, legs, cluster.coverage))
+    payload = _payload(ends, lead, counters, flags, whole, cluster.pools)
     return Verdicts(
         outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local
     )  # fmt: skip
@@ -137,7 +142,10 @@ class _Lead:
         return (self.seen & (1 << DESTROY)) != 0
 
 
-def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs: Legs, flags: Ints) -> Ints:
+def _outcomes(
+    stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs: Legs, flags: Ints, by_entry: Flags, shows: Flags
+) -> Ints:  # fmt: skip
+    """Codes of outcomes; that no answer came, or none reached the client, is said where one would have been seen."""
     code = field("outcome").code
     tcp = ends.protocol == TCP
     count = len(stitched.chains)
@@ -163,8 +171,9 @@ def _outcomes(stitched: Stitched, path: Ints, lead: _Lead, ends: Endpoints, legs
         [code("refused"), code("one_way"), code("closed"), code("established"), code("rejected")],
         code("unanswered"),
     )  # fmt: skip
-    # what tells of the beginning alone knows of no answer
-    return np.where(lead.led & (lead.told | ~legs.answered), with_entry, without)
+    outcome = np.where(by_entry, with_entry, without)
+    absent = np.isin(outcome, [code("unanswered"), code("one_way")])
+    return np.where(absent & ~shows, 0, outcome)
 
 
 def logged_flags(stitched: Stitched, legs: Legs) -> Ints:
@@ -201,9 +210,8 @@ def _landing(
     that leaves no mark in the entry (nf_conntrack_proto_icmp.c, RELATED): on one node it can only come back locally.
     """
     lands, evidence = field("return_lands_on"), field("return_evidence")
-    answered = ~np.isin(
-        outcome, [field("outcome").code(name) for name in ("unanswered", "one_way", "rejected")]
-    )
+    lost = [field("outcome").code(name) for name in ("unanswered", "one_way", "rejected")]
+    answered = ~np.isin(outcome, [0, *lost])
     away = np.isin(ends.client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
     observed = legs.role["return_in"]
     own = (lead.node == ends.client.node) | lead.assured | (ends.client.node == 0)
@@ -300,8 +308,13 @@ def _match(
     return np.select([partial, candidates > 1], [code("one_sided"), code("ambiguous")], code("exact"))
 
 
-def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, pools: Pools) -> Ints:
-    """Feature code: 1 none, 2 some, 3 the connection was never opened; 0 not known."""
+def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, whole: Flags, pools: Pools) -> Ints:
+    """Feature code: 1 none, 2 some, 3 the connection was never opened; 0 not known.
+
+    Parameters
+    ----------
+    whole : shape (paths,), bool, nothing that was seen of the path is known to be incomplete.
+    """
     v6 = pools.addresses.hi[ends.server.ip] != 0
     bare = np.where(v6, BARE_PACKET_BYTES[1], BARE_PACKET_BYTES[0])
     by_flags = ((flags[0] & ~SYN) != 0) & (flags[1] & SYN != 0)
@@ -309,4 +322,5 @@ def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, pools: P
     unopened = (ends.protocol == TCP) & np.where(lead.led, ~opened, flags[0] == SYN)
     few = (counters[:, 0] <= PROBE_PACKETS) & (counters[:, 2] <= PROBE_PACKETS)
     empty = few & (counters[:, 1] <= bare * counters[:, 0]) & (counters[:, 3] <= bare * counters[:, 2])
-    return np.select([unopened, opened & (counters[:, 0] >= 0)], [3, np.where(empty, 1, 2)], 0)
+    counted = opened & (counters[:, 0] >= 0)
+    return np.select([unopened & whole, counted & ~empty, counted & whole], [3, 2, 1], 0)

@@ -48,8 +48,8 @@ _NO_INVENTORY = (
 def holdings_of(export: Export, pools: Pools) -> Holdings:
     """What an export holds that was read whole, its inventory put in order."""
     held = Holdings(inventory=export.inventory)
-    for source in export.sources:
-        held.note(source)
+    for source, account in zip(export.sources, export.accounts, strict=True):
+        held.note(source, incomplete=account.incomplete)
     for name in ROW_TABLES:
         for rows in export.parts_of(name):
             held.take(name, rows, pools)
@@ -135,7 +135,7 @@ def _missing_flow_logs(held: Holdings) -> Iterator[str]:
     enis = [row for row in held.inventory.tables["enis"] if row["instance_id"] and _during(row, held)]
     # other machines of the VPC have ENIs too
     of_nodes = [row for row in enis if row["node"]] or enis
-    without = {row["eni"] for row in of_nodes} - held.logged
+    without = {row["eni"] for row in of_nodes} - held.logs.keys()
     if without:
         yield (
             f"{_some('ENI', without)}: no flow log; ENI legs and return_evidence 'observed' are not possible for what crosses "

@@ -130,11 +130,9 @@ def run(
         export = _read(exports, out, options, pools, scratch, listener)
         addresses = build_addresses(export.inventory)
         # the join takes the rows from the export: what is told of them as they were read is told before
-        described, missing = (
-            export_tables(export, pools),
-            find_missing(holdings_of(export, pools), by_rules=bool(dataplane.forward_out)),
-        )
-        found = Reconstruction(export, addresses, dataplane, pools, stages, options.threads, scratch)
+        described, held = export_tables(export, pools), holdings_of(export, pools)
+        missing = find_missing(held, by_rules=bool(dataplane.forward_out))
+        found = Reconstruction(export, held, addresses, dataplane, pools, stages, options.threads, scratch)
         stages("writing")
         summary = Summary(durations_s=stages.durations_s)
         rules = read_dataplane(options.dataplane)

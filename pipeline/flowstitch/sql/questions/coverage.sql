@@ -1,18 +1,18 @@
--- title: What was read, and how much of it was understood?
--- why: An answer is as good as what it was made from: a node without a dump, a log that ends early or rejected rows show here.
--- grain: one row per file of the export
--- needs: nothing; it is what the other answers rest on.
+-- title: What did each node's conntrack and each ENI's flow log see, and what not?
+-- why: An answer is as good as what it was made from: where events were lost, a window lacks records or nobody looked, nothing can be said to be absent.
+-- grain: one row per observer, state and stretch of time
+-- needs: nothing; without an inventory nodes and ENIs that nobody observed are not known.
 -- columns:
---   source: File, relative to its EXPORT.
---   kind: Kind of source.
---   node: Node of the file; null where it has none.
---   rows: Rows in the file: parsed + skipped + rejected.
---   parsed: Rows that became canonical rows.
---   skipped: Rows that carry no data.
---   rejected: Rows that could not be understood, see table rejects.
---   first_seen: Earliest time in the file; null where its rows have none.
---   last_seen: Latest time in the file; null where its rows have none.
---   warnings: What the reader should know about the file.
-select source, kind, node, rows, parsed, skipped, rejected, first_seen, last_seen, warnings
-from sources
-order by source
+--   observer: conntrack or flow log.
+--   node: Node; null where it is not known, or for all of them.
+--   eni: ENI; null for conntrack.
+--   state: events, logged, no traffic: whole; listed: what was there at this moment; events lost, records missing, no rows, not observed: it may have missed something; bypassed: by design, see view coverage_stretches.
+--   whole: What does not show here did not happen; false where it may have.
+--   since: Begin, UTC; null for the whole export.
+--   until: End, UTC; null as above.
+--   seconds: Between them.
+--   rows: Rows with that state; 0 where there is none.
+--   scenario: What is bypassed; null for everything else.
+select observer, node, eni, state, whole, since, until, duration_s(since, until) as seconds, rows, scenario
+from coverage_stretches
+order by whole, state = 'listed', observer, state, since nulls first, node, eni, scenario

@@ -30,7 +30,7 @@ ends as (
 cases as (
     select side, 'scenario' as aspect, coalesce(scenario, 'not known') as what from paths
     union all
-    select side, 'outcome', outcome from paths
+    select side, 'outcome', coalesce(outcome, 'not known') from paths
     union all
     select side, 'return', concat_ws(' on ', coalesce(scenario, 'not known'), coalesce(return_lands_on, 'nothing')) from paths
     union all

@@ -22,6 +22,8 @@ with listings as (
     from sources as conntrack
     join sources as ipvs using (node)
     where conntrack.kind = 'conntrack-list' and ipvs.kind = 'ipvs-connections'
+        -- what a torn list does not have may have been there
+        and coalesce(ipvs.complete, true)
         and abs(epoch(conntrack.first_seen - ipvs.first_seen)) <= 60
 ),
 latest as (

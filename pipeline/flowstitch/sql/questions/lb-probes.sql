@@ -1,24 +1,28 @@
 -- title: What do load balancers open connections to backends for: health checks, requests, or neither?
 -- why: Health checks of many listeners are load of their own; a connection without a request in the log comes from a listener whose log is missing, or should not come.
 -- grain: one row per backend, port and purpose
--- needs: conntrack of the backends' nodes, and the source ranges of load balancers in the data plane's file; access logs, without which all but health checks has no request.
+-- needs: conntrack of the backends' nodes, and the source ranges of load balancers in the data plane's file; access logs, without which all but health checks is not covered.
 -- columns:
 --   server_name: Pod or node; null where it is not known.
 --   server_ip: Address of the backend.
 --   server_port: Port of the backend.
---   purpose: health check: opened and closed without payload; requests: it could have carried some; no request: no access log has any for it.
+--   purpose: health check: opened and closed without payload; requests: it could have carried some; no request: no access log has any for it; not covered: no access log of its time is whole.
 --   connections: Connections from load balancers.
 --   share: Their share of the connections to this port of the backend.
 --   failed: Of them, those that were refused or got no answer.
 --   bytes: IP bytes both ways; null where nobody counted.
-with opened as (
+with logged as (
+    select first_seen as since, last_seen as until from sources where kind = 'lb-access-log' and coalesce(complete, true)
+),
+opened as (
     select
         datapaths.server_name, datapaths.server_ip, datapaths.server_port, datapaths.outcome,
         forward_bytes + return_bytes as bytes,
         case
             when scenario = 'lb-health-check' then 'health check'
             when requests_possible > 0 then 'requests'
-            else 'no request'
+            when exists (from logged where since <= datapaths.last_seen and until >= datapaths.first_seen) then 'no request'
+            else 'not covered'
         end as purpose
     from datapaths
     left join lb_paths using (path_id)

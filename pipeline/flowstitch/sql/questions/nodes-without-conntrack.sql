@@ -10,20 +10,48 @@
 --   alone_rows: Rows that no conntrack explains.
 --   alone_bytes: IP bytes of these.
 --   share: Share of alone_rows in rows.
---   verdict: no conntrack: the export has none of the node; all, some or none of it is explained; no flow log: no row to hold it against.
+--   not_covered_rows: Of alone_rows, those that conntrack of the node could not have explained: of a time of which it has no events or lost some, or of a scenario that bypasses it by design.
+--   verdict: no conntrack: the export has none of the node; all, some or none of it is explained; not covered: it could not have seen any; no flow log: no row to hold it against.
 with dumped as (
-    select node, count(*) as conntrack_sources
+    select
+        node,
+        count(*) as conntrack_sources,
+        coalesce(min(first_seen) filter (where kind = 'conntrack-events'), 'infinity'::timestamp) as since,
+        coalesce(max(last_seen) filter (where kind = 'conntrack-events'), '-infinity'::timestamp) as until
     from sources
     where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
     group by node
+),
+missed as (
+    select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
+),
+bypassing as (
+    select distinct source, line
+    from observations
+    join datapaths using (path_id)
+    join scenarios using (dataplane, scenario)
+    where kind = 'vpc-flow-log' and bypasses_conntrack
+),
+judged as (
+    select
+        flow_rows.*,
+        not explained and (
+            bypassing.line is not null
+            or dumped.node is null or first_seen > dumped.until or last_seen < dumped.since
+            or exists (from missed where missed.node = flow_rows.node and first_seen <= missed.until and last_seen >= missed.since)
+        ) as not_covered
+    from flow_rows
+    left join dumped on dumped.node is not distinct from flow_rows.node
+    left join bypassing using (source, line)
 ),
 logged as (
     select
         node,
         count(packets) as rows,
         count(packets) filter (where explained) as explained_rows,
+        count(packets) filter (where not_covered) as not_covered_rows,
         coalesce(sum(bytes) filter (where not explained), 0)::bigint as alone_bytes
-    from flow_rows
+    from judged
     group by node
 ),
 placed as (
@@ -41,9 +69,11 @@ select
     coalesce(rows - explained_rows, 0) as alone_rows,
     coalesce(alone_bytes, 0) as alone_bytes,
     share(rows - explained_rows, rows) as share,
+    coalesce(not_covered_rows, 0) as not_covered_rows,
     case
         when coalesce(rows, 0) = 0 then 'no flow log'
         when conntrack_sources is null then 'no conntrack'
+        when not_covered_rows = rows then 'not covered'
         when explained_rows = 0 then 'none'
         when explained_rows < rows then 'some'
         else 'all'

@@ -7,14 +7,23 @@
 --   upstream_ip: Backend that was tried; null where none was, or it is named otherwise.
 --   upstream_port: Its port.
 --   upstream_name: Pod or node that has the address; null where none has, or several.
---   reason: no backend was tried; not in the inventory: nobody has the address; no conntrack of its node; no connection: its node has a dump, and the dump has none.
+--   reason: no backend was tried; not in the inventory: nobody has the address; no conntrack of its node; not covered: events of that time were lost, or nobody listened; no connection: the events of that time are whole, and have none.
 --   attempts: Attempts without any connection that could have carried them.
 --   share: Their share of all attempts at this backend.
 --   failed: Of them, those that were answered with a status of 500 or above.
 --   first_seen: First of them.
 --   last_seen: Last of them.
 with dumped as (
-    select distinct node from sources where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
+    select
+        node,
+        coalesce(min(first_seen) filter (where kind = 'conntrack-events'), 'infinity'::timestamp) as since,
+        coalesce(max(last_seen) filter (where kind = 'conntrack-events'), '-infinity'::timestamp) as until
+    from sources
+    where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
+    group by node
+),
+missed as (
+    select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
 ),
 tried as (
     select
@@ -24,6 +33,9 @@ tried as (
             when upstream_ip is null then 'no backend was tried'
             when address_owners.ip is null then 'not in the inventory'
             when dumped.node is null then 'no conntrack of its node'
+            when request_at not between dumped.since and dumped.until
+                or exists (from missed where missed.node = dumped.node and request_at between missed.since and missed.until)
+                then 'not covered'
             else 'no connection'
         end as reason
     from lb_requests

@@ -1,7 +1,7 @@
 -- title: Which requests got no answer, and how far did they come?
 -- why: A request that no ENI of the server's node logged was lost on the way there, one that the ENI logged and the node's conntrack did not was dropped by the node, and one that both saw was dropped by the server or its answer was lost.
 -- grain: one row per client node, target, port and server node with a request that got no answer
--- needs: conntrack or flow logs of either end; at_server_eni and at_server_node are null where their source is missing.
+-- needs: conntrack or flow logs of either end; that a request did not come as far is said only where the server's side was whole, see `coverage`.
 -- columns:
 --   client_node: Node of the clients; null outside the cluster, or where it is not known.
 --   target: Service that was dialled; else the server's name, else its address, else the dialled address; null where none is known.
@@ -12,16 +12,34 @@
 --   one_way: Those that the server answered without the answer reaching the client.
 --   rejected: Those that a security group or ACL rejected.
 --   share: The share of connections without an answer: unanswered, one_way and rejected.
---   at_server_eni: Requests without an answer that an ENI of the server's node logged; null where no flow log has rows of its ENIs, and for requests that cross none.
---   at_server_node: Requests without an answer that the conntrack of the server's node saw; null where that node has no conntrack source.
+--   at_server_eni: Requests without an answer that an ENI of the server's node logged; null where that is known of none, and for requests that cross none.
+--   eni_not_covered: Requests without an answer of which that is not known: no ENI logged them, and one has no flow log of the time or lacks records.
+--   at_server_node: Requests without an answer that the conntrack of the server's node saw; null where that is known of none.
+--   node_not_covered: Requests without an answer of which that is not known: no entry, and no events of the time, or some were lost, or conntrack is bypassed.
 with reach as (
     select path_id, flatten(list(observers)) as observers from segments group by path_id
 ),
-dumped as (
-    select distinct node from sources where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
+missed as (
+    -- times of which an observer does not show everything; a list has what was there at one moment
+    select
+        observer, node,
+        coalesce(since, '-infinity'::timestamp) as since,
+        coalesce(until, 'infinity'::timestamp) as until
+    from coverage_stretches
+    where not whole and state not in ('listed', 'bypassed')
+    union all
+    select 'conntrack', node, '-infinity'::timestamp, 'infinity'::timestamp
+    from sources
+    where kind in ('conntrack-list', 'conntrack-events')
+    group by node
+    having not bool_or(kind = 'conntrack-events')
 ),
-logged as (
-    select distinct node from observations where kind = 'vpc-flow-log' and node is not null
+uncovered as (
+    select path_id, bool_or(observer = 'flow log') as eni_missed, bool_or(observer = 'conntrack') as node_missed
+    from datapaths
+    join missed on missed.node = server_node and missed.since <= datapaths.last_seen and missed.until >= datapaths.first_seen
+    where outcome in ('unanswered', 'one_way', 'rejected')
+    group by path_id
 ),
 requests as (
     select
@@ -31,12 +49,16 @@ requests as (
         server_node,
         outcome,
         outcome in ('unanswered', 'one_way', 'rejected') as lost,
-        if(logged.node is null or client_node = server_node, null, forward_in_eni is not null) as at_eni,
-        if(dumped.node is null, null, list_contains(observers, server_node)) as at_node
+        server_node is null or client_node is not distinct from server_node as crosses_none,
+        case when crosses_none then null when forward_in_eni is not null then true when not coalesce(eni_missed, false) then false end as at_eni,
+        case
+            when list_contains(observers, server_node) then true
+            when server_node is not null and not coalesce(node_missed, false) and not coalesce(bypasses_conntrack, false) then false
+        end as at_node
     from datapaths
     left join reach using (path_id)
-    left join dumped on dumped.node = server_node
-    left join logged on logged.node = server_node
+    left join uncovered using (path_id)
+    left join scenarios using (dataplane, scenario)
 )
 select
     client_node, target, dialled_port, server_node,
@@ -46,7 +68,9 @@ select
     count(*) filter (where outcome = 'rejected') as rejected,
     share(count(*) filter (where lost), count(*)) as share,
     (sum(at_eni::int) filter (where lost))::bigint as at_server_eni,
-    (sum(at_node::int) filter (where lost))::bigint as at_server_node
+    count(*) filter (where lost and at_eni is null and not crosses_none) as eni_not_covered,
+    (sum(at_node::int) filter (where lost))::bigint as at_server_node,
+    count(*) filter (where lost and at_node is null and server_node is not null) as node_not_covered
 from requests
 group by client_node, target, dialled_port, server_node
 having bool_or(lost)
