@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import flowstitch
 from rawlogs import Entry, Logs
 from sql.second import (
     UNSEEN,
@@ -308,7 +309,31 @@ def wire(protocol: str, *ends: tuple[str, str]) -> Hashable:
     return protocol, frozenset(ip if protocol == "icmp" else (ip, port) for ip, port in ends)
 
 
-def test_counter_agreement(ask: Ask, logs: Logs) -> None:
+# What conntrack of both ends counted, both ways, by pair of nodes.
+ENDS = """
+with ends as (
+    select path_id, part, node, sum(packets) as packets, sum(bytes) as bytes
+    from path_counters
+    join datapaths using (path_id)
+    where part in ('client', 'server') and match <> 'ambiguous'
+    group by all
+    having count(packets) = 2
+)
+select
+    near.node as near_node, far.node as far_node, count(*) as connections,
+    count(*) filter (where (near.packets, near.bytes) <> (far.packets, far.bytes)) as differing,
+    count(*) filter (where near.packets > far.packets) as near_more,
+    count(*) filter (where near.packets < far.packets) as far_more,
+    sum(near.packets)::bigint as near_packets, sum(far.packets)::bigint as far_packets,
+    sum(near.bytes)::bigint as near_bytes, sum(far.bytes)::bigint as far_bytes
+from ends as near
+join ends as far using (path_id)
+where near.part = 'client' and far.part = 'server'
+group by all
+"""
+
+
+def test_counter_agreement(ask: Ask, logs: Logs, result: Path) -> None:
     of_tuple: dict[Hashable, list[Entry]] = defaultdict(list)
     for entry in logs.entries:
         of_tuple[entry.node, entry.protocol, entry.src, entry.dst].append(entry)
@@ -338,13 +363,13 @@ def test_counter_agreement(ask: Ask, logs: Logs) -> None:
         for name, entry in (("near", near), ("far", far)):
             count[f"{name}_packets"] += entry.packets
             count[f"{name}_bytes"] += entry.bytes
-    rows = ask("counter-agreement")
+    with flowstitch.open(result) as opened:
+        rows = opened.sql(ENDS).to_arrow_table().to_pylist()
     for row in rows:
         count = counts.pop((row["near_node"], row["far_node"]))
         assert [row[name] for name in ("differing", "near_more", "far_more")] == [
             count[name] for name in ("differing", "near_more", "far_more")
         ]
-        assert row["share"] == pytest.approx(row["differing"] / row["connections"], abs=6e-5)
         # where a tuple is used again within the time that readers of events are late, the match is ambiguous
         assert count["connections"] - count["reused"] <= row["connections"] <= count["connections"]
         for unit in ("packets", "bytes"):
@@ -359,6 +384,30 @@ def test_counter_agreement(ask: Ask, logs: Logs) -> None:
         if entry.dst[0] == "10.0.3.61" and entry.node != logs.pods["10.0.3.61"][1] and entry.destroyed
     ]
     assert sum(row["far_more"] for row in rows) == sum(row["differing"] for row in rows) == len(lost) > 10
+    asked = ask("counter-agreement")
+    for row in asked:
+        ways = (row["hop_direction"], row["near_part"], row["far_part"])
+        assert not row["loss"] or ways == ("return", "return_out", "client")
+        others = ("segmentation", "handshake", "loss", "more", "double_counting", "wrap_around", "not_whole")
+        assert sum(row[name] for name in others) == row["differing"]
+        assert row["share"] == pytest.approx(row["differing"] / row["connections"], abs=6e-5)
+    assert sum(row["loss"] for row in asked) == len(lost)
+    assert not any(row[name] for row in asked for name in others if name not in {"loss", "handshake"})
+    # nothing of them came back, so that each row of the log is a packet that was lost
+    logged = sum(
+        int(row["packets"])
+        for row in logs.flows
+        if row["srcaddr"] == "10.0.3.61" and row["direction"] == "out" and is_one_of(row, lost)
+    )
+    assert sum(row["lost_packets"] for row in asked) == logged
+
+
+def is_one_of(row: dict[str, str], lost: list[Entry]) -> bool:
+    """A row of replies belongs to one of these entries."""
+    return any(
+        entry.src == (row["dstaddr"], row["dstport"]) and entry.dst == (row["srcaddr"], row["srcport"])
+        for entry in lost
+    )
 
 
 def test_drift(ask: Ask, truth: list[Known], logs: Logs) -> None:

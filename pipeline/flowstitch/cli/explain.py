@@ -129,6 +129,7 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     )
     yield "return", _landing(facts)
     yield from _drifts(path.drifts)
+    yield from _counters(path.counters)
     yield (
         "evidence",
         f"{', '.join(facts['evidence'] or ())}; match {facts['match']}, candidates {facts['candidates']}",
@@ -147,6 +148,30 @@ def _drifts(drifts: Sequence[Record]) -> Iterator[tuple[str, str]]:
             )
             rows = f"; {', '.join(drift['evidence'][:MAX_ROWS])}" if drift["evidence"] else ""
             yield "", f"{drift['eni']} on {drift['node']}{hop}{rows}"
+
+
+def _counters(counters: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """Whether the points on the way agree, and what those that do not differ in."""
+    for way in ("forward", "return"):
+        points = {row["point"]: row for row in counters if row["hop_direction"] == way}
+        odd = [row for row in points.values() if row["judgement"] not in {None, "agrees"}]
+        agreed = sum(row["judgement"] == "agrees" for row in points.values())
+        if agreed and not odd:
+            yield "counters", f"{way}: all {agreed + 1} points that counted agree"
+        for row in odd:
+            text = f"{way}: {_point(row)}: {row['judgement']}"
+            if row["packets_less"] is not None:
+                words = [
+                    f"{abs(row[f'{unit}_less'])} {unit} {'less' if row[f'{unit}_less'] >= 0 else 'more'}"
+                    for unit in ("packets", "bytes")
+                ]
+                text += f", {' and '.join(words)} than {_point(points[row['before']])}"
+            yield "counters", text
+
+
+def _point(row: Record) -> str:
+    """A point on the way as people call it."""
+    return f"{row['part']} by {', '.join(row['enis'])}" if row["enis"] else f"conntrack of {row['node']}"
 
 
 def _when(facts: Record) -> str:

@@ -117,6 +117,7 @@ class Observed:
         for name in ("packets", "bytes"):
             counted = rows[f"orig_{name}"] >= 0
             out[name] = np.where(counted, rows[f"orig_{name}"] + rows[f"reply_{name}"], -1)
+            out[f"reply_{name}"] = np.where(counted, rows[f"reply_{name}"], -1)
         out["first_seen"] = out["last_seen"] = rows["seen_at"]
         out["shared_by"][:] = 1
         return path, out

@@ -68,6 +68,7 @@ class Path:
     facts : its row of ``datapaths``. title : of its scenario.
     segments, observations : its rows of those tables, in order.
     enis : (node, role) by ENI. drifts : its rows of view ``drifts``; without sentences where an earlier version made the result.
+    counters : its rows of view ``path_counters`` in order; none where an earlier version made the result.
     """
 
     facts: Record
@@ -76,6 +77,7 @@ class Path:
     observations: list[Record]
     enis: dict[str, tuple[str | None, str | None]]
     drifts: list[Record]
+    counters: list[Record]
 
 
 def parse_target(text: str) -> int | Address:
@@ -149,6 +151,7 @@ def load_path(session: Result, path_id: int) -> Path:
         ),
         {row["eni"]: (row["node"], row["role"]) for row in enis},
         _drifts(session, facts[0]),
+        _counters(session, path_id),
     )
 
 
@@ -156,6 +159,16 @@ def _drifts(session: Result, facts: Record) -> list[Record]:
     if "drift_codes" in session.tables:
         return _records(session, "from drifts where path_id = $path_id", {"path_id": facts["path_id"]})
     return [{"code": text, "sentence": None} for text in facts["drift"] or ()]
+
+
+def _counters(session: Result, path_id: int) -> list[Record]:
+    if not _records(session, "from duckdb_views() where view_name = 'path_counters'", {}):
+        return []
+    return _records(
+        session,
+        "from path_counters where path_id = $path_id order by hop_direction, point",
+        {"path_id": path_id},
+    )
 
 
 def _records(session: Result, query: str, parameters: dict[str, Any]) -> list[Record]:
