@@ -37,11 +37,13 @@ class Coverage:
     Attributes
     ----------
     lossy : bool, by node: its event stream says that events were lost, or was not read to its end.
+    events_to : by node, its last event by its own clock, µs; without events the least number.
     log_from, log_to : by ENI, first and last moment of its flow log, µs; without one the first is later than the last.
     skipped : by ENI, start and end of the windows of which records are missing, µs, each in ascending order; without such, nothing.
     """
 
     lossy: Flags
+    events_to: Ints
     log_from: Ints
     log_to: Ints
     skipped: Mapping[int, tuple[Ints, Ints]]
@@ -63,7 +65,8 @@ class Coverage:
 
     def listened(self, entries: Entries, chosen: Ints) -> Flags:
         """Whether the events of a node go on behind each of the chosen entries' beginning, and none of them was lost."""
-        node, until = entries.node[chosen], entries.events_to[entries.node[chosen]]
+        node = entries.node[chosen]
+        until = self.events_to[node]
         waited = until >= entries.start_hi[chosen] + ANSWER
         silent = until > entries.held[chosen] + COLLECTED
         heard: Flags = waited & ~silent & ~self.lossy[node]
@@ -73,9 +76,10 @@ class Coverage:
 def coverage_of(held: Holdings, pools: Pools) -> Coverage:
     """Coverage of what an export holds, whose names are interned."""
     count = len(pools.names)
-    lossy = np.zeros(count, np.bool_)
-    lossy[[pools.names.code(name) for name, node in held.nodes.items() if node.lossy]] = True
-    lossy[0] = False
+    lossy, events_to = np.zeros(count, np.bool_), np.full(count, np.iinfo(np.int64).min)
+    for name, node in held.nodes.items():
+        code = pools.names.code(name)
+        lossy[code], events_to[code] = node.lossy, node.last
     log_from, log_to = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
     skipped = {}
     for name, log in held.logs.items():
@@ -84,7 +88,7 @@ def coverage_of(held: Holdings, pools: Pools) -> Coverage:
         if log.skipped:
             starts, ends = np.concatenate(log.skipped, axis=1)
             skipped[code] = np.sort(starts), np.sort(ends)
-    return Coverage(lossy, log_from, log_to, skipped)
+    return Coverage(lossy, events_to, log_from, log_to, skipped)
 
 
 def answers_would_show(
