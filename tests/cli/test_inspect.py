@@ -97,6 +97,20 @@ def test_what_the_export_lacks_is_told_on_stderr(call: Call, capture: Path, tmp_
     )
 
 
+def test_rules_are_missed_by_the_data_plane_that_goes_by_them(
+    call: Call, capture: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(capture, tmp_path / "export")
+    for path in (tmp_path / "export").glob("nodes/*/ip-rule.json"):
+        path.unlink()
+    assert "no ip rules in the export" in call("inspect", tmp_path / "export").stderr
+    done = call("inspect", tmp_path / "export", "--dataplane", "aws-vpc-cni")
+    assert (done.exit_code, done.stderr) == (0, "")
+    wrong = call("inspect", tmp_path / "export", "--dataplane", "aws-vpc-cnj")
+    assert wrong.exit_code == 2
+    assert "aws-vpc-cni" in wrong.stderr
+
+
 def test_what_connections_to_load_balancers_are_good_for(call: Call, tmp_path: Path) -> None:
     for folder in ("aws-nlb-access", "aws-alb-connection"):
         (tmp_path / folder).write_bytes((DIALECTS / folder / "in.log").read_bytes())
