@@ -73,13 +73,21 @@ class Case:
         story.write(folder)
         if self.cluster.get("cloud") == "aws":
             (folder / "enis.json").write_text(
-                json.dumps({"NetworkInterfaces": [_aws_eni(eni) for eni in enis]})
+                json.dumps({"NetworkInterfaces": [_aws_eni(eni) for eni in enis] + self._aws_balancers()})
             )
             lines = [" ".join(AWS_FIELDS), *(_aws_flow(row, enis) for row in flows)]
             (folder / "flows").write_text("\n".join(lines) + "\n")
         for node in self.cluster["nodes"]:
             self._write_settings(folder / "nodes" / node, node)
         return folder
+
+    def _aws_balancers(self) -> list[Raw]:
+        """Interfaces of load balancers, in the names of `load_balancers`."""
+        return [
+            {"NetworkInterfaceId": f"eni-{name}", "InterfaceType": "interface", "SubnetId": "subnet-1", "VpcId": "vpc-1",
+             "Description": f"ELB {told}", "PrivateIpAddress": self.addresses[name], "PrivateIpAddresses": []}
+            for name, told in self.cluster.get("load_balancers", {}).items()
+        ]  # fmt: skip
 
     def _story(self) -> Story:
         story = Story()

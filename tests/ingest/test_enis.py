@@ -49,7 +49,7 @@ def test_interface(tmp_path):
     assert inventory.tables["enis"] == [{
         "eni": "eni-1", "role": "secondary", "node": None, "instance_id": "i-1", "primary_ip": "10.0.0.5",
         "ips": ["10.0.0.20", "10.0.0.5", "fd00::1"], "vpc_id": "vpc-1", "vswitch_id": "vsw-1", "zone_id": "z",
-        "valid_from": 1795161600_000000, "valid_to": None, "undated": True,
+        "valid_from": 1795161600_000000, "valid_to": None, "undated": True, "load_balancer": None,
     }]  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def build_addresses(inventory: Inventory) -> list[Row]:
     Returns
     -------
     A row per address and owner: pods with an address of their own, nodes by their InternalIPs, services by their
-    cluster, load balancer and external addresses, and ENIs for what nobody else owns. ``eni`` is the interface that
+    cluster, load balancer and external addresses, and for what nobody else owns ENIs, or the load balancers whose ENIs they are. ``eni`` is the interface that
     holds a pod's or node's address; null when several do and none of them is on that node alone. What an owner had without
     a break is one row, however often the owner changed otherwise. Sorted by address as a number, owner kind, owner and start.
     """
@@ -55,13 +55,18 @@ def build_addresses(inventory: Inventory) -> list[Row]:
     rows = [*_pods(inventory, holders), *_nodes(inventory, holders), *_services(inventory)]
     owned = {row["ip"] for row in rows}
     rows += [
-        _row(ip, "eni", eni["eni"], eni, node=eni["node"], eni=eni["eni"])
+        _row(ip, *_holder(eni), eni, node=eni["node"], eni=eni["eni"])
         for eni in inventory.tables["enis"]
         for ip in eni["ips"]
         if ip not in owned
     ]
     distinct = {tuple(row.items()): row for row in rows}
     return _joined(sorted(distinct.values(), key=_order))
+
+
+def _holder(eni: Row) -> tuple[str, str]:
+    """Owner kind and owner of an address that nobody but the interface has."""
+    return ("lb", eni["load_balancer"]) if eni.get("load_balancer") else ("eni", eni["eni"])
 
 
 def _pods(inventory: Inventory, holders: _Holders) -> Iterator[Row]:

@@ -55,6 +55,7 @@ def take_interface(
         "eni": eni,
         **texts,
         "role": _role(item, texts["role"], dialect),
+        "load_balancer": _load_balancer(item, dialect),
         "node": None,
         "primary_ip": item.address(*paths["primary_ip"]),
         "ips": item.addresses(*paths["ips"]),
@@ -68,6 +69,15 @@ def take_interface(
         _warn_once(account, _PREFIXES)
     inventory.tables["enis"].append(row)
     return ""
+
+
+def _load_balancer(item: Item, dialect: dict[str, Any]) -> str | None:
+    """Load balancer that an interface on no instance of ours belongs to; None where it belongs to none, or nothing says so."""
+    known = dialect.get("load_balancers")
+    if known is None or item.text(*dialect["columns"]["instance_id"]):
+        return None
+    told = item.text(*known["paths"]) or ""
+    return told.removeprefix(known["starts"]).strip() or None if told.startswith(known["starts"]) else None
 
 
 def _role(item: Item, kind: str | None, dialect: dict[str, Any]) -> str | None:

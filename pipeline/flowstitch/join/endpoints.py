@@ -161,7 +161,7 @@ def _client(
     held = owner.of("eni")
     outside = ~pod & ~node & ~held & ~local[ip] & ~owner.lapsed & cluster.knows_insiders
     kind = np.select(
-        [pod, own_node | stand_in, outside & cluster.lb_source[ip], outside],
+        [pod, own_node | stand_in, owner.of("lb") | (outside & cluster.lb_source[ip]), outside],
         [kinds.code("pod"), kinds.code("node"), kinds.code("lb"), kinds.code("outside")],
         0,
     )

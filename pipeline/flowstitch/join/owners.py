@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MIN_TIME, MAX_TIME = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 # Where an address has several owners at once, the workload counts before the thing that carries it.
-_PRIORITY = ("pod", "node", "cluster_ip", "lb_ip", "external_ip", "eni")
+_PRIORITY = ("pod", "node", "cluster_ip", "lb_ip", "external_ip", "eni", "lb")
 SERVICE_KINDS = ("cluster_ip", "lb_ip", "external_ip")
 # RFC 1122 3.2.1.3, RFC 3927, RFC 4291 2.5.3 and 2.5.6: never a source beyond the host or link.
 _LOCAL_NETWORKS = ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")
@@ -94,7 +94,7 @@ def local_addresses(rows: Rows, inventory: Inventory, pools: Pools) -> Flags:
     service can also answer at the address of a node, which is on the wire all the same.
     """
     services = {row["ip"] for row in rows if row["owner_kind"] in SERVICE_KINDS}
-    hosts = {row["ip"] for row in rows if row["owner_kind"] in {"pod", "node", "eni"}}
+    hosts = {row["ip"] for row in rows if row["owner_kind"] in {"pod", "node", "eni", "lb"}}
     dumps = [{virtual.ip for virtual in facts.ipvs} for facts in inventory.facts.values() if facts.ipvs]
     held = Counter(ip for dump in dumps for ip in dump)
     # a node's own address, which it has there for its node ports, is in no other node's table
