@@ -121,7 +121,9 @@ def texts_of_json(line):
         return dict(pairs)
 
     try:
-        value = json.loads(line.decode("utf-8"), object_pairs_hook=once, parse_int=integer, parse_float=fraction)
+        value = json.loads(
+            line.decode("utf-8"), object_pairs_hook=once, parse_int=integer, parse_float=fraction
+        )
     except RecursionError:
         raise UnsureError("nested") from None
     except OverflowError:
