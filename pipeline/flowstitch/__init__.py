@@ -6,22 +6,28 @@ result. The engines are imported when the first of them is called.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowstitch.runner.api import convert, read, run
-    from flowstitch.runner.api import open_result as open  # noqa: A004
+    from flowstitch.sql.session import open_result as open  # noqa: A004
 
 __all__ = ["convert", "open", "read", "run"]
 __version__ = "0.1.0"
 
-_PUBLIC = {"convert": "convert", "open": "open_result", "read": "read", "run": "run"}
+_RUNNER = "flowstitch.runner.api"
+_PUBLIC = {
+    "convert": (_RUNNER, "convert"),
+    "open": ("flowstitch.sql.session", "open_result"),
+    "read": (_RUNNER, "read"),
+    "run": (_RUNNER, "run"),
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         msg = f"module 'flowstitch' has no attribute {name!r}"
         raise AttributeError(msg)
-    from flowstitch.runner import api  # noqa: PLC0415
-
-    return getattr(api, _PUBLIC[name])
+    module, attribute = _PUBLIC[name]
+    return getattr(import_module(module), attribute)

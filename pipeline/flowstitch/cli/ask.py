@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.cli.output import chosen_form, output_options, write_answer, write_relation
+from flowstitch.cli.results import also_option
 from flowstitch.runner.times import parse_time
 from flowstitch.sql.questions import question, question_names, questions
 
@@ -23,6 +24,7 @@ Examples:
   flowstitch ask result/ long-lived --node cn-hongkong.10.0.1.82 --top 5
   flowstitch ask result/ scenarios --since 2026-11-23T00:44:00Z --until 2026-11-23T00:46:00Z
   flowstitch ask drift-between before/ after/       what changed between two results?
+  flowstitch ask monday/ return-eni --also tuesday/ the answer of both as one
 """
 
 
@@ -34,6 +36,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.argument("result", type=click.Path())
 @click.argument("name", metavar="[QUESTION]", required=False, shell_complete=_complete)
 @click.argument("after", metavar="[AFTER]", required=False, type=click.Path())
+@also_option
 @click.option("--service", metavar="NAMESPACE/NAME", help="Only rows of this service.")
 @click.option("--node", help="Only rows that have this node.")
 @click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N rows.")
@@ -46,6 +49,7 @@ def command(
     result: str,
     name: str | None,
     after: str | None,
+    also: tuple[str, ...],
     since: str | None,
     until: str | None,
     form: str | None,
@@ -54,7 +58,7 @@ def command(
 ) -> None:
     """Answer a named question about a result.
 
-    RESULT is the directory that `flowstitch run` wrote. Without QUESTION the questions are listed, as JSON
+    RESULT is the directory that `flowstitch run` wrote, with --also those of several runs. Without QUESTION the questions are listed, as JSON
     with what one row is, what it needs and what each column means. A question that compares two results takes
     the later one as AFTER; the question may come first.
     """
@@ -67,7 +71,8 @@ def command(
         for key, text in (("since", since), ("until", until))
         if text is not None
     }
-    with Result(Path(result), after=None if after is None else Path(after), **span) as session:
+    paths = [Path(one) for one in (result, *also)]
+    with Result(paths, after=None if after is None else Path(after), **span) as session:
         if name is None:
             _write_list(form, output)
         else:

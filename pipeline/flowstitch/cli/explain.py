@@ -9,6 +9,7 @@ import click
 
 from flowstitch.cli.console import printable
 from flowstitch.cli.output import time_text, write_table
+from flowstitch.cli.results import also_option
 from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_time
 
@@ -36,6 +37,7 @@ _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request
 @click.command("explain", epilog=EXAMPLES)
 @click.argument("result", type=click.Path())
 @click.argument("target", metavar="PATH_ID|ADDRESS[:PORT]")
+@also_option
 @click.option(
     "--at", metavar="TIME", help="Of several paths of an address the one alive at this time, or the nearest."
 )
@@ -43,7 +45,9 @@ _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request
     "--export", "exports", metavar="EXPORT", multiple=True, type=click.Path(),
     help="What was run, as `flowstitch run --help` describes it, to show the raw lines; can be given again.",
 )  # fmt: skip
-def command(result: str, target: str, at: str | None, exports: tuple[str, ...]) -> None:
+def command(
+    result: str, target: str, also: tuple[str, ...], at: str | None, exports: tuple[str, ...]
+) -> None:
     """Show one path hop by hop, both ways, with what proves each hop.
 
     An address is looked for as client, dialled, server and translated address; when several paths have it they are
@@ -55,7 +59,7 @@ def command(result: str, target: str, at: str | None, exports: tuple[str, ...]) 
     wanted = parse_target(target)
     moment = None if at is None else parse_time(at, "--at")
     files = _files(exports)
-    with Result(Path(result)) as session:
+    with Result([Path(one) for one in (result, *also)]) as session:
         if isinstance(wanted, int):
             path_id: int | None = wanted
         else:
@@ -71,7 +75,7 @@ def _pick(session: Result, address: Any, at: int | None, target: str) -> int | N
     found, count = find_paths(session, address, at)
     if not found:
         raise UsageError(
-            f"{session.path}: no path has {target} as client, dialled, server or translated address."
+            f"{session.name}: no path has {target} as client, dialled, server or translated address."
         )
     if count == 1 or at is not None:
         picked: int = found[0]["path_id"]

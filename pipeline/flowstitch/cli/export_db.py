@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from flowstitch.cli.output import write_table
+from flowstitch.cli.results import also_option
 
 EXAMPLES = """\b
 Examples:
   flowstitch export-db result/ result.duckdb
   flowstitch export-db result/ result.duckdb --overwrite
+  flowstitch export-db monday/ days.duckdb --also tuesday/ --also wednesday/
 
 \b
 Then, with any DuckDB client from 1.2 on:
@@ -25,8 +27,9 @@ Then, with any DuckDB client from 1.2 on:
 @click.command("export-db", epilog=EXAMPLES)
 @click.argument("result", type=click.Path())
 @click.argument("file", type=click.Path(dir_okay=False))
+@also_option
 @click.option("--overwrite", is_flag=True, help="Replace a DuckDB file that is there already.")
-def command(result: str, file: str, *, overwrite: bool) -> None:
+def command(result: str, file: str, also: tuple[str, ...], *, overwrite: bool) -> None:
     """Write everything into one database file.
 
     RESULT is the directory that `flowstitch run` wrote. FILE gets its tables, macros, views and questions, and a
@@ -34,6 +37,6 @@ def command(result: str, file: str, *, overwrite: bool) -> None:
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
-    with Result(Path(result)) as session:
+    with Result([Path(one) for one in (result, *also)]) as session:
         rows = session.export_db(file, overwrite=overwrite)
     write_table(["table", "rows"], list(rows.items()), [False, True])

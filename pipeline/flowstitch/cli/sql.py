@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from flowstitch.cli.output import output_options, write_relation
+from flowstitch.cli.results import also_option
 
 EXAMPLES = """\b
 Examples:
@@ -16,6 +17,7 @@ Examples:
   flowstitch sql result/ "from datapaths where return_lands_on = 'primary'" -o primary.parquet
   flowstitch sql result/ - < query.sql
   flowstitch sql result/ "from questions"           what `flowstitch ask` knows, each answered by a view
+  flowstitch sql monday/ --also tuesday/ "from datapaths"
   flowstitch sql result/ --unsafe "copy datapaths to 'paths.csv'"
 """
 
@@ -23,9 +25,12 @@ Examples:
 @click.command("sql", epilog=EXAMPLES)
 @click.argument("result", type=click.Path())
 @click.argument("query")
+@also_option
 @click.option("--unsafe", is_flag=True, help="Let the query write, and reach other files and extensions.")
 @output_options
-def command(result: str, query: str, form: str | None, output: str | None, *, unsafe: bool) -> None:
+def command(
+    result: str, query: str, also: tuple[str, ...], form: str | None, output: str | None, *, unsafe: bool
+) -> None:
     """Run a DuckDB query over the tables of a result.
 
     RESULT is the directory that `flowstitch run` wrote; `flowstitch schema` says which tables and columns there
@@ -34,7 +39,7 @@ def command(result: str, query: str, form: str | None, output: str | None, *, un
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
-    with Result(Path(result)) as session:
+    with Result([Path(one) for one in (result, *also)]) as session:
         if not unsafe:
             session.lock()
         write_relation(session.sql(sys.stdin.read() if query == "-" else query), form, output)

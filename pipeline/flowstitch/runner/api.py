@@ -1,4 +1,4 @@
-"""The Python API: ``read``, ``convert``, ``run`` and ``open``."""
+"""The Python API of what reads exports: ``read``, ``convert`` and ``run``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Options, Summary
 from flowstitch.runner.pipeline import run as run_pipeline
 from flowstitch.runner.sources import read_sources
 from flowstitch.runner.write import arrow_table
-from flowstitch.sql.session import Result
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,20 +65,3 @@ def run(
     """
     names = [str(item) for item in exports]
     return run_pipeline(names, Path(out), options or Options(), overwrite=overwrite, resume=resume)
-
-
-def open_result(
-    result: str | Path, *, after: str | Path | None = None, since: int | None = None, until: int | None = None
-) -> Result:
-    """Open a result directory; a context manager with ``sql``, ``ask``, ``table``, ``frame`` and ``export_db``.
-
-    Parameters
-    ----------
-    after : a later result, whose tables stand in schema ``after``.
-    since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
-
-    Raises
-    ------
-    UsageError when it is not a result.
-    """
-    return Result(Path(result), after=None if after is None else Path(after), since=since, until=until)

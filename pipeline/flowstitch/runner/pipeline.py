@@ -25,6 +25,7 @@ from flowstitch.normalize.columns import NULL_TIME, Pools, span_of, take_columns
 from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
+from flowstitch.runner.cutting import OUTSIDE
 from flowstitch.runner.layout import LOG, MANIFEST
 from flowstitch.runner.resume import Finished
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DATAPLANE = "terway-eniip"
 DEFAULT_MAX_REJECTS = 0.001
-OUTSIDE = "outside --since and --until"
 
 
 @dataclass(frozen=True)

@@ -51,9 +51,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def parquet_source(pattern: str) -> str:
-    """What reads the Parquet files of a pattern."""
-    return f"read_parquet({quoted(pattern)})"
+def parquet_source(*patterns: str) -> str:
+    """What reads the Parquet files of patterns; names of directories are no columns."""
+    listed = quoted(patterns[0]) if len(patterns) == 1 else f"[{', '.join(map(quoted, patterns))}]"
+    return f"read_parquet({listed}, hive_partitioning = false)"
 
 
 @cache

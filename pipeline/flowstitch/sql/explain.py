@@ -134,7 +134,7 @@ def load_path(session: Result, path_id: int) -> Path:
     wanted = {"path_id": path_id}
     facts = _records(session, "from datapaths where path_id = $path_id", wanted)
     if not facts:
-        raise UsageError(f"{session.path}: has no path {path_id}; name an ADDRESS[:PORT] to look for one.")
+        raise UsageError(f"{session.name}: has no path {path_id}; name an ADDRESS[:PORT] to look for one.")
     titles = _records(
         session, "select title from scenarios where (dataplane, scenario) = ($dataplane, $scenario)",
         {name: facts[0][name] for name in ("dataplane", "scenario")},

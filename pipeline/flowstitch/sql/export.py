@@ -1,4 +1,4 @@
-"""A result as one DuckDB file."""
+"""Results as one DuckDB file."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from flowstitch.atomic import atomic_file
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.sql.definitions import comments, execute_known, library, question_statements, quoted
+from flowstitch.sql.uniting import read_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path
 
     import duckdb
@@ -20,12 +21,12 @@ STORAGE_VERSION = "v1.2.0"
 _MAGIC, _MAGIC_AT = b"DUCK", 8
 
 
-def export_db(sources: Mapping[str, str], file: Path, *, overwrite: bool = False) -> dict[str, int]:
+def export_db(results: Sequence[Path], file: Path, *, overwrite: bool = False) -> dict[str, int]:
     """Write tables, macros, views, questions and comments into one database file.
 
     Parameters
     ----------
-    sources : what reads each table, in SQL.
+    results : see ``results_of``; of several one database is made.
     overwrite : replace a DuckDB file that is there already.
 
     Returns
@@ -46,6 +47,7 @@ def export_db(sources: Mapping[str, str], file: Path, *, overwrite: bool = False
         try:
             with duckdb.connect(":memory:") as connection:
                 connection.execute("set timezone = 'UTC'")
+                sources = read_tables(connection, results, "united")
                 connection.execute(
                     f"attach {quoted(str(partial))} as made (storage_version {quoted(STORAGE_VERSION)})"
                 )

@@ -1,4 +1,4 @@
-"""A DuckDB session over a result directory."""
+"""A DuckDB session over results."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from flowstitch.sql.definitions import execute_known, library, question_statemen
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
-from flowstitch.sql.tables import result_sources, within
+from flowstitch.sql.tables import within
+from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     import duckdb
@@ -33,27 +35,36 @@ _UNKNOWN_COLUMN = re.compile(r'does not have a column named "([^"]+)"')
 class Result:
     """An open result: its tables, views and macros in an in-memory DuckDB session.
 
+    Several results are one, see ``flowstitch.sql.uniting``.
+
     Parameters
     ----------
+    paths : directory of a result, or those of several.
     after : a later result to compare with; its tables stand in schema ``after``.
     since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
 
+    Attributes
+    ----------
+    name : directories, for messages. tables : names of the tables.
+
     Raises
     ------
-    UsageError when a directory is not a result, or cannot be opened.
+    UsageError when a directory is not a result, cannot be opened, or not with the others.
     """
 
     def __init__(
-        self, path: Path, *, after: Path | None = None, since: int | None = None, until: int | None = None
-    ) -> None:
+        self, paths: Path | Sequence[Path], *, after: Path | None = None, since: int | None = None, until: int | None = None
+    ) -> None:  # fmt: skip
         import duckdb  # noqa: PLC0415
 
-        self.path = path
-        self._sources = result_sources(path)
-        self.tables = tuple(self._sources)
+        given = [paths] if isinstance(paths, Path) else list(paths)
+        if not given:
+            raise UsageError("got no result; give the --out of a flowstitch run.")
+        self.name = ", ".join(map(str, given))
+        self._results = results_of(given)
+        others = [] if after is None else results_of([after])
         self._compares = after is not None
-        others = {} if after is None else result_sources(after)
-        opened = [str(one.absolute()) for one in (path, after) if one is not None]
+        opened = [str(one.absolute()) for one in (*given, *others)]
         # as they are, and as they stand in the patterns of the views
         self._directories = [*opened, *map(glob.escape, opened)]
         self._questions_made = self._locked = False
@@ -61,28 +72,31 @@ class Result:
         self._connection.execute("set timezone = 'UTC'")
         # a name that is no table must not be taken for a variable of this module
         self._connection.execute("set python_enable_replacements = false")
-        self._make_tables(
-            path, {name: within(name, source, since, until) for name, source in self._sources.items()}
-        )
-        if after is not None:
+        self.tables = self._make_tables(self._results, "main", since, until)
+        if others:
             self._connection.execute(f"create schema {AFTER}")
-            self._make_tables(
-                after,
-                {f"{AFTER}.{name}": within(name, source, since, until) for name, source in others.items()},
-            )
+            self._make_tables(others, AFTER, since, until)
         execute_known(self._connection, library())
 
-    def _make_tables(self, path: Path, sources: dict[str, str]) -> None:
+    def _make_tables(
+        self, results: Sequence[Path], schema: str, since: int | None, until: int | None
+    ) -> tuple[str, ...]:
+        """Make a view of each table; returns their names."""
         import duckdb  # noqa: PLC0415
 
-        for name, source in sources.items():
-            try:
-                self._connection.execute(f"create view {name} as from {source}")
-            except duckdb.Error as error:
-                self.close()
-                raise UsageError(
-                    f"{path}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
-                ) from error
+        name = "datapaths"
+        try:
+            sources = read_tables(self._connection, results, f"{schema}_united")
+            for name, source in sources.items():
+                self._connection.execute(
+                    f"create view {schema}.{name} as from {within(name, source, since, until)}"
+                )
+        except duckdb.Error as error:
+            self.close()
+            raise UsageError(
+                f"{self.name}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
+            ) from error
+        return tuple(sources)
 
     def __enter__(self) -> Self:
         return self
@@ -193,7 +207,10 @@ class Result:
         import polars as pl  # noqa: PLC0415
 
         self._check(name)
-        return pl.scan_parquet(sorted((self.path / name).glob("*.parquet")), glob=False)
+        if len(self._results) > 1:
+            return self._connection.table(name).pl(lazy=True)
+        (result,) = self._results
+        return pl.scan_parquet(sorted((result / name).glob("*.parquet")), glob=False)
 
     def export_db(self, file: str | Path, *, overwrite: bool = False) -> dict[str, int]:
         """Write everything into one DuckDB file: tables, macros, views, questions, and what each column means.
@@ -209,7 +226,7 @@ class Result:
         """
         from flowstitch.sql.export import export_db  # noqa: PLC0415
 
-        return export_db(self._sources, Path(file), overwrite=overwrite)
+        return export_db(self._results, Path(file), overwrite=overwrite)
 
     def _make_questions(self) -> bool:
         """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
@@ -222,3 +239,22 @@ class Result:
     def _check(self, name: str) -> None:
         if name not in self.tables:
             raise unknown_name("table", name, self.tables)
+
+
+def open_result(
+    result: str | Path | Sequence[str | Path], *, after: str | Path | None = None, since: int | None = None, until: int | None = None
+) -> Result:  # fmt: skip
+    """Open a result; a context manager with ``sql``, ``ask``, ``table``, ``frame`` and ``export_db``.
+
+    Parameters
+    ----------
+    result : its directory, or those of several, which are one then: a path that several tell is told once.
+    after : a later result, whose tables stand in schema ``after``.
+    since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
+
+    Raises
+    ------
+    UsageError when it is not a result, or results cannot be opened together.
+    """
+    paths = [Path(result)] if isinstance(result, str | Path) else [Path(one) for one in result]
+    return Result(paths, after=None if after is None else Path(after), since=since, until=until)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.catalog import table_names
 from flowstitch.errors import UsageError
-from flowstitch.runner.layout import MANIFEST, is_result
-from flowstitch.sql.definitions import parquet_source
+from flowstitch.runner.layout import MANIFEST, is_partitioned, is_result, partitions_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +23,8 @@ _SPANS = {
 }
 
 
-def result_sources(path: Path) -> dict[str, str]:
-    """What reads each table of a result, in SQL.
+def results_in(path: Path) -> list[Path]:
+    """The result that a directory is, or those that it consists of, in order of time.
 
     Raises
     ------
@@ -33,15 +32,26 @@ def result_sources(path: Path) -> dict[str, str]:
     """
     if not path.is_dir():
         raise UsageError(f"{path}: no such directory; give the --out of a flowstitch run.")
+    if is_partitioned(path):
+        found = partitions_of(path)
+        if not found:
+            raise UsageError(f"{path}: has no partition yet; run it again.")
+        return found
     if not is_result(path):
         raise UsageError(
             f"{path}: is not a result, it has no {MANIFEST}; give the --out of a flowstitch run."
         )
-    # what stands for several names in a pattern stands for itself here
-    root = glob.escape(str(path.absolute()))
-    return {
-        name: parquet_source(f"{root}/{name}/*.parquet") for name in table_names() if (path / name).is_dir()
-    }
+    return [path]
+
+
+def tables_in(path: Path) -> list[str]:
+    """Names of the tables that a result has."""
+    return [name for name in table_names() if (path / name).is_dir()]
+
+
+def pattern(path: Path, table: str) -> str:
+    """Pattern of the files of a table; what stands for several names in a pattern stands for itself here."""
+    return f"{glob.escape(str(path.absolute()))}/{table}/*.parquet"
 
 
 def within(name: str, source: str, since: int | None, until: int | None) -> str:

@@ -1,0 +1,156 @@
+"""Several results as one: what reads each table of all of them, and tells once what several tell.
+
+A result is later than another when the last row that it has read is later, else when it was named later. Of what several tell:
+
+- a path is the one that saw its last packet last, then that of the latest result; its segments are of that result, its observations of all;
+- a row of a source that several have read is on a path where one of them found it there, else as the latest has it;
+- anything else is one row per key of its table, the latest.
+
+A source is the same when name, kind, size and number of rows are; others of one name get the directory of their result before it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowstitch.catalog import table
+from flowstitch.errors import UsageError
+from flowstitch.runner.cutting import ELSEWHERE, OUTSIDE
+from flowstitch.runner.layout import MANIFEST
+from flowstitch.sql.definitions import parquet_source, quoted
+from flowstitch.sql.tables import pattern, results_in, tables_in
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+_HERE = Path(__file__).parent / "united"
+# What results that are opened together have in common.
+_VERSIONS = ("flowstitch", "tables_version")
+# Tables whose rows recur only where results have read the same source.
+_READ = ("lb_requests", "lb_connections", "rejects", "unmatched", "observations", "sources")
+_OF_PATHS = ("datapaths", "segments")
+
+
+def results_of(paths: Sequence[Path]) -> list[Path]:
+    """The results that directories are or consist of, each once.
+
+    Raises
+    ------
+    UsageError when one is not a result, or they cannot be opened together: another version has made it, or it has other tables.
+    """
+    found = {one.resolve(): one for path in paths for one in results_in(path)}
+    first, *others = found.values()
+    for other in others:
+        for name in _VERSIONS:
+            got, expected = _manifest(other).get(name), _manifest(first).get(name)
+            if got != expected:
+                raise UsageError(
+                    f"{other}: has {name} {got}, and {first} has {expected}; results are opened together when one version "
+                    "has made them, run the older one again."
+                )
+        differ = set(tables_in(first)) ^ set(tables_in(other))
+        if differ:
+            raise UsageError(
+                f"{other}: only one of it and {first} has {', '.join(sorted(differ))}; results are opened together when they "
+                "have the same tables, run the older one again."
+            )
+    return [first, *others]
+
+
+def read_tables(
+    connection: duckdb.DuckDBPyConnection, results: Sequence[Path], schema: str
+) -> dict[str, str]:
+    """What reads each table of results in SQL, of several as if they were one.
+
+    Parameters
+    ----------
+    results : see ``results_of``.
+    schema : of the database ``memory``, for what is known of several; it must not be there yet.
+    """
+    names = tables_in(results[0])
+    if len(results) == 1:
+        return {name: parquet_source(pattern(results[0], name)) for name in names}
+    return _unite(connection, results, names, f"memory.{schema}")
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    try:
+        known = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{directory / MANIFEST}: cannot be read ({error}); run it again.") from error
+    if not isinstance(known, dict):
+        raise UsageError(f"{directory / MANIFEST}: is no manifest of a result; run it again.")
+    return known
+
+
+def _unite(
+    connection: duckdb.DuckDBPyConnection, results: Sequence[Path], names: Sequence[str], home: str
+) -> dict[str, str]:
+    connection.execute(f"create schema {home}")
+    connection.execute(
+        f"create macro {home}.result_of(file) as parse_dirpath(parse_dirpath(file, 'forward_slash'), 'forward_slash')"
+    )
+    connection.execute(f"create table {home}.results (directory varchar, label varchar, place integer)")
+    connection.executemany(f"insert into {home}.results values (?, ?, ?)", _labelled(results))
+    read = {name: parquet_source(*(pattern(one, name) for one in results)) for name in names}
+    named = {name: f"{source[:-1]}, filename = true)" for name, source in read.items()}
+    connection.execute(
+        _text("helpers").format(schema=home, sources=named["sources"], datapaths=named["datapaths"])
+    )
+    known = {name: _any(connection, f"{home}.{name}") for name in ("renamed", "shared", "recurring")}
+    told = {}
+    for name in names:
+        recur = known["recurring"] if name in _OF_PATHS else name not in _READ or any(known.values())
+        if not recur:
+            told[name] = read[name]
+            continue
+        connection.execute(
+            f"create view {home}.{name} as {_rows(name, named[name], home, renamed=known['renamed'])}"
+        )
+        told[name] = f"({_told(name, home)})"
+    return told
+
+
+def _labelled(results: Sequence[Path]) -> list[tuple[str, str, int]]:
+    """The directory of each result, what tells it from the others, and its number."""
+    whole = [str(result.absolute()) for result in results]
+    above = os.path.commonpath(whole)
+    return [(one, os.path.relpath(one, above), place) for place, one in enumerate(whole)]
+
+
+def _any(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return bool(connection.execute(f"from {name} limit 1").fetchall())
+
+
+def _rows(name: str, source: str, home: str, *, renamed: bool) -> str:
+    """All rows of a table, with the directory of their result and its place among the others."""
+    rows = f"select t.* exclude (filename), r.directory, r.place from {source} as t join {home}.ordered as r on r.directory = {home}.result_of(t.filename)"
+    if not renamed or all(item.name != "source" for item in table(name).fields):
+        return rows
+    return f"select * exclude (told) replace (coalesce(told, source) as source) from ({rows}) left join {home}.renamed using (directory, source)"
+
+
+def _told(name: str, home: str) -> str:
+    """Query of a table that tells each thing once."""
+    form = (
+        "of_paths"
+        if name in _OF_PATHS
+        else name
+        if name in {"unmatched", "observations", "sources"}
+        else "keyed"
+    )
+    return _text(form).format(
+        schema=home, table=name, key=", ".join(table(name).key),
+        elsewhere=f"({', '.join(map(quoted, ELSEWHERE))})", outside=quoted(OUTSIDE),
+    )  # fmt: skip
+
+
+@cache
+def _text(name: str) -> str:
+    return (_HERE / f"{name}.sql").read_text(encoding="utf-8")
