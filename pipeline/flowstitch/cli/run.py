@@ -14,7 +14,7 @@ from flowstitch.cli.console import Progress, log_options, printable
 from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
 from flowstitch.errors import UsageError
-from flowstitch.runner.times import parse_time
+from flowstitch.runner.times import parse_duration, parse_time
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -28,6 +28,8 @@ Examples:
   flowstitch run export/ --out result/ --since 2026-11-23T00:44:00Z --until 2026-11-23T01:00:00Z
   flowstitch run s3://bucket/exports/2026-11-23/ --out result/ --memory 4GiB
   flowstitch run export/ --out result/ --memory 1GiB --scratch /mnt/fast-disk
+  flowstitch run export/ --out hours/ --partition-by hour
+  flowstitch run export/ --out hours/ --partition-by hour --since 2026-11-23T05:00Z --until 2026-11-23T06:00Z --overwrite
   flowstitch run export/ --out result/ --resume
   find exports/ -newer last-run -type f | flowstitch run @- --out result/
   zcat conntrack.gz | grep 10.0.1.91 | flowstitch run - inventory/ --out result/
@@ -58,6 +60,18 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     help="Leave out earlier rows; ISO 8601 or epoch seconds, UTC unless it says otherwise.",
 )
 @click.option("--until", metavar="TIME", help="Leave out rows from this time on.")
+@click.option(
+    "--partition-by",
+    metavar="PERIOD",
+    type=click.Choice(["day", "hour", "minute"]),
+    help="Make DIR a result of results, one for each day, hour or minute, of those between --since and --until; others in DIR stay.",
+)
+@click.option(
+    "--overlap",
+    metavar="TIME",
+    help="Read rows so long before --since and behind --until too, like 10m or 1h, and tell those between with what they belong to."
+    "  [default with --partition-by: 10m]",
+)
 @reading_options
 @click.option(
     "--scratch",
@@ -69,7 +83,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.option(
     "--resume",
     is_flag=True,
-    help="Take over what a killed run had finished of DIR, if inputs and options are the same.",
+    help="Take over what a killed run had finished of DIR, if inputs and options are the same; whole partitions of such stay.",
 )
 @log_options
 @click.pass_context
@@ -89,6 +103,7 @@ def command(
 
     An export has conntrack dumps and event streams, VPC flow logs, load balancer logs, Kubernetes and ENI inventory.
     Files are known by their content, whatever they are called; `flowstitch inspect` says how. The result appears whole or not at all, and the same input gives the same bytes.
+    Every command takes a result of partitions as one, and each partition alone.
     """
     summary = reconstruct(
         exports, Path(out), Progress(log, quiet=quiet), overwrite=overwrite, resume=resume, **wishes
@@ -98,19 +113,36 @@ def command(
 
 
 def reconstruct(
-    exports: tuple[str, ...], out: Path, progress: Progress, *, overwrite: bool = False, resume: bool = False, **wishes: Any
-) -> Summary:  # fmt: skip
+    exports: tuple[str, ...],
+    out: Path,
+    progress: Progress,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    partition_by: str | None = None,
+    **wishes: Any,
+) -> Summary:
     """Run the pipeline, with its progress and warnings on stderr.
 
     Parameters
     ----------
-    wishes : ``dataplane``, ``since``, ``until`` (text), ``threads``, ``memory_bytes``, ``scratch`` and ``max_rejects``; None is the default.
+    partition_by : see ``run_partitioned``; None makes one result.
+    wishes : ``dataplane``, ``since``, ``until``, ``overlap`` (text), ``threads``, ``memory_bytes``, ``scratch`` and ``max_rejects``;
+        None is the default.
     """
+    if partition_by is None and wishes.get("overlap") and not (wishes.get("since") or wishes.get("until")):
+        raise UsageError("--overlap is around --since and --until, or partitions; give one of them too.")
     options = _options(**wishes)
+    from flowstitch.runner.partitions import run_partitioned  # noqa: PLC0415
     from flowstitch.runner.pipeline import run  # noqa: PLC0415
 
     with progress.shown():
-        summary = run(exports, out, options, overwrite=overwrite, resume=resume, listener=progress)
+        if partition_by is None:
+            summary = run(exports, out, options, overwrite=overwrite, resume=resume, listener=progress)
+        else:
+            summary = run_partitioned(
+                exports, out, partition_by, options, overwrite=overwrite, resume=resume, listener=progress
+            )
     tell_warnings(summary, progress)
     return summary
 
@@ -124,7 +156,11 @@ def tell_warnings(summary: Summary, progress: Progress) -> None:
 
 
 def _options(
-    since: str | None = None, until: str | None = None, threads: int | None = None, **wishes: Any
+    since: str | None = None,
+    until: str | None = None,
+    overlap: str | None = None,
+    threads: int | None = None,
+    **wishes: Any,
 ) -> Options:
     span: dict[str, Any] = {
         name: parse_time(text, f"--{name}")
@@ -133,6 +169,8 @@ def _options(
     }
     if len(span) == 2 and span["since"] >= span["until"]:
         raise UsageError(f"--since {since} is not before --until {until}; nothing would be left.")
+    if overlap is not None:
+        span["overlap"] = parse_duration(overlap, "--overlap")
     from flowstitch.runner.pipeline import Options  # noqa: PLC0415
 
     given = {name: value for name, value in wishes.items() if value is not None}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowstitch.normalize.columns import Pools
 from flowstitch.runner.convert import canonical_tables
 from flowstitch.runner.convert import convert as run_conversion
+from flowstitch.runner.partitions import run_partitioned
 from flowstitch.runner.pipeline import DEFAULT_MAX_REJECTS, Options, Summary
 from flowstitch.runner.pipeline import run as run_pipeline
 from flowstitch.runner.sources import read_sources
@@ -55,13 +56,22 @@ def run(
     out: str | Path,
     overwrite: bool = False,
     resume: bool = False,
+    partition_by: str | None = None,
     options: Options | None = None,
 ) -> Summary:
     """Reconstruct the datapaths of exports into the directory ``out``; see ``flowstitch run``.
+
+    Parameters
+    ----------
+    partition_by : 'day', 'hour' or 'minute' makes ``out`` a result of results, one for each; None makes one result.
 
     Raises
     ------
     UsageError for wrong paths, names or an existing ``out``; FlowstitchError when writing fails.
     """
     names = [str(item) for item in exports]
+    if partition_by is not None:
+        return run_partitioned(
+            names, Path(out), partition_by, options or Options(), overwrite=overwrite, resume=resume
+        )
     return run_pipeline(names, Path(out), options or Options(), overwrite=overwrite, resume=resume)

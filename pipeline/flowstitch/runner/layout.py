@@ -8,10 +8,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST, LOG = "run.json", "run.log.json"
+# What messages call such a directory; key of the log for what it was made from.
+RESULT, FINGERPRINT = "flowstitch result", "inputs"
 # Of a result that consists of results, one for each stretch of time in which something happened.
 PARTITIONS = "partitions.json"
 # Of what ``flowstitch convert`` writes.
 CONVERT_MANIFEST = "convert.json"
+# Why a run skips rows that another may tell, as table ``sources`` has it.
+OUTSIDE, OVERLAP = "outside --since and --until", "in the overlap, on no path of the span"
+ELSEWHERE = (OUTSIDE, OVERLAP)
 
 
 def is_result(path: Path) -> bool:

@@ -10,24 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from flowstitch.atomic import atomic_directory
 from flowstitch.catalog.dataplanes import read_dataplane
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.memory import default_memory, rows_in_memory
-from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
-from flowstitch.ingest.parts import Parts
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import Reconstruction
-from flowstitch.normalize.columns import NULL_TIME, Pools, span_of, take_columns
+from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
-from flowstitch.runner.cutting import OUTSIDE
-from flowstitch.runner.layout import LOG, MANIFEST
-from flowstitch.runner.resume import Finished
+from flowstitch.runner.cutting import Span, cut, recount
+from flowstitch.runner.layout import FINGERPRINT, LOG, MANIFEST, RESULT
+from flowstitch.runner.resume import Finished, fingerprint
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
@@ -51,6 +47,7 @@ class Options:
     ----------
     dataplane : name of a file in ``schemas/dataplanes``.
     since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
+    overlap : µs before and behind that are read too, only what is of the span is told; None tells all that is read. See ``flowstitch.runner.cutting``.
     max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
     threads : how many threads read; the result does not depend on it.
     memory_bytes : see ``read_export``; rows may have as much of it as ``rows_in_memory`` says, the others wait on the disk.
@@ -60,10 +57,16 @@ class Options:
     dataplane: str = DEFAULT_DATAPLANE
     since: int | None = None
     until: int | None = None
+    overlap: int | None = None
     max_rejects: float = DEFAULT_MAX_REJECTS
     threads: int = 1
     memory_bytes: int | None = None
     scratch: Path | None = None
+
+    @property
+    def span(self) -> Span:
+        """What of the export is read and told."""
+        return Span(self.since, self.until, self.overlap)
 
 
 @dataclass
@@ -118,49 +121,73 @@ def run(
     ------
     UsageError for wrong paths, names or an existing ``out``; FlowstitchError when writing fails.
     """
-    dataplane = load_dataplane(options.dataplane)
+    load_dataplane(options.dataplane)
     pools, stages = Pools(), Stages(listener)
     with (
         atomic_directory(
-            out, overwrite=overwrite, manifest=MANIFEST, what="flowstitch result", resume=resume
+            out, overwrite=overwrite, manifest=MANIFEST, what=RESULT, resume=resume
         ) as directory,
         Scratch(rows_in_memory(options.memory_bytes), options.scratch or directory) as scratch,
     ):
         stages("reading")
-        export = _read(exports, out, options, pools, scratch, listener)
-        addresses = build_addresses(export.inventory)
-        # the join takes the rows from the export: what is told of them as they were read is told before
-        described, held = export_tables(export, pools), holdings_of(export, pools)
-        missing = find_missing(held, by_rules=bool(dataplane.forward_out))
-        found = Reconstruction(export, held, addresses, dataplane, pools, stages, options.threads, scratch)
-        stages("writing")
-        summary = Summary(durations_s=stages.durations_s)
-        rules = read_dataplane(options.dataplane)
-        said = provenance(export) | {"options": _told(options), "rules": rules}
-        finished = Finished(directory, export.sources, said)
-        summary.counts |= _write_paths(directory, found, finished, pools, options.threads)
-        scenarios, hops = scenario_rows(dataplane)
-        dumped = {source.node for source in export.sources}
-        tables: dict[str, Any] = described | {
-            "lb_connections": found.connections, "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
-            "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
-        }  # fmt: skip
-        summary.counts |= write_tables(directory, tables, pools, options.threads)
-        (directory / OPEN).write_text(open_script(sorted(summary.counts)), encoding="utf-8")
-        wanting = judge_sources(export, options.max_rejects)
-        summary.incomplete = wanting.incomplete
-        summary.warnings = wanting.warnings + missing + _join_warnings(found)
-        write_json(directory / MANIFEST, _manifest(export, options, summary, found))
-        finished.forget()
-        stages.end()
-        write_json(
-            directory / LOG, _log(options, summary) | {"parts": found.parts, "resumed_parts": finished.parts}
-        )
+        export = read_sources(
+            exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener, scratch=scratch
+        )  # fmt: skip
+        return write_result(directory, cut(export, options.span, scratch), options, pools, stages, scratch)
+
+
+def write_result(
+    directory: Path, export: Export, options: Options, pools: Pools, stages: Stages, scratch: Scratch
+) -> Summary:
+    """Stitch the rows of an export and write all that a result has.
+
+    Parameters
+    ----------
+    directory : to write into; what a killed run has finished in it is taken over if inputs and options were the same.
+    export : forgets its rows as they are put into buckets. pools, scratch : it was read with.
+    """
+    dataplane = load_dataplane(options.dataplane)
+    addresses = build_addresses(export.inventory)
+    # the join takes the rows from the export: what is told of them as they were read is told before
+    described, held = export_tables(export, pools), holdings_of(export, pools)
+    missing = find_missing(held, by_rules=bool(dataplane.forward_out))
+    inputs = fingerprint_of(export, options)
+    found = Reconstruction(export, held, addresses, dataplane, pools, stages, options.threads, scratch)
+    stages("writing")
+    summary = Summary(durations_s=stages.durations_s)
+    finished = Finished(directory, inputs)
+    summary.counts |= _write_paths(directory, found, finished, pools, options)
+    scenarios, hops = scenario_rows(dataplane)
+    dumped = {source.node for source in export.sources}
+    tables: dict[str, Any] = described | options.span.tell({"lb_connections": found.connections}) | {
+        "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
+        "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
+    }  # fmt: skip
+    if options.overlap is not None:
+        recount(tables["sources"], directory)
+    summary.counts |= write_tables(directory, tables, pools, options.threads)
+    (directory / OPEN).write_text(open_script(sorted(summary.counts)), encoding="utf-8")
+    wanting = judge_sources(export, options.max_rejects)
+    summary.incomplete = wanting.incomplete
+    summary.warnings = wanting.warnings + missing + _join_warnings(found)
+    write_json(directory / MANIFEST, _manifest(export, options, summary, found))
+    finished.forget()
+    stages.end()
+    write_json(
+        directory / LOG,
+        _log(options, summary) | {"parts": found.parts, "resumed_parts": finished.parts, FINGERPRINT: inputs},
+    )
     return summary
 
 
+def fingerprint_of(export: Export, options: Options) -> str:
+    """What tells whether a result follows from these inputs and options."""
+    rules = read_dataplane(options.dataplane)
+    return fingerprint(export.sources, provenance(export) | {"options": _told(options), "rules": rules})
+
+
 def _write_paths(
-    directory: Path, found: Reconstruction, finished: Finished, pools: Pools, threads: int
+    directory: Path, found: Reconstruction, finished: Finished, pools: Pools, options: Options
 ) -> dict[str, int]:
     """Write what was reconstructed, as many parts at a time as there are threads; returns the rows of each table."""
 
@@ -169,46 +196,16 @@ def _write_paths(
         if kept:
             found.has(part, kept[1])
             return kept[0]
-        rows = write_together(directory, found.part(part), pools, part)
+        rows = write_together(directory, options.span.tell(found.part(part)), pools, part)
         finished.put(part, rows, found.carriers(part))
         return rows
 
     counts: Counter[str] = Counter()
-    with ThreadPoolExecutor(threads) as workers:
+    with ThreadPoolExecutor(options.threads) as workers:
         for rows in workers.map(write, range(found.parts)):
             counts.update(rows)
-    counts.update(write_together(directory, found.rest(), pools, found.parts))
+    counts.update(write_together(directory, options.span.tell(found.rest()), pools, found.parts))
     return dict(counts)
-
-
-def _read(
-    exports: Sequence[str], out: Path, options: Options, pools: Pools, scratch: Scratch, listener: Listener | None
-) -> Export:  # fmt: skip
-    export = read_sources(
-        exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener, scratch=scratch
-    )  # fmt: skip
-    if options.since is not None or options.until is not None:
-        for number, source in enumerate(export.sources):
-            if source.kind in ROW_KINDS:
-                _cut(export, number, options, scratch)
-    return export
-
-
-def _cut(export: Export, number: int, options: Options, scratch: Scratch) -> None:
-    """Leave a source the rows that lie in the asked time; the others move from parsed to skipped."""
-    table, account, kept = ROW_KINDS[export.sources[number].kind], export.accounts[number], Parts(scratch)
-    for columns in export.drain(table, number):
-        begin, end = span_of(columns, *ROW_TABLES[table])
-        keep = np.ones(begin.shape[0], np.bool_)
-        if options.since is not None:
-            keep &= (end == NULL_TIME) | (end >= options.since)
-        if options.until is not None:
-            keep &= (begin == NULL_TIME) | (begin < options.until)
-        outside = int(np.count_nonzero(~keep))
-        account.parsed -= outside
-        account.skipped[OUTSIDE] += outside
-        kept.put(take_columns(columns, keep))
-    export.parts[number] = kept
 
 
 def _join_warnings(found: Reconstruction) -> list[str]:
@@ -232,7 +229,7 @@ def _manifest(export: Export, options: Options, summary: Summary, found: Reconst
 
 def _told(options: Options) -> dict[str, Any]:
     """What a result follows from beside its inputs."""
-    names = ("dataplane", "since", "until", "max_rejects")
+    names = ("dataplane", "since", "until", "overlap", "max_rejects")
     return {name: getattr(options, name) for name in names}
 
 

@@ -27,16 +27,15 @@ _INPUTS, _COUNTS = "inputs", "counts"
 class Finished:
     """Parts of a result that are written whole, each with how many rows it has and the paths of it that may carry requests."""
 
-    def __init__(self, directory: Path, sources: Sequence[Source], said: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Path, inputs: str) -> None:
         """Keep what is there if it is of the same inputs, options and versions; else begin anew.
 
         Parameters
         ----------
-        directory : the result as it is written. sources : the inputs; of files that are to be taken for the same, size and time of change must be.
-        said : all else that a result follows from, as JSON has it.
+        directory : the result as it is written. inputs : their ``fingerprint``.
         """
         self._home, self.parts = directory / DIRECTORY, 0
-        inputs, told = _fingerprint(sources, said), self._home / _INPUTS
+        told = self._home / _INPUTS
         if not (told.is_file() and told.read_text(encoding="utf-8") == inputs):
             for item in directory.iterdir():
                 if item.is_dir():
@@ -66,7 +65,14 @@ class Finished:
         shutil.rmtree(self._home)
 
 
-def _fingerprint(sources: Sequence[Source], said: Mapping[str, Any]) -> str:
+def fingerprint(sources: Sequence[Source], said: Mapping[str, Any]) -> str:
+    """What differs where inputs, options or versions do.
+
+    Parameters
+    ----------
+    sources : the inputs; of files that are to be taken for the same, size and time of change must be.
+    said : all else that a result follows from, as JSON has it.
+    """
     files = []
     for source in sources:
         path = source.path if isinstance(source.path, Path) else Path()

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from flowstitch.errors import UsageError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_MICROS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_DURATION = re.compile(r"(\d{1,9})\s*(s|m|h|d)?")
+_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_duration(text: str, option: str) -> int:
+    """Microseconds of a duration like ``90s``, ``10m``, ``1h`` or ``2d``; without a unit it is seconds.
+
+    Raises
+    ------
+    UsageError when it is none.
+    """
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise UsageError(f"{option}: got {text!r}, expected a duration like 90s, 10m, 1h or 2d.")
+    return int(found[1]) * _SECONDS[found[2]] * 1_000_000
 
 
 def parse_time(text: str, option: str) -> int:

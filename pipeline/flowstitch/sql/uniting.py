@@ -2,7 +2,8 @@
 
 A result is later than another when the last row that it has read is later, else when it was named later. Of what several tell:
 
-- a path is the one that saw its last packet last, then that of the latest result; its segments are of that result, its observations of all;
+- a path is the one that saw its last packet last, then that of the latest result; its segments are of that result, its observations of all.
+  A path is the same by its ``path_id``, and where results saw other beginnings of a connection that goes on, by its ``flow_key`` at the same time;
 - a row of a source that several have read is on a path where one of them found it there, else as the latest has it;
 - anything else is one row per key of its table, the latest.
 
@@ -19,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog import table
 from flowstitch.errors import UsageError
-from flowstitch.runner.cutting import ELSEWHERE, OUTSIDE
-from flowstitch.runner.layout import MANIFEST
+from flowstitch.runner.layout import ELSEWHERE, MANIFEST, OUTSIDE
 from flowstitch.sql.definitions import parquet_source, quoted
 from flowstitch.sql.tables import pattern, results_in, tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -103,16 +103,16 @@ def _unite(
     connection.execute(
         _text("helpers").format(schema=home, sources=named["sources"], datapaths=named["datapaths"])
     )
-    known = {name: _any(connection, f"{home}.{name}") for name in ("renamed", "shared", "recurring")}
+    known = {
+        name: _any(connection, f"{home}.{name}") for name in ("renamed", "continued", "shared", "recurring")
+    }
     told = {}
     for name in names:
         recur = known["recurring"] if name in _OF_PATHS else name not in _READ or any(known.values())
         if not recur:
             told[name] = read[name]
             continue
-        connection.execute(
-            f"create view {home}.{name} as {_rows(name, named[name], home, renamed=known['renamed'])}"
-        )
+        connection.execute(f"create view {home}.{name} as {_rows(name, named[name], home, known)}")
         told[name] = f"({_told(name, home)})"
     return told
 
@@ -128,12 +128,24 @@ def _any(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     return bool(connection.execute(f"from {name} limit 1").fetchall())
 
 
-def _rows(name: str, source: str, home: str, *, renamed: bool) -> str:
-    """All rows of a table, with the directory of their result and its place among the others."""
+def _rows(name: str, source: str, home: str, known: Mapping[str, bool]) -> str:
+    """All rows of a table, by the names that hold for all results, with the directory of their result and its place among the others."""
+    columns = {item.name for item in table(name).fields}
     rows = f"select t.* exclude (filename), r.directory, r.place from {source} as t join {home}.ordered as r on r.directory = {home}.result_of(t.filename)"
-    if not renamed or all(item.name != "source" for item in table(name).fields):
-        return rows
-    return f"select * exclude (told) replace (coalesce(told, source) as source) from ({rows}) left join {home}.renamed using (directory, source)"
+    if known["renamed"] and "source" in columns:
+        rows = f"select * exclude (told) replace (coalesce(told, source) as source) from ({rows}) left join {home}.renamed using (directory, source)"
+    if known["continued"] and "path_id" in columns:
+        began = ", coalesce(began_at, first_seen) as first_seen" if name == "datapaths" else ""
+        rows = (
+            f"select * exclude (told_as, began_at) replace (coalesce(told_as, path_id) as path_id{began}) "
+            f"from ({rows}) left join {home}.continued using (path_id)"
+        )
+    if known["continued"] and "path_ids" in columns:
+        rows = (
+            "select * exclude (heard) replace (list_sort(list_transform(path_ids, lambda id: coalesce(heard[id], id))) as path_ids) "
+            f"from ({rows}), (select map(list(path_id), list(told_as)) as heard from {home}.continued)"
+        )
+    return rows
 
 
 def _told(name: str, home: str) -> str:
