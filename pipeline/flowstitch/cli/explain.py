@@ -29,7 +29,10 @@ Examples:
   flowstitch explain result/ 10.0.1.91:20036 --at 2026-11-23T00:46:25Z
   flowstitch explain result/ [fd00::1]:80
   flowstitch explain result/ 10.0.1.91:20036 --export export/     with the raw lines
+  flowstitch explain result/ 131946010768004732 -f mermaid        a flow chart for a page of Markdown
+  flowstitch explain result/ 131946010768004732 -f dot | dot -Tsvg > path.svg
 """
+FORMATS = ("text", "mermaid", "dot")
 MAX_ROWS = 12
 _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request": "·"}
 
@@ -45,13 +48,22 @@ _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request
     "--export", "exports", metavar="EXPORT", multiple=True, type=click.Path(),
     help="What was run, as `flowstitch run --help` describes it, to show the raw lines; can be given again.",
 )  # fmt: skip
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    help="Text, or a picture in the language of Mermaid or Graphviz.  [default: text]",
+)
 def command(
-    result: str, target: str, also: tuple[str, ...], at: str | None, exports: tuple[str, ...]
+    result: str, target: str, also: tuple[str, ...], at: str | None, exports: tuple[str, ...], form: str
 ) -> None:
     """Show one path hop by hop, both ways, with what proves each hop.
 
     An address is looked for as client, dialled, server and translated address; when several paths have it they are
-    listed, unless --at picks one. Every proof is named as file:line of the export.
+    listed, unless --at picks one. Every proof is named as file:line of the export. In a picture the request goes by solid
+    arrows and the reply by dashed ones; what no row shows has a dashed border.
     """
     from flowstitch.sql.explain import load_path, parse_target  # noqa: PLC0415
     from flowstitch.sql.session import Result  # noqa: PLC0415
@@ -64,8 +76,13 @@ def command(
             path_id: int | None = wanted
         else:
             path_id = _pick(session, wanted, moment, target)
-        if path_id is not None:
-            _show(load_path(session, path_id), files)
+        if path_id is None:
+            return
+        path = load_path(session, path_id)
+    if form == "text":
+        _show(path, files)
+    else:
+        _draw(path, form)
 
 
 def _pick(session: Result, address: Any, at: int | None, target: str) -> int | None:
@@ -107,6 +124,13 @@ def _show(path: NetworkPath, files: Sequence[File]) -> None:
         click.echo(f"\n{title}")
         for line in _chain(hops, raw):
             click.echo(line)
+
+
+def _draw(path: NetworkPath, form: str) -> None:
+    from flowstitch.cli.pictures import dot, mermaid  # noqa: PLC0415
+    from flowstitch.sql.picture import draw  # noqa: PLC0415
+
+    click.echo({"mermaid": mermaid, "dot": dot}[form](draw(path)), nl=False)
 
 
 def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:

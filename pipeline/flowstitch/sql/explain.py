@@ -41,6 +41,25 @@ class Address:
     port: int | None
 
 
+@dataclass(frozen=True)
+class Device:
+    """What a packet goes through.
+
+    Attributes
+    ----------
+    kind : 'eni', 'netfilter' or 'balancer'.
+    name : ENI, or address of the load balancer; None for one that was not seen.
+    node : that it is on, None where there is none or it is not known.
+    role : of an ENI. direction : 'out' of the node by an ENI, or 'in'.
+    """
+
+    kind: str
+    name: str | None = None
+    node: str | None = None
+    role: str | None = None
+    direction: str | None = None
+
+
 @dataclass
 class Hop:
     """A step of a path in one direction.
@@ -51,12 +70,14 @@ class Hop:
     text : what happens.
     rows : rows of ``observations`` that prove it.
     note : what else is to be said of the proof, for example that there is none.
+    device : where it happens, of those that a packet goes through.
     """
 
     kind: str
     text: str
     rows: list[Record] = field(default_factory=list)
     note: str = ""
+    device: Device | None = None
 
 
 @dataclass
@@ -226,9 +247,8 @@ class _Teller:
             segment = self._segments[place]
             if place < last:
                 node = self._translators[place]
-                hops.append(
-                    Hop("nat", f"{node} undoes its translation", note="the same conntrack rows prove it")
-                )
+                text, device = f"{node} undoes its translation", Device("netfilter", node=node)
+                hops.append(Hop("nat", text, note="the same conntrack rows prove it", device=device))
             hops.append(Hop("wire", self._tuple(segment, back=True)))
             hops += self._crossings(place, "return")
         return hops
@@ -240,7 +260,9 @@ class _Teller:
             dialled, target = _end(facts, "dialled"), _end(first, "dst")
             if facts["dialled_kind"] == "lb_ip" and dialled[0] != target[0]:
                 text = f"load balancer sends {endpoint(*dialled)} on to {endpoint(*target)}"
-                yield Hop("nat", text, note="in no row, by its service")
+                yield Hop(
+                    "nat", text, note="in no row, by its service", device=Device("balancer", dialled[0])
+                )
 
     def _requests(self) -> Iterator[Hop]:
         rows = [row for row in self._path.observations if row["part"] == "request"]
@@ -263,7 +285,8 @@ class _Teller:
             for word, side in (("source", "src"), ("destination", "dst"))
             if (old := _end(before, side)) != (new := _end(after, side))
         ]
-        return Hop("nat", f"{node} translates {', '.join(changes) or 'nothing'}", self._conntrack(node))
+        text = f"{node} translates {', '.join(changes) or 'nothing'}"
+        return Hop("nat", text, self._conntrack(node), device=Device("netfilter", node=node))
 
     def _endpoint_conntrack(self, side: str) -> Iterator[Hop]:
         """Conntrack of the client's or the server's node, where it was not told as a translation."""
@@ -296,7 +319,8 @@ class _Teller:
             for text in self._segments[place]["crossings"]
             if text.startswith(f"{way} ")
         ]
-        if upper is not None and upper == lower and not crossed:
+        local = self._path.facts["return_lands_on"] == "local"
+        if upper is not None and (upper == lower or local) and not crossed:
             yield Hop("eni", f"within {upper}, crosses no ENI")
             return
         for direction, expected in ends:
@@ -310,6 +334,7 @@ class _Teller:
                     "eni",
                     f"{_PREPOSITIONS[direction]} {expected}",
                     note=self._unseen(way, direction, expected),
+                    device=Device("eni", None, expected, self._inferred(way, direction, expected), direction),
                 )
 
     def _crossing(self, way: str, direction: str, eni: str) -> Hop:
@@ -319,7 +344,8 @@ class _Teller:
         note = "the rows above are of both crossings of this ENI" if told and told <= self._told else ""
         self._told |= told
         where = f"{_PREPOSITIONS[direction]} {node or 'a node that is not known'}"
-        return Hop("eni", f"{where} by {eni} ({role or 'role not known'})", [] if note else rows, note)
+        text = f"{where} by {eni} ({role or 'role not known'})"
+        return Hop("eni", text, [] if note else rows, note, Device("eni", eni, node, role, direction))
 
     def _flow_rows(self, way: str, direction: str, eni: str) -> list[Record]:
         of_eni = [row for row in self._path.observations if row["eni"] == eni]
@@ -327,11 +353,16 @@ class _Teller:
         return exact or [row for row in of_eni if row["part"] == f"{way}_transit"]
 
     def _unseen(self, way: str, direction: str, node: str) -> str:
+        role = self._inferred(way, direction, node)
+        if role is not None:
+            return f"no flow log row; by the owner of the address that the reply goes to it is the {role} ENI"
+        return "no flow log row"
+
+    def _inferred(self, way: str, direction: str, node: str) -> str | None:
+        """Role of an ENI that no row shows, where it is known even so: of the one that the reply landed on."""
         facts = self._path.facts
         landing = (way, direction, node) == ("return", "in", facts["client_node"])
-        if landing and facts["return_evidence"] == "inferred":
-            return f"no flow log row; by the owner of the address that the reply goes to it is the {facts['return_lands_on']} ENI"
-        return "no flow log row"
+        return facts["return_lands_on"] if landing and facts["return_evidence"] == "inferred" else None
 
 
 _PREPOSITIONS = {"out": "out of", "in": "into"}
