@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from unittest import mock
@@ -36,8 +37,8 @@ def test_a_plain_client_finds_everything_in_the_file(database: Path, result: Pat
         tables = [
             name for (name,) in plain.execute("select table_name from duckdb_tables() order by 1").fetchall()
         ]
-        assert tables == sorted(opened.tables)
-        for name in tables:
+        assert tables == sorted([*opened.tables, "runs"])
+        for name in opened.tables:
             assert plain.table(name).columns == opened.table(name).column_names
             known = opened.sql(f"from {name}").fetchall()
             assert plain.execute(f"from {name}").fetchall() == known, name
@@ -57,6 +58,28 @@ def test_a_plain_client_finds_everything_in_the_file(database: Path, result: Pat
         ).fetchone()  # type: ignore[misc]
         assert comment.startswith("established: open when the export ends; ")
         assert "One of: established, closed, refused," in comment
+
+
+def test_the_file_says_how_it_was_made(database: Path, result: Path) -> None:
+    known = json.loads((result / "run.json").read_text(encoding="utf-8"))
+    query = "select flowstitch, tables_version, dataplane, since, max_rejects, complete, warnings, counts, clock_offsets_us from runs"
+    with duckdb.connect(database, read_only=True) as plain, flowstitch.open(result) as opened:
+        (told,) = plain.execute(query).fetchall()
+        assert opened.sql(query).fetchall() == [told]
+    asked = known["options"]
+    assert told == (
+        known["flowstitch"], known["tables_version"], asked["dataplane"], None, asked["max_rejects"], known["complete"],
+        known["warnings"], known["counts"], known["clock_offsets_us"],
+    )  # fmt: skip
+
+
+def test_a_session_says_what_columns_mean(call: Call, result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        opened.lock()
+        assert opened.sql(UNCOMMENTED).fetchall() == []
+        assert opened.sql("select complete from runs").fetchall() == [(True,)]
+    query = "select comment from duckdb_columns() where (table_name, column_name) = ('datapaths', 'outcome')"
+    assert "established: open when the export ends; " in call("sql", result, query).stdout
 
 
 def test_older_clients_open_the_file(database: Path) -> None:

@@ -18,8 +18,8 @@ from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
 from flowstitch.ingest.parts import Parts
 from flowstitch.normalize.columns import NULL_TIME, span_of, take_columns
 from flowstitch.runner.layout import OUTSIDE, OVERLAP
-from flowstitch.sql.definitions import parquet_source
 from flowstitch.sql.tables import pattern
+from flowstitch.sql.texts import parquet_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,6 +12,8 @@ MANIFEST, LOG = "run.json", "run.log.json"
 RESULT, FINGERPRINT = "flowstitch result", "inputs"
 # Of a result that consists of results, one for each stretch of time in which something happened.
 PARTITIONS = "partitions.json"
+# Where its results are, by how long each is.
+_FOLDERS = ("date=*", "date=*/hour=*", "date=*/hour=*/minute=*")
 # Of what ``flowstitch convert`` writes.
 CONVERT_MANIFEST = "convert.json"
 # Why a run skips rows that another may tell, as table ``sources`` has it.
@@ -31,4 +33,4 @@ def is_partitioned(path: Path) -> bool:
 
 def partitions_of(path: Path) -> list[Path]:
     """Results that a partitioned one consists of, in order of time."""
-    return sorted(found.parent for found in path.glob(f"date=*/**/{MANIFEST}"))
+    return sorted(found.parent for folder in _FOLDERS for found in path.glob(f"{folder}/{MANIFEST}"))

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowstitch.catalog import table
+from flowstitch.runner.layout import MANIFEST
 from flowstitch.sql.questions import parse_question, questions
+from flowstitch.sql.runs import COLUMNS as RUN_COLUMNS
+from flowstitch.sql.runs import DOC as RUNS_DOC
+from flowstitch.sql.runs import RUNS, runs_query
+from flowstitch.sql.texts import parquet_source, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,17 +49,6 @@ _OPEN_HEAD = """\
 -- Then for example: show tables; from questions; from ask_return_eni; select column_name, comment from duckdb_columns();
 set timezone = 'UTC';
 """
-
-
-def quoted(text: str) -> str:
-    """Text as a literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def parquet_source(*patterns: str) -> str:
-    """What reads the Parquet files of patterns; names of directories are no columns."""
-    listed = quoted(patterns[0]) if len(patterns) == 1 else f"[{', '.join(map(quoted, patterns))}]"
-    return f"read_parquet({listed}, hive_partitioning = false)"
 
 
 @cache
@@ -115,6 +109,9 @@ def comments(tables: Sequence[str], kind: str) -> Iterator[str]:
         yield f"comment on {kind} {name} is {quoted(_with_grain(known.doc, known.grain))};"
         for item in known.fields:
             yield f'comment on column {name}."{item.name}" is {quoted(column_comment(item))};'
+    yield f"comment on {kind} {RUNS} is {quoted(RUNS_DOC)};"
+    for column, (_, meaning) in RUN_COLUMNS.items():
+        yield f"comment on column {RUNS}.{column} is {quoted(meaning)};"
     described = [(item.name, item) for item in views()]
     described += [(view_name(item.name), item) for item in questions() if not item.compares]
     for view, asked in described:
@@ -143,5 +140,6 @@ def open_script(tables: Sequence[str]) -> str:
     statements = [
         f"create or replace view {name} as from {parquet_source(f'{name}/*.parquet')};" for name in tables
     ]
+    statements.append(f"create or replace view {RUNS} as {runs_query(MANIFEST)};")
     statements += [*library(), *question_statements(), *comments(tables, "view")]
     return _OPEN_HEAD + "\n".join(statements) + "\n"

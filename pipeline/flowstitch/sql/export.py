@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from flowstitch.atomic import atomic_file
 from flowstitch.errors import FlowstitchError, UsageError
-from flowstitch.sql.definitions import comments, execute_known, library, question_statements, quoted
+from flowstitch.sql.definitions import comments, execute_known, library, question_statements
+from flowstitch.sql.runs import RUNS, runs_query
+from flowstitch.sql.tables import manifest_pattern
+from flowstitch.sql.texts import quoted
 from flowstitch.sql.uniting import read_tables
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ def export_db(results: Sequence[Path], file: Path, *, overwrite: bool = False) -
                 connection.execute("use made")
                 for name, source in sources.items():
                     connection.execute(f"create table {name} as from {source}")
+                connection.execute(f"create table {RUNS} as {runs_query(*map(manifest_pattern, results))}")
                 execute_known(
                     connection, [*library(), *question_statements(), *comments(list(sources), "table")]
                 )

@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.errors import UsageError, unknown_name
-from flowstitch.sql.definitions import execute_known, library, question_statements, quoted
+from flowstitch.sql.definitions import comments, execute_known, library, question_statements
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
-from flowstitch.sql.tables import within
+from flowstitch.sql.runs import RUNS, runs_query
+from flowstitch.sql.tables import manifest_pattern, within
+from flowstitch.sql.texts import quoted
 from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 
 # Schema of the tables of a second result.
 AFTER = "after"
-# A query with one of these may list the questions.
+# A query with one of these may list the questions, or show what columns mean.
 _LISTING = ("show", "duckdb_", "information_schema")
+_COMMENTS = "duckdb_"
 _UNKNOWN_COLUMN = re.compile(r'does not have a column named "([^"]+)"')
 
 
@@ -67,7 +70,7 @@ class Result:
         opened = [str(one.absolute()) for one in (*given, *others)]
         # as they are, and as they stand in the patterns of the views
         self._directories = [*opened, *map(glob.escape, opened)]
-        self._questions_made = self._locked = False
+        self._questions_made = self._commented = self._locked = False
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
         # a name that is no table must not be taken for a variable of this module
@@ -123,6 +126,8 @@ class Result:
             check_reads(query)
         if any(word in query.lower() for word in _LISTING):
             self._make_questions()
+        if _COMMENTS in query.lower():
+            self._make_comments()
         try:
             return self._connection.sql(query, params=parameters)
         except duckdb.CatalogException as error:
@@ -229,12 +234,19 @@ class Result:
         return export_db(self._results, Path(file), overwrite=overwrite)
 
     def _make_questions(self) -> bool:
-        """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
+        """Make the views of the questions and of the runs, once: to bind them all takes longer than most queries; whether that was now."""
         if self._questions_made:
             return False
-        execute_known(self._connection, question_statements())
+        runs = runs_query(*map(manifest_pattern, self._results))
+        execute_known(self._connection, [*question_statements(), f"create view {RUNS} as {runs}"])
         self._questions_made = True
         return True
+
+    def _make_comments(self) -> None:
+        """Say what tables, views and columns are, once: only who lists them sees it."""
+        if not self._commented:
+            execute_known(self._connection, comments(self.tables, "view"))
+            self._commented = True
 
     def _check(self, name: str) -> None:
         if name not in self.tables:

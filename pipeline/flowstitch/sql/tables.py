@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from typing import TYPE_CHECKING
 
 from flowstitch.catalog import table_names
@@ -46,12 +47,19 @@ def results_in(path: Path) -> list[Path]:
 
 def tables_in(path: Path) -> list[str]:
     """Names of the tables that a result has."""
-    return [name for name in table_names() if (path / name).is_dir()]
+    with os.scandir(path) as found:
+        there = {item.name for item in found if item.is_dir()}
+    return [name for name in table_names() if name in there]
 
 
 def pattern(path: Path, table: str) -> str:
     """Pattern of the files of a table; what stands for several names in a pattern stands for itself here."""
     return f"{glob.escape(str(path.absolute()))}/{table}/*.parquet"
+
+
+def manifest_pattern(path: Path) -> str:
+    """The same of the manifest."""
+    return f"{glob.escape(str(path.absolute()))}/{MANIFEST}"
 
 
 def within(name: str, source: str, since: int | None, until: int | None) -> str:

@@ -2,8 +2,8 @@
 
 A result is later than another when the last row that it has read is later, else when it was named later. Of what several tell:
 
-- a path is the one that saw its last packet last, then that of the latest result; its segments are of that result, its observations of all.
-  A path is the same by its ``path_id``, and where results saw other beginnings of a connection that goes on, by its ``flow_key`` at the same time;
+- a path is the one that saw its last packet last, then that of the latest result; its segments are of that result, its observations of all;
+  a path is the same by its ``path_id``, and where results saw other beginnings of a connection that goes on, by its ``flow_key`` at the same time;
 - a row of a source that several have read is on a path where one of them found it there, else as the latest has it;
 - anything else is one row per key of its table, the latest.
 
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from flowstitch.catalog import table
 from flowstitch.errors import UsageError
 from flowstitch.runner.layout import ELSEWHERE, MANIFEST, OUTSIDE
-from flowstitch.sql.definitions import parquet_source, quoted
 from flowstitch.sql.tables import pattern, results_in, tables_in
+from flowstitch.sql.texts import parquet_source, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +35,14 @@ _VERSIONS = ("flowstitch", "tables_version")
 # Tables whose rows recur only where results have read the same source.
 _READ = ("lb_requests", "lb_connections", "rejects", "unmatched", "observations", "sources")
 _OF_PATHS = ("datapaths", "segments")
+# Files of ``united`` that tell the rows of a table once; any other table has one row per key.
+_FORMS = {
+    "datapaths": "of_paths",
+    "segments": "of_paths",
+    "observations": "observations",
+    "unmatched": "unmatched",
+    "sources": "sources",
+}
 
 
 def results_of(paths: Sequence[Path]) -> list[Path]:
@@ -46,13 +54,14 @@ def results_of(paths: Sequence[Path]) -> list[Path]:
     """
     found = {one.resolve(): one for path in paths for one in results_in(path)}
     first, *others = found.values()
+    expected = _manifest(first) if others else {}
     for other in others:
+        got = _manifest(other)
         for name in _VERSIONS:
-            got, expected = _manifest(other).get(name), _manifest(first).get(name)
-            if got != expected:
+            if got.get(name) != expected.get(name):
                 raise UsageError(
-                    f"{other}: has {name} {got}, and {first} has {expected}; results are opened together when one version "
-                    "has made them, run the older one again."
+                    f"{other}: has {name} {got.get(name)}, and {first} has {expected.get(name)}; results are opened together when "
+                    "one version has made them, run the older one again."
                 )
         differ = set(tables_in(first)) ^ set(tables_in(other))
         if differ:
@@ -92,6 +101,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
 def _unite(
     connection: duckdb.DuckDBPyConnection, results: Sequence[Path], names: Sequence[str], home: str
 ) -> dict[str, str]:
+    """What reads each table; where nothing recurs, its files as they are."""
     connection.execute(f"create schema {home}")
     connection.execute(
         f"create macro {home}.result_of(file) as parse_dirpath(parse_dirpath(file, 'forward_slash'), 'forward_slash')"
@@ -150,13 +160,7 @@ def _rows(name: str, source: str, home: str, known: Mapping[str, bool]) -> str:
 
 def _told(name: str, home: str) -> str:
     """Query of a table that tells each thing once."""
-    form = (
-        "of_paths"
-        if name in _OF_PATHS
-        else name
-        if name in {"unmatched", "observations", "sources"}
-        else "keyed"
-    )
+    form = _FORMS.get(name, "keyed")
     return _text(form).format(
         schema=home, table=name, key=", ".join(table(name).key),
         elsewhere=f"({', '.join(map(quoted, ELSEWHERE))})", outside=quoted(OUTSIDE),
