@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.cli.console import printable
 from flowstitch.cli.layout import fitted_table, plain_table
+from flowstitch.texts import printable
 
 WORDS = st.text(st.sampled_from("ab-/ _.0"), max_size=30)
 

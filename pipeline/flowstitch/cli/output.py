@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowstitch.atomic import atomic_file
-from flowstitch.cli.console import printable, say
+from flowstitch.cli.console import say
 from flowstitch.cli.layout import fitted_table, plain_table
 from flowstitch.errors import UsageError
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,0 +1,38 @@
+"""``flowstitch report``: a result as one page that can be mailed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  flowstitch report result/ -o report.html
+  flowstitch report result/ -o report.html --overwrite
+"""
+
+
+@click.command("report", epilog=EXAMPLES)
+@click.argument("result", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="The page; it appears whole or not at all.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a report that is there already.")
+def command(result: str, output: str, *, overwrite: bool) -> None:
+    """Write what a result says into one page.
+
+    RESULT is the directory that `flowstitch run` wrote. The page is one file that needs no network: which returns land
+    on the primary ENI, of which nodes and services, why, and what to do about it. Its numbers are those of the named
+    questions. The answer is printed as well.
+    """
+    from flowstitch.sql.session import Result  # noqa: PLC0415
+
+    with Result(Path(result)) as session:
+        for sentence in session.report(output, overwrite=overwrite):
+            click.echo(sentence)

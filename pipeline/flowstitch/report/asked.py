@@ -1,0 +1,41 @@
+"""What is asked of a result for its page: the queries of ``queries/``, and named questions with a path for each row."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from flowstitch.sql.session import Result
+
+    Row: TypeAlias = dict[str, Any]
+
+_HERE = Path(__file__).parent / "queries"
+
+
+def ask_own(session: Result, name: str) -> list[Row]:
+    """Rows of a query of the page's own: what no named question gives, such as totals.
+
+    Parameters
+    ----------
+    name : name of its file in ``queries/``, without suffix.
+    """
+    return rows(session, _query(name))
+
+
+def ask_question(session: Result, name: str) -> list[Row]:
+    """All rows of a named question."""
+    found: list[Row] = session.ask(name).to_arrow_table().to_pylist()
+    return found
+
+
+def rows(session: Result, query: str) -> list[Row]:
+    """Rows of a query, each a mapping from column to value."""
+    found: list[Row] = session.sql(query).to_arrow_table().to_pylist()
+    return found
+
+
+@cache
+def _query(name: str) -> str:
+    return (_HERE / f"{name}.sql").read_text(encoding="utf-8")

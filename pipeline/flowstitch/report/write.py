@@ -1,0 +1,46 @@
+"""Writes the page of a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowstitch.atomic import atomic_file, check_replaceable
+from flowstitch.report.answer import answer_section, sentences
+from flowstitch.report.asked import ask_own
+from flowstitch.report.commands import Commands
+from flowstitch.report.head import head_section
+from flowstitch.report.page import MARK, page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flowstitch.sql.session import Result
+
+
+def write_report(session: Result, file: Path, *, overwrite: bool = False) -> list[str]:
+    """Write the page of a result into one file.
+
+    Parameters
+    ----------
+    overwrite : replace a report that is there already.
+
+    Returns
+    -------
+    The answer that stands at its top, in sentences.
+
+    Raises
+    ------
+    UsageError when the file exists and ``overwrite`` is not given, or is no report, or cannot be written;
+    FlowstitchError when writing fails, and nothing is left behind.
+    """
+    check_replaceable(file, overwrite=overwrite, mark=MARK, mark_at=0, what="report of flowstitch")
+    with atomic_file(file, "--output") as partial:
+        partial.write_text(_page(session), encoding="utf-8", newline="\n")
+    (total, *_) = ask_own(session, "landing")
+    return sentences(total)
+
+
+def _page(session: Result) -> str:
+    commands = Commands(session.path)
+    parts = [head_section(session), answer_section(session, commands)]
+    return page(f"Return paths of {session.path.name}", parts, {})
