@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from flowstitch.errors import UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from flowstitch.sql.session import Result
 
     Row: TypeAlias = dict[str, Any]
@@ -34,6 +39,24 @@ def rows(session: Result, query: str) -> list[Row]:
     """Rows of a query, each a mapping from column to value."""
     found: list[Row] = session.sql(query).to_arrow_table().to_pylist()
     return found
+
+
+@contextmanager
+def computed_once(session: Result, views: Sequence[str]) -> Iterator[None]:
+    """Compute these views once for all questions of the block: tables of their names stand before them.
+
+    A session that is locked computes them as often as they are asked for.
+    """
+    made = []
+    with suppress(UsageError):
+        for view in views:
+            session.sql(f"create temp table {view} as from main.{view}")
+            made.append(view)
+    try:
+        yield
+    finally:
+        for view in made:
+            session.sql(f"drop table temp.{view}")
 
 
 @cache

@@ -9,6 +9,7 @@ from flowstitch.report.figures import counted
 from flowstitch.report.markup import element
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from xml.etree.ElementTree import Element
 
@@ -30,6 +31,24 @@ def head_section(session: Result) -> Element:
         element("button", "Light or dark", type="button", id="theme", hidden="hidden"),
         element("h1", f"Return paths of {session.path.resolve().name}"),
         element("p", " · ".join(fact for fact in facts if fact), class_="facts"),
+    )
+
+
+def contents(sections: Mapping[str, Element]) -> Element:
+    """Links to the sections, by what they are called there."""
+    links = [element("a", name, href=f"#{section.get('id')}") for name, section in sections.items()]
+    return element("nav", links, aria_label="Contents")
+
+
+def foot() -> Element:
+    """What the page is and what it is not."""
+    return element(
+        "footer",
+        element(
+            "p",
+            "Every number is an answer of SQL over the result; flowstitch ask lists the questions. What the export did not have "
+            "is null there and a dash here. The page loads nothing and sends nothing.",
+        ),
     )
 
 

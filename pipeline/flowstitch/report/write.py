@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from flowstitch.atomic import atomic_file, check_replaceable
 from flowstitch.report.answer import answer_section, sentences
-from flowstitch.report.asked import ask_own
+from flowstitch.report.asked import ask_own, computed_once
 from flowstitch.report.commands import Commands
-from flowstitch.report.head import head_section
+from flowstitch.report.head import contents, foot, head_section
 from flowstitch.report.page import MARK, page
+from flowstitch.report.sources import run_section, sources_section
+from flowstitch.report.tables import tables_section
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.sql.session import Result
+
+# Views that several questions read and that take long.
+_SHARED = ("flow_rows", "drifts")
 
 
 def write_report(session: Result, file: Path, *, overwrite: bool = False) -> list[str]:
@@ -35,12 +40,20 @@ def write_report(session: Result, file: Path, *, overwrite: bool = False) -> lis
     """
     check_replaceable(file, overwrite=overwrite, mark=MARK, mark_at=0, what="report of flowstitch")
     with atomic_file(file, "--output") as partial:
-        partial.write_text(_page(session), encoding="utf-8", newline="\n")
+        with computed_once(session, _SHARED):
+            html = _page(session)
+        partial.write_text(html, encoding="utf-8", newline="\n")
     (total, *_) = ask_own(session, "landing")
     return sentences(total)
 
 
 def _page(session: Result) -> str:
     commands = Commands(session.path)
-    parts = [head_section(session), answer_section(session, commands)]
-    return page(f"Return paths of {session.path.name}", parts, {})
+    sections = {
+        "Answer": answer_section(session, commands),
+        "Tables": tables_section(session, commands),
+        "Sources": sources_section(session, commands),
+        "Run": run_section(session),
+    }
+    parts = [head_section(session), contents(sections), *sections.values(), foot()]
+    return page(f"Return paths of {session.path.resolve().name}", parts, {})
