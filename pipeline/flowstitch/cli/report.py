@@ -28,7 +28,7 @@ def command(result: str, output: str, *, overwrite: bool) -> None:
     """Write what a result says into one page.
 
     RESULT is the directory that `flowstitch run` wrote. The page is one file that needs no network: which returns land
-    on the primary ENI, of which nodes and services, why, and what to do about it; tables of the named questions, each row with the
+    on the primary ENI, of which nodes and services, why, and what to do about it; pictures; each scenario hop by hop; tables of the named questions, each row with the
     command that shows a path of it; what was read. The answer is printed as well.
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 # What tells a page of ours from other files; the template begins with it.
 MARK = b"<!doctype html>\n<!-- flowstitch report -->\n"
-SCRIPTS = ("page/theme.js", "page/tables.js")
+SCRIPTS = ("vendor/echarts/echarts.min.js", "page/theme.js", "page/tables.js", "page/charts.js")
 
 
 def page(title: str, parts: Iterable[Element], data: Any) -> str:

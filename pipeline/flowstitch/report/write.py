@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from flowstitch.atomic import atomic_file, check_replaceable
 from flowstitch.report.answer import answer_section, sentences
 from flowstitch.report.asked import ask_own, computed_once
+from flowstitch.report.charts import chart_data, charts_section
 from flowstitch.report.commands import Commands
+from flowstitch.report.drawing import paths_section
 from flowstitch.report.head import contents, foot, head_section
 from flowstitch.report.page import MARK, page
 from flowstitch.report.sources import run_section, sources_section
@@ -49,11 +51,14 @@ def write_report(session: Result, file: Path, *, overwrite: bool = False) -> lis
 
 def _page(session: Result) -> str:
     commands = Commands(session.path)
+    data = chart_data(session)
     sections = {
         "Answer": answer_section(session, commands),
+        "Pictures": charts_section(data),
+        "Ways": paths_section(session, commands),
         "Tables": tables_section(session, commands),
         "Sources": sources_section(session, commands),
         "Run": run_section(session),
     }
     parts = [head_section(session), contents(sections), *sections.values(), foot()]
-    return page(f"Return paths of {session.path.resolve().name}", parts, {})
+    return page(f"Return paths of {session.path.resolve().name}", parts, data)

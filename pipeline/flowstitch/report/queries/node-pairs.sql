@@ -1,0 +1,21 @@
+-- Between which nodes the connections are, by where their replies land; the busiest nodes by name, the others together.
+with ends as (
+    select coalesce(client_node, 'outside or not known') as client, coalesce(server_node, 'outside or not known') as server, return_lands_on, return_bytes
+    from datapaths
+),
+busy as (
+    select node
+    from (select client as node from ends union all select server from ends)
+    group by node
+    order by count(*) desc, node
+    limit 30
+)
+select
+    if(client in (from busy), client, 'other nodes') as client,
+    if(server in (from busy), server, 'other nodes') as server,
+    coalesce(return_lands_on, 'nothing') as lands,
+    count(*) as connections,
+    coalesce(sum(return_bytes), 0)::bigint as bytes
+from ends
+group by all
+order by all
