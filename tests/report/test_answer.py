@@ -77,7 +77,7 @@ def test_every_cause_is_worded(opened: Result) -> None:
 
 TOTAL = {
     "connections": 10, "over_eni": 4, "on_primary": 2, "observed": 1, "on_secondary": 1, "on_member": 1, "local": 3, "outside": 1,
-    "no_return": 2, "over_eni_bytes": 4000, "primary_bytes": 1000,
+    "no_return": 2, "not_known": 1, "over_eni_bytes": 4000, "primary_bytes": 1000,
 }  # fmt: skip
 
 
@@ -90,7 +90,8 @@ def test_sentences_of_few() -> None:
         ),
         (
             "Of the others 1 came back over secondary ENIs and 1 came back over member ENIs. Besides, 3 connections crossed no ENI; 1 "
-            "connection answered clients outside the cluster; 2 connections got nothing back, or it cannot be known where."
+            "connection answered clients outside the cluster; 2 connections got nothing back; 1 "
+            "connection had replies of which it cannot be known where they landed."
         ),
     ]
 
@@ -99,7 +100,7 @@ def test_sentences_where_something_is_missing() -> None:
     assert "Nobody counted" in sentences(TOTAL | {"primary_bytes": None})[1]
     assert "No flow log shows them" in sentences(TOTAL | {"observed": 0})[1]
     assert sentences(TOTAL | {"on_primary": 0})[1] == "None of them landed on the primary ENI."
-    assert sentences(TOTAL | {"over_eni": 0})[0].startswith("No reply came back over an ENI")
+    assert sentences(TOTAL | {"over_eni": 0})[0].startswith("Of 10 connections none is known")
     assert sentences(TOTAL | {"connections": 0})[0].startswith("The result has no connections")
 
 

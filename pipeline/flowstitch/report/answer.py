@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flowstitch.report.asked import ask_own, ask_question
 from flowstitch.report.figures import bytes_text, count_text, counted, share_text
 from flowstitch.report.markup import element
+from flowstitch.report.sources import NOT_WHOLE, read_manifest
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 ROLES = ("primary", "secondary", "member")
-# Nodes, services and clients that are named; the tables have the others.
-_NAMED, _CLIENTS = 10, 5
+# Nodes and services, clients, and warnings that are named; the tables have the others.
+_NAMED, _CLIENTS, _WARNINGS = 10, 5, 4
 _CAUSES = Path(__file__).parent / "page" / "causes.toml"
 
 
@@ -35,6 +36,7 @@ def answer_section(session: Result, commands: Commands) -> Element:
             element("p", sentence, class_=None if place else "lead")
             for place, sentence in enumerate(sentences(total))
         ],
+        _limits(session),
         _bar(total, "bar wide") if total["over_eni"] else None,
         _legend(total) if total["over_eni"] else None,
         element(
@@ -61,7 +63,7 @@ def sentences(total: Row) -> list[str]:
         ]
     if not total["over_eni"]:
         return [
-            f"No reply came back over an ENI of its client's node, as far as {counted(total['connections'], 'connection')} tell.",
+            f"Of {counted(total['connections'], 'connection')} none is known to have had its reply over an ENI of the client's node.",
             _elsewhere(total),
         ]
     over, primary = total["over_eni"], total["on_primary"]
@@ -106,11 +108,31 @@ def _elsewhere(total: Row) -> str:
         for name, words in (
             ("local", "crossed no ENI"),
             ("outside", "answered clients outside the cluster"),
-            ("no_return", "got nothing back, or it cannot be known where"),
+            ("no_return", "got nothing back"),
+            ("not_known", "had replies of which it cannot be known where they landed"),
         )
         if total[name]
     ]
     return f"Besides, {'; '.join(parts)}." if parts else ""
+
+
+def _limits(session: Result) -> Element | None:
+    """What the run says that the answers lack, the first of it."""
+    manifest = read_manifest(session)
+    told = [*([NOT_WHOLE] if not manifest.get("complete", False) else []), *manifest.get("warnings", [])]
+    if not told:
+        return None
+    more = len(told) - _WARNINGS
+    return element(
+        "div",
+        element("p", element("b", "What this rests on is not all there is. "), "The run warns:"),
+        element("ul", [element("li", sentence) for sentence in told[:_WARNINGS]]),
+        element("p", element("a", f"and {counted(more, 'more warning')}", href="#sources"))
+        if more > 0
+        else None,
+        class_="warning",
+        id="limits",
+    )
 
 
 def _bar(row: Row, class_: str = "bar") -> Element:

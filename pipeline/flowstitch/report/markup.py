@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     Content: TypeAlias = str | ET.Element | Iterable["Content"] | None
 
 
+# Text of one piece; nothing that is meant to be read is longer.
+_MAX_LETTERS = 4000
+
+
 def element(tag: str, *content: Content, **attributes: str | float | None) -> ET.Element:
     """An element with its content.
 
     Parameters
     ----------
-    content : text and elements in their order, None for nothing. What is not printable in a text is written as an escape.
+    content : text and elements in their order, None for nothing. What is not printable in a text is written as an escape,
+        and what is longer than 4000 letters is cut.
     attributes : by name, where ``class_`` is ``class`` and ``data_x`` is ``data-x``; None leaves one out.
     """
     made = ET.Element(
@@ -47,7 +52,7 @@ def _fill(parent: ET.Element, content: Content) -> None:
     if isinstance(content, ET.Element):
         parent.append(content)
     elif isinstance(content, str):
-        text = printable(content)
+        text = printable(content[:_MAX_LETTERS])
         if len(parent):
             parent[-1].tail = (parent[-1].tail or "") + text
         else:

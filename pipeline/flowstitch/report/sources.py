@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 _MAX_WARNINGS = 30
+NOT_WHOLE = "The export was not whole: a file was torn or unreadable, a source says that it lost events, or too many rows were rejected."
 
 
 def sources_section(session: Result, commands: Commands) -> Element:
     """The section on sources and coverage."""
-    manifest = _manifest(session)
+    manifest = read_manifest(session)
     return element(
         "section",
         element("h2", "Sources and coverage"),
@@ -36,7 +37,7 @@ def sources_section(session: Result, commands: Commands) -> Element:
 
 def run_section(session: Result) -> Element:
     """The section on how the result was made."""
-    manifest = _manifest(session)
+    manifest = read_manifest(session)
     facts = {
         "flowstitch": manifest.get("flowstitch"),
         **{f"option {name}": value for name, value in manifest.get("options", {}).items()},
@@ -67,7 +68,8 @@ def run_section(session: Result) -> Element:
     )
 
 
-def _manifest(session: Result) -> Mapping[str, Any]:
+def read_manifest(session: Result) -> Mapping[str, Any]:
+    """What the run wrote of itself, see ``run.json``."""
     manifest: dict[str, Any] = json.loads((session.path / MANIFEST).read_text(encoding="utf-8"))
     return manifest
 
@@ -77,7 +79,7 @@ def _wholeness(manifest: Mapping[str, Any]) -> list[Element]:
     words = (
         "The export was whole: no file was torn or unreadable, and no source says that it lost events."
         if manifest.get("complete", False)
-        else "The export was not whole: a file was torn, unreadable or lost events, or too many of its rows were rejected. What is missing from it is missing from this page."
+        else NOT_WHOLE
     )
     parts = [element("p", words, class_=None if manifest.get("complete", False) else "warning")]
     if warnings:

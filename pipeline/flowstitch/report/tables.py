@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 # HTML that the rows of one table may make: with all tables full the page stays below 3 MB.
-_MAX_BYTES = 64_000
+_MAX_BYTES = 48_000
 _MAX_TEXT, _MAX_ITEMS = 160, 6
 # Numbers that nobody adds up.
 _PLAIN = ("port", "path_id", "sop")

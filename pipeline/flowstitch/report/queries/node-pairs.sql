@@ -1,6 +1,9 @@
 -- Between which nodes the connections are, by where their replies land; the busiest nodes by name, the others together.
 with ends as (
-    select coalesce(client_node, 'outside or not known') as client, coalesce(server_node, 'outside or not known') as server, return_lands_on, return_bytes
+    select
+        left(coalesce(client_node, 'outside or not known'), 80) as client,
+        left(coalesce(server_node, 'outside or not known'), 80) as server,
+        return_lands_on, return_bytes
     from datapaths
 ),
 busy as (
@@ -8,7 +11,7 @@ busy as (
     from (select client as node from ends union all select server from ends)
     group by node
     order by count(*) desc, node
-    limit 30
+    limit 20
 )
 select
     if(client in (from busy), client, 'other nodes') as client,
