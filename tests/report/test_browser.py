@@ -158,6 +158,12 @@ def test_a_chart_follows_the_width(window: Browser) -> None:
 
 
 def test_it_is_printed(window: Browser, tmp_path: Path) -> None:
+    window.run("""
+        addEventListener("beforeprint", () => {
+            const wide = (svg) => Number(svg.getAttribute("width"));
+            window.printed = [...document.querySelectorAll(".chart svg")].map(wide).concat(document.querySelectorAll("#paths details:not([open])").length);
+        })
+    """)
     window.paper(tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
-    assert (tmp_path / "report.pdf").stat().st_size > 50_000
+    assert window.run("return window.printed") == [660] * 6 + [0]

@@ -74,7 +74,7 @@ _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
         "From node to node",
         "Connections of a client's node (down) to a server's node (across), by where their replies landed.",
         "No connections, so no nodes between which they are.",
-        ("primary", "secondary", "member", "local", "outside", "nothing"),
+        ("primary", "secondary", "member", "local", "outside", "nothing", "not known"),
     ),
     (
         "timeline",

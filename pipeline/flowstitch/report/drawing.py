@@ -58,11 +58,14 @@ def _scenario(row: Row, commands: Commands, *, is_open: bool) -> Element:
     name = row["scenario"] + (f", {row['variant']}" if row["variant"] else "")
     number = f", number {row['sop']} of the handbook" if row["sop"] else ""
     stacks = [f"{counted(row['kernel_stacks'], 'kernel stack')} one way"] if row["kernel_stacks"] else []
+    primary = (
+        [f"{counted(row['on_primary'], 'reply', 'replies')} on the primary ENI"] if row["on_primary"] else []
+    )
     facts = [
         f"{name}{number}",
         *stacks,
         f"{counted(len(row['forward']), 'hop')} forward, {counted(len(row['back']), 'hop')} back",
-        f"{counted(row['on_primary'], 'reply', 'replies')} on the primary ENI",
+        *primary,
     ]
     return element(
         "details",

@@ -103,7 +103,7 @@ def _part(filled: Filled, commands: Commands) -> Element:
             ),
             class_="scroll",
         ),
-        class_="sheet print",
+        class_="sheet",
         id=f"table-{asked.name}",
     )
 

@@ -190,6 +190,12 @@
       drawAll();
     }, 120);
   });
-  addEventListener("beforeprint", () => charts.forEach((chart) => chart.resize({ width: 680 })));
-  addEventListener("afterprint", () => charts.forEach((chart) => chart.resize({ width: "auto" })));
+  // a printer does not wait for the next frame
+  const fit = (width) =>
+    charts.forEach((chart) => {
+      chart.resize({ width });
+      chart.getZr().flush();
+    });
+  addEventListener("beforeprint", () => fit(660));
+  addEventListener("afterprint", () => fit("auto"));
 })();

@@ -3,7 +3,7 @@ select
     coalesce(client_kind, 'not known') as client,
     coalesce(dialled_kind, 'not known') as dialled,
     coalesce(scenario, 'not known') as scenario,
-    coalesce(return_lands_on, 'nothing') as lands,
+    coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
     count(*) as connections,
     coalesce(sum(return_bytes), 0)::bigint as bytes
 from datapaths

@@ -3,7 +3,7 @@ with ends as (
     select
         left(coalesce(client_node, 'outside or not known'), 80) as client,
         left(coalesce(server_node, 'outside or not known'), 80) as server,
-        return_lands_on, return_bytes
+        return_lands_on, outcome, return_bytes
     from datapaths
 ),
 busy as (
@@ -16,7 +16,7 @@ busy as (
 select
     if(client in (from busy), client, 'other nodes') as client,
     if(server in (from busy), server, 'other nodes') as server,
-    coalesce(return_lands_on, 'nothing') as lands,
+    coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
     count(*) as connections,
     coalesce(sum(return_bytes), 0)::bigint as bytes
 from ends
