@@ -12,7 +12,7 @@ import flowstitch
 from flowstitch.report.asked import ask_question, computed_once, rows
 from flowstitch.report.commands import Commands
 from flowstitch.report.sheets import MAX_ROWS, PATH, TOTAL, Filled, Sheet, fill, sheets
-from flowstitch.report.tables import _MAX_BYTES, _cell, _part
+from flowstitch.report.tables import _MAX_BYTES, _cell, sheet_part
 from flowstitch.sql.questions import question
 from flowstitch.sql.session import Result
 from hostile import call
@@ -80,7 +80,10 @@ def test_the_front_of_a_table(opened: Result) -> None:
 def test_a_table_is_bounded_whatever_is_in_it(tmp_path: Path) -> None:
     asked = question("coverage")
     row = {name: "<" * 10_000 for name, _ in asked.columns} | {"warnings": ["&" * 10_000] * 50, PATH: None}
-    html = ET.tostring(_part(Filled(asked, [row] * MAX_ROWS, 12345), Commands(tmp_path)), encoding="unicode")
+    html = ET.tostring(
+        sheet_part(Filled(asked, [row] * MAX_ROWS, 12345), ["ask", tmp_path], Commands(tmp_path)),
+        encoding="unicode",
+    )
     assert len(html) < 1.2 * _MAX_BYTES + 5000
     assert " of 12,345 rows" in html
 

@@ -10,6 +10,7 @@ EXAMPLES = """\b
 Examples:
   flowstitch report result/ -o report.html
   flowstitch report result/ -o report.html --overwrite
+  flowstitch report --compare before/ after/ -o report.html   what moved, too
 """
 
 
@@ -23,8 +24,15 @@ Examples:
     metavar="FILE",
     help="The page; it appears whole or not at all.",
 )
+@click.option(
+    "--compare",
+    "before",
+    metavar="BEFORE",
+    type=click.Path(),
+    help="An earlier result, to say what moved since.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a report that is there already.")
-def command(result: str, output: str, *, overwrite: bool) -> None:
+def command(result: str, output: str, before: str | None, *, overwrite: bool) -> None:
     """Write what a result says into one page.
 
     RESULT is the directory that `flowstitch run` wrote. The page is one file that needs no network: which returns land
@@ -34,5 +42,5 @@ def command(result: str, output: str, *, overwrite: bool) -> None:
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result(Path(result)) as session:
-        for sentence in session.report(output, overwrite=overwrite):
+        for sentence in session.report(output, overwrite=overwrite, before=before):
             click.echo(sentence)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flowstitch.report.markup import element
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -21,12 +22,17 @@ class Commands:
     """
 
     def __init__(self, path: Path) -> None:
-        self._result = shlex.quote(str(path))
+        self._path = path
 
-    def typed(self, command: str, argument: str | int) -> str:
-        """The command as it is typed: ``flowstitch explain result/ 42``."""
-        return f"flowstitch {command} {self._result} {shlex.quote(str(argument))}"
+    def words(self, command: str, argument: object) -> list[object]:
+        """Words of a command behind ``flowstitch``: its name, the result, an argument."""
+        return [command, self._path, argument]
 
-    def shown(self, command: str, argument: str | int | None) -> Element | None:
+    def shown(self, command: str, argument: object) -> Element | None:
         """The command as an element to copy from; None without an argument."""
-        return None if argument is None else element("code", self.typed(command, argument), class_="command")
+        return None if argument is None else command_element(self.words(command, argument))
+
+
+def command_element(words: Sequence[object]) -> Element:
+    """A command of flowstitch as it is typed, as an element to copy from."""
+    return element("code", shlex.join(["flowstitch", *map(str, words)]), class_="command")

@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
+from flowstitch.report.commands import command_element
 from flowstitch.report.figures import bytes_text, count_text, counted, share_text
 from flowstitch.report.markup import element
 from flowstitch.report.sheets import PATH, fill, sheets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from xml.etree.ElementTree import Element
 
     from flowstitch.report.asked import Row
@@ -44,7 +46,7 @@ def table_parts(session: Result, commands: Commands, section: str) -> list[Eleme
     """The tables of a section; those without rows are named at its end."""
     filled = [fill(session, sheet) for sheet in sheets() if sheet.section == section]
     empty = [one.asked for one in filled if not one.rows]
-    parts = [_part(one, commands) for one in filled if one.rows]
+    parts = [sheet_part(one, commands.words("ask", one.asked.name), commands) for one in filled if one.rows]
     if parts and section == "tables":
         parts[0].set("open", "open")
     if empty:
@@ -61,7 +63,13 @@ def table_parts(session: Result, commands: Commands, section: str) -> list[Eleme
     return parts
 
 
-def _part(filled: Filled, commands: Commands) -> Element:
+def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | None = None) -> Element:
+    """A table that opens and closes.
+
+    Parameters
+    ----------
+    asking : words of the command that gives all of its rows. commands : make those that explain a row.
+    """
     asked = filled.asked
     rows = _bounded([_row(row, filled, commands) for row in filled.rows])
     is_cut = len(rows) < filled.total
@@ -77,7 +85,7 @@ def _part(filled: Filled, commands: Commands) -> Element:
         element("p", shown[0].upper() + shown[1:] + "; the command has them all:", class_="note")
         if is_cut
         else None,
-        commands.shown("ask", asked.name),
+        command_element(asking),
         element(
             "p",
             element(
@@ -129,9 +137,9 @@ def _is_number(name: str, rows: list[Row]) -> bool:
     return any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows)
 
 
-def _row(row: Row, filled: Filled, commands: Commands) -> Element:
+def _row(row: Row, filled: Filled, commands: Commands | None) -> Element:
     deeper = None
-    if _has_paths(filled):
+    if commands is not None and _has_paths(filled):
         command = commands.shown("explain", row[PATH])
         deeper = element(
             "td", "-" if command is None else element("details", element("summary", "explain"), command)

@@ -211,11 +211,14 @@ class Result:
 
         return export_db(self._sources, Path(file), overwrite=overwrite)
 
-    def report(self, file: str | Path, *, overwrite: bool = False) -> list[str]:
-        """Write one page for people; see ``flowstitch.report.write.write_report``. Returns its answer, in sentences."""
+    def report(
+        self, file: str | Path, *, overwrite: bool = False, before: str | Path | None = None
+    ) -> list[str]:
+        """Write one page for people, see ``flowstitch.report.write.write_report``; returns its answer in sentences."""
         from flowstitch.report.write import write_report  # noqa: PLC0415
 
-        return write_report(self, Path(file), overwrite=overwrite)
+        earlier = None if before is None else Path(before)
+        return write_report(self, Path(file), overwrite=overwrite, before=earlier)
 
     def _make_questions(self) -> bool:
         """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
