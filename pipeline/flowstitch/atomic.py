@@ -143,3 +143,27 @@ def atomic_file(file: Path, argument: str) -> Iterator[Path]:
         raise FlowstitchError(f"{file}: writing failed ({error.strerror or error}).") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_replaceable(file: Path, *, overwrite: bool, mark: bytes, mark_at: int, what: str) -> None:
+    """Check that nothing but what was asked for is replaced.
+
+    Parameters
+    ----------
+    overwrite : replace a file that has ``mark`` at byte ``mark_at``, which tells such a file from others.
+    what : what such a file is called.
+
+    Raises
+    ------
+    UsageError when ``file`` exists and ``overwrite`` is not given, or it has no such mark.
+    """
+    if not file.exists():
+        return
+    if not overwrite:
+        raise UsageError(f"{file}: exists already; give --overwrite to replace it, or another file.")
+    head = b""
+    if file.is_file():
+        with file.open("rb") as opened:
+            head = opened.read(mark_at + len(mark))
+    if head[mark_at:] != mark:
+        raise UsageError(f"{file}: is not a {what}, so --overwrite does not touch it; give another file.")

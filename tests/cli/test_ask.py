@@ -225,6 +225,13 @@ def test_a_terminal_gets_a_title_a_bold_head_and_a_table_that_fits(result: Path)
     assert "\x1b" not in on_terminal("ask", result, "return-eni", TERM="dumb")
 
 
+def test_a_terminal_gets_bars_of_shares_and_a_pipe_does_not(result: Path, call: Call) -> None:
+    shown = on_terminal("ask", result, "return-eni", columns=160)
+    assert "0.7358 \x1b[36m█████▉\x1b[0m" in shown
+    assert "0.7358 █████▉" in on_terminal("ask", result, "return-eni", columns=160, NO_COLOR="1")
+    assert "█" not in call("ask", result, "return-eni").stdout
+
+
 def test_parquet_is_not_for_a_terminal(result: Path) -> None:
     assert "Parquet is not for a terminal; give --output FILE" in on_terminal(
         "sql", result, "select 1", "-f", "parquet"

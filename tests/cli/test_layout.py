@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.cli.console import printable
 from flowstitch.cli.layout import fitted_table, plain_table
+from flowstitch.texts import printable
 
 WORDS = st.text(st.sampled_from("ab-/ _.0"), max_size=30)
 
@@ -77,3 +77,26 @@ def test_printable_text_is_printable_and_keeps_what_is(text: str) -> None:
     shown = printable(text)
     assert shown.isprintable()
     assert (shown == text) == text.isprintable()
+
+
+def lines_of(width: int) -> list[str]:
+    names, numeric = ["service", "share", "bytes_share"], [False, True, True]
+    rows = [["a", "1.0", "0.5"], ["b", "0.0001", "-"], ["c", "0.1", "7"]]
+    return [line for line, _ in fitted_table(names, rows, numeric, width)]
+
+
+def test_shares_have_bars_where_there_is_room() -> None:
+    assert lines_of(42)[2:] == [
+        "a           1.0 ████████  0.5 ████",
+        "b        0.0001             -",
+        "c           0.1 ▊           7 ████████",
+    ]
+    assert lines_of(30)[2:] == ["a           1.0          0.5", "b        0.0001            -", "c           0.1            7"]  # fmt: skip
+
+
+@given(st.floats(0, 1))
+def test_a_bar_is_as_long_as_its_share(share: float) -> None:
+    (line,) = [line for line, _ in fitted_table(["share"], [[f"{share:.6f}"]], [True], 80)][2:]
+    bar = line.removeprefix(f"{share:.6f}").strip()
+    eighths = sum(" ▏▎▍▌▋▊▉█".index(letter) for letter in bar)
+    assert abs(eighths - 64 * share) <= 0.51

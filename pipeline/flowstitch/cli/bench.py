@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.catalog.load import packaged_root
-from flowstitch.cli.console import Progress, log_options, printable, say
+from flowstitch.cli.console import Progress, log_options, say
 from flowstitch.cli.output import write_table
 from flowstitch.errors import SchemaError, UsageError
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -1,4 +1,4 @@
-"""What is said on stderr: failures, warnings and progress; and text that is safe to show."""
+"""What is said on stderr: failures, warnings and progress."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from flowstitch.texts import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -22,16 +24,6 @@ if TYPE_CHECKING:
 LOG_FORMS = ("text", "json")
 # A bar moves all the time; in a log such lines would bury the rest.
 _TELL_EVERY_S = 5.0
-
-
-def printable(text: str) -> str:
-    r"""Text with everything escaped that a terminal could take for a command, line ends too (``\x1b``, ``\u202e``)."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in text
-    )
 
 
 def say(sentence: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.console import Progress, log_options
 from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
 from flowstitch.cli.run import tell_warnings
+from flowstitch.texts import printable
 
 EXAMPLES = """\b
 Examples:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from flowstitch.catalog.load import packaged_root
-from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.console import Progress, log_options
 from flowstitch.cli.output import write_relation
 from flowstitch.cli.run import reconstruct
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from flowstitch.sql.returns import Returns

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.cli.console import printable
 from flowstitch.cli.output import time_text, write_table
 from flowstitch.cli.results import also_option
 from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_time
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

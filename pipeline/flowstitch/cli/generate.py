@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.console import Progress, log_options
 from flowstitch.cli.output import write_table
 from flowstitch.simulator.settings import (
     EVENTS,
@@ -20,6 +20,7 @@ from flowstitch.simulator.settings import (
     WINDOWS_S,
     Settings,
 )
+from flowstitch.texts import printable
 
 EXAMPLES = """\b
 Examples:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 GAP = "  "
 # Text that is folded further cannot be read.
 _NARROWEST = 12
+# A bar of eight letters, in eighths of a letter.
+_BAR, _EIGHTHS = 8, " ▏▎▍▌▋▊▉█"
+BARS = re.compile(f"[{_EIGHTHS[1:]}]+")
 _PARTS = re.compile(r"[^_]*_|[^_]+")
 
 
@@ -35,13 +38,16 @@ def fitted_table(
 ) -> Iterator[tuple[str, bool]]:
     """Lines of a table that is no wider than a terminal, each with whether it is a head.
 
-    Text folds where it must, at hyphens and slashes if it can; numbers never do. Where even that is too wide, each
-    row stands for itself, one column below the other.
+    Shares have bars where there is room for them. Text folds where it must, at hyphens and slashes if it can; numbers
+    never do. Where even that is too wide, each row stands for itself, one column below the other.
 
     Parameters
     ----------
     width : of the terminal; the other parameters are as for ``plain_table``.
     """
+    barred = _barred(names, rows)
+    if _natural(names, barred) <= width:
+        rows = barred
     widths = _fit(names, rows, numeric, width)
     if widths is None:
         yield from _records(names, rows)
@@ -57,6 +63,30 @@ def fitted_table(
         ]
         for part in zip_longest(*folded, fillvalue=""):
             yield _line(part, widths, numeric), False
+
+
+def _barred(names: Cells, rows: Sequence[Cells]) -> Sequence[Cells]:
+    """The same rows, their shares with bars."""
+    shares = {place for place, name in enumerate(names) if name == "share" or name.endswith("_share")}
+    return [
+        [f"{cell} {_bar(cell)}" if place in shares else cell for place, cell in enumerate(row)]
+        for row in rows
+    ]
+
+
+def _bar(share: str) -> str:
+    """Bar of a share, 0 to 1, as long for every share; blank where there is none."""
+    try:
+        eighths = min(max(round(float(share) * _BAR * 8), 0), _BAR * 8)
+    except ValueError:
+        eighths = 0
+    return (_EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()).ljust(_BAR)
+
+
+def _natural(names: Cells, rows: Sequence[Cells]) -> int:
+    """Width of a table that folds nothing."""
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    return sum(widths) + len(GAP) * (len(widths) - 1)
 
 
 def _line(cells: Cells, widths: Sequence[int], numeric: Sequence[bool]) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "convert": "flowstitch.cli.convert",
     "ask": "flowstitch.cli.ask",
     "explain": "flowstitch.cli.explain",
+    "report": "flowstitch.cli.report",
     "sql": "flowstitch.cli.sql",
     "export-db": "flowstitch.cli.export_db",
     "schema": "flowstitch.cli.schema",

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from flowstitch.atomic import atomic_file
-from flowstitch.cli.console import printable, say
-from flowstitch.cli.layout import fitted_table, plain_table
+from flowstitch.cli.console import say
+from flowstitch.cli.layout import BARS, fitted_table, plain_table
 from flowstitch.errors import UsageError
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -133,7 +134,7 @@ def write_table(
             return
         lines = fitted_table(names, cells, numeric, shutil.get_terminal_size().columns)
         for line, is_head in chain([(title, True), ("", False)] if title else [], lines):
-            click.echo(click.style(line, bold=True) if is_head and _is_styled() else line)
+            click.echo(_styled(line, is_head=is_head))
 
 
 def write_json(rows: Sequence[dict[str, Any]]) -> None:
@@ -253,6 +254,17 @@ def _is_terminal(sink: IO[str]) -> bool:
 def terminal_width() -> int | None:
     """Columns of the terminal that stdout is, None where it is a file or a pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _styled(line: str, *, is_head: bool) -> str:
+    """Line for a terminal: heads bold, bars in colour, unless it or its user wants none."""
+    if not _is_styled():
+        return line
+    return (
+        click.style(line, bold=True)
+        if is_head
+        else BARS.sub(lambda bar: click.style(bar[0], fg="cyan"), line)
+    )
 
 
 def _is_styled() -> bool:

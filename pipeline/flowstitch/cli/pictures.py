@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flowstitch.cli.console import printable
+from flowstitch.texts import printable
 from flowstitch.sql.picture import RETURN
 
 if TYPE_CHECKING:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.catalog.dataplanes import dataplane_names
-from flowstitch.cli.console import Progress, log_options, printable
+from flowstitch.cli.console import Progress, log_options
 from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
 from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_duration, parse_time
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

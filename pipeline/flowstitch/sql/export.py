@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowstitch.atomic import atomic_file
-from flowstitch.errors import FlowstitchError, UsageError
+from flowstitch.atomic import atomic_file, check_replaceable
+from flowstitch.errors import FlowstitchError
 from flowstitch.sql.definitions import comments, execute_known, library, question_statements
 from flowstitch.sql.runs import RUNS, runs_query
 from flowstitch.sql.tables import manifest_pattern
@@ -43,8 +43,7 @@ def export_db(results: Sequence[Path], file: Path, *, overwrite: bool = False) -
     """
     import duckdb  # noqa: PLC0415
 
-    if file.exists():
-        _check_replaceable(file, overwrite=overwrite)
+    check_replaceable(file, overwrite=overwrite, mark=_MAGIC, mark_at=_MAGIC_AT, what="DuckDB file")
     with atomic_file(file, "file") as partial:
         partial.unlink()
         try:
@@ -74,16 +73,3 @@ def export_db(results: Sequence[Path], file: Path, *, overwrite: bool = False) -
 def _count(connection: duckdb.DuckDBPyConnection, name: str) -> int:
     ((rows,),) = connection.execute(f"select count(*) from {name}").fetchall()
     return int(rows)
-
-
-def _check_replaceable(file: Path, *, overwrite: bool) -> None:
-    if not overwrite:
-        raise UsageError(f"{file}: exists already; give --overwrite to replace it, or another file.")
-    head = b""
-    if file.is_file():
-        with file.open("rb") as opened:
-            head = opened.read(_MAGIC_AT + len(_MAGIC))
-    if head[_MAGIC_AT:] != _MAGIC:
-        raise UsageError(
-            f"{file}: is not a DuckDB file, so --overwrite does not touch it; give another file."
-        )

@@ -101,6 +101,20 @@ class Result:
             ) from error
         return tuple(sources)
 
+    @property
+    def path(self) -> Path:
+        """Directory of the result.
+
+        Raises
+        ------
+        UsageError where it is several: what is asked is told of one.
+        """
+        if len(self._results) != 1:
+            raise UsageError(
+                f"{self.name}: is several results; name one of them, such as {self._results[0]}."
+            )
+        return self._results[0]
+
     def __enter__(self) -> Self:
         return self
 
@@ -232,6 +246,15 @@ class Result:
         from flowstitch.sql.export import export_db  # noqa: PLC0415
 
         return export_db(self._results, Path(file), overwrite=overwrite)
+
+    def report(
+        self, file: str | Path, *, overwrite: bool = False, before: str | Path | None = None
+    ) -> list[str]:
+        """Write one page for people, see ``flowstitch.report.write.write_report``; returns its answer in sentences."""
+        from flowstitch.report.write import write_report  # noqa: PLC0415
+
+        earlier = None if before is None else Path(before)
+        return write_report(self, Path(file), overwrite=overwrite, before=earlier)
 
     def _make_questions(self) -> bool:
         """Make the views of the questions and of the runs, once: to bind them all takes longer than most queries; whether that was now."""

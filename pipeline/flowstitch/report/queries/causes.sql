@@ -1,0 +1,27 @@
+-- Why replies land on the primary ENI: each connection of which they do has one cause.
+-- One row per cause; the causes are worded in page/causes.toml.
+with reachable as (
+    select distinct namespace || '/' || name as service from services where len(cluster_ips) > 0
+),
+of_primary as (
+    select distinct unnest(ips) as ip from enis where role = 'primary'
+)
+select
+    case
+        when client_kind = 'node' then 'node'
+        when client_kind is distinct from 'pod' then 'not_known'
+        when snat_ip is null then if(client_ip in (select ip from of_primary), 'pod_of_primary', 'astray')
+        when dialled_kind = 'lb_ip' then if(service in (select service from reachable), 'lb_address', 'lb_address_only')
+        when dialled_kind = 'node_port' then 'node_port'
+        when dialled_kind = 'outside' then 'outside'
+        else 'masqueraded'
+    end as cause,
+    count(*) as connections,
+    sum(return_bytes)::bigint as return_bytes,
+    count(distinct client_name) as clients,
+    count(distinct coalesce(service, dialled_ip)) as targets,
+    arg_max(path_id, (coalesce(return_bytes, 0), path_id)) as path_id
+from datapaths
+where return_lands_on = 'primary'
+group by cause
+order by connections desc, cause

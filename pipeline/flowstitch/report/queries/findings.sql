@@ -1,0 +1,10 @@
+-- What else is wrong: one row of counts.
+select
+    (select count(distinct path_id) from drifts) as drifted,
+    (select count(*) from dead_ends) as dead_ends,
+    (select count(path_id) from dead_end_paths) as attempts,
+    (select count(path_id) from dead_end_paths where answered) as answered,
+    (select count(*) from datapaths where outcome in ('unanswered', 'one_way', 'rejected')) as lost,
+    (select count(*) from datapaths where outcome = 'refused') as refused,
+    (select count(*) from datapaths where "asymmetric") as crossed,
+    (select count(*) from datapaths where scenario = 'unclassified') as unclassified

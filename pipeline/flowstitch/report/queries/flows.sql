@@ -1,0 +1,12 @@
+-- Who dials what, which scenario that is, and where the replies land.
+select
+    coalesce(client_kind, 'not known') as client,
+    coalesce(dialled_kind, 'not known') as dialled,
+    coalesce(scenario, 'not known') as scenario,
+    coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
+    count(*) as connections,
+    coalesce(sum(return_bytes), 0)::bigint as bytes
+from datapaths
+group by all
+order by connections desc, client, dialled, scenario, lands
+limit 400

@@ -1,0 +1,169 @@
+"""The page in a real browser, without a network: it draws, switches, filters and sorts, and says nothing in the console."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flowstitch
+from report.browser import DRIVER, Browser, browser, browser_path
+
+pytestmark = pytest.mark.skipif(
+    browser_path() is None,
+    reason=f"no Chromium with {DRIVER}; on Debian: apt-get install chromium chromium-driver",
+)
+PHONE, DESK = (390, 844), (1200, 900)
+
+
+@pytest.fixture(scope="module")
+def opened_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as window:
+        yield window
+
+
+@pytest.fixture
+def window(opened_browser: Browser, report_file: Path) -> Iterator[Browser]:
+    opened_browser.dark(dark=False)
+    opened_browser.show(report_file, *DESK)
+    yield opened_browser
+    assert opened_browser.complaints() == []
+
+
+def asked(result: Path, query: str) -> list[tuple[Any, ...]]:
+    with flowstitch.open(result) as session:
+        return session.sql(query).fetchall()
+
+
+def text(window: Browser, selector: str) -> str:
+    found: str = window.run("return document.querySelector(arguments[0]).textContent", selector)
+    return found
+
+
+def test_every_chart_is_drawn(window: Browser) -> None:
+    sizes = window.run("""
+        return [...document.querySelectorAll(".chart")].map((chart) => [chart.id, chart.querySelectorAll("svg path").length, chart.clientHeight])
+    """)
+    assert len(sizes) == 6
+    assert all(paths > 0 and height > 50 for _, paths, height in sizes), sizes
+
+
+def test_the_switch_between_connections_and_bytes(window: Browser, result: Path) -> None:
+    value = """
+        const series = echarts.getInstanceByDom(document.getElementById("chart-flows")).getOption().series[0];
+        return series.data.find((node) => node.name === "3 primary").value
+    """
+    ((connections, size),) = asked(
+        result, "select count(*), sum(return_bytes)::bigint from datapaths where return_lands_on = 'primary'"
+    )
+    assert window.run(value) == connections
+    window.click("button[data-chart=flows][data-value=bytes]")
+    assert window.run(value) == size
+    pressed = window.run(
+        'return [...document.querySelectorAll("button[data-chart=flows][aria-pressed=true]")].map((one) => one.textContent)'
+    )
+    assert pressed == ["bytes"]
+
+
+def test_the_heat_map_of_a_role(window: Browser, result: Path) -> None:
+    window.click("button[data-chart=pairs][data-value=secondary]")
+    cells = window.run("""
+        const series = echarts.getInstanceByDom(document.getElementById("chart-pairs")).getOption().series[0];
+        return series.data.map((cell) => cell[2]).sort((a, b) => a - b)
+    """)
+    wanted = asked(
+        result,
+        "select count(*) as n from datapaths where return_lands_on = 'secondary' group by client_node, server_node order by n",
+    )
+    assert cells == [number for (number,) in wanted]
+
+
+def test_a_table_is_filtered(window: Browser, result: Path) -> None:
+    window.type("#table-return-eni input.filter", "NGINX1")
+    shown = window.run(
+        'return [...document.getElementById("return-eni").tBodies[0].rows].filter((row) => row.offsetHeight > 0).length'
+    )
+    ((wanted, rows),) = asked(
+        result, "select count(*) filter (where service like '%nginx1%'), count(*) from ask_return_eni"
+    )
+    assert shown == wanted
+    assert text(window, "#return-eni-shown") == f"{wanted} of {rows} rows have it"
+
+
+def test_a_table_is_sorted(window: Browser, result: Path) -> None:
+    column = 'return [...document.getElementById("return-eni").tBodies[0].rows].map((row) => Number(row.cells[4].dataset.value))'
+    head = "#return-eni thead th:nth-child(5)"
+    wanted = [
+        number for (number,) in asked(result, "select connections from ask_return_eni order by connections")
+    ]
+    window.click(f"{head} button")
+    assert window.run(column) == wanted[::-1]
+    window.click(f"{head} button")
+    assert window.run(column) == wanted
+    assert (
+        window.run("return document.querySelector(arguments[0]).getAttribute('aria-sort')", head)
+        == "ascending"
+    )
+
+
+def test_what_is_not_known_is_sorted_last(window: Browser) -> None:
+    services = 'return [...document.getElementById("return-eni").tBodies[0].rows].map((row) => row.cells[1].textContent)'
+    for _ in range(2):
+        window.click("#return-eni thead th:nth-child(2) button")
+        found = window.run(services)
+        assert found == [name for name in found if name != "-"] + ["-"] * found.count("-")
+
+
+def test_numbers_of_the_page_are_those_of_sql(window: Browser, result: Path) -> None:
+    ((primary, over),) = asked(
+        result,
+        "select count(*) filter (where return_lands_on = 'primary'), count(*) from datapaths where return_lands_on in ('primary', 'secondary', 'member')",
+    )
+    assert f"{100 * primary / over:.1f}%" in text(window, "#answer .lead")
+    assert f"{primary:,} of {over:,}" in text(window, "#answer .lead")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_fits_the_screen(size: tuple[int, int], dark: bool, window: Browser, report_file: Path) -> None:
+    window.dark(dark=dark)
+    window.show(report_file, *size)
+    wide, seen = window.run("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= seen == size[0]
+    colour = window.run("return getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, colour[4:-1].split(","))) < 200) == dark
+
+
+def test_the_reader_chooses_light_or_dark(window: Browser) -> None:
+    colours = 'return [getComputedStyle(document.body).backgroundColor, document.querySelector("#chart-enis text").getAttribute("fill")]'
+    light = window.run(colours)
+    window.click("#theme")
+    dark = window.run(colours)
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+    window.click("#theme")
+    assert window.run(colours) == light
+
+
+def test_a_chart_follows_the_width(window: Browser) -> None:
+    window.resize(*PHONE)
+    time.sleep(0.5)
+    assert (
+        window.run('return document.querySelector("#chart-timeline svg").getBoundingClientRect().width')
+        <= PHONE[0]
+    )
+
+
+def test_it_is_printed(window: Browser, tmp_path: Path) -> None:
+    window.run("""
+        addEventListener("beforeprint", () => {
+            const wide = (svg) => Number(svg.getAttribute("width"));
+            window.printed = [...document.querySelectorAll(".chart svg")].map(wide).concat(document.querySelectorAll("#paths details:not([open])").length);
+        })
+    """)
+    window.paper(tmp_path / "report.pdf")
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert window.run("return window.printed") == [660] * 6 + [0]
