@@ -78,7 +78,7 @@ def test_the_front_of_a_table(opened: Result) -> None:
 
 
 def test_a_table_is_bounded_whatever_is_in_it(tmp_path: Path) -> None:
-    asked = question("coverage")
+    asked = question("sources")
     row = {name: "<" * 10_000 for name, _ in asked.columns} | {"warnings": ["&" * 10_000] * 50, PATH: None}
     html = ET.tostring(
         sheet_part(Filled(asked, [row] * MAX_ROWS, 12345), ["ask", tmp_path], Commands(tmp_path)),

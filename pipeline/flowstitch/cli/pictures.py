@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from flowstitch.texts import printable
 from flowstitch.sql.picture import RETURN
+from flowstitch.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
