@@ -113,7 +113,11 @@ def address(text):
 
 def texts_of_json(line):
     """Texts of a JSON line by key, or why it is no object; ``UnsureError`` where parsers differ in what it says."""
-    doubtful = []
+    doubtful, beyond = [], []
+
+    def number(text):
+        beyond.extend([text] * (not fits(text)))
+        return Number(text)
 
     def once(pairs):
         if len(dict(pairs)) < len(pairs):
@@ -121,19 +125,17 @@ def texts_of_json(line):
         return dict(pairs)
 
     try:
-        value = json.loads(
-            line.decode("utf-8"), object_pairs_hook=once, parse_int=integer, parse_float=fraction
-        )
+        value = json.loads(line.decode("utf-8"), object_pairs_hook=once, parse_int=number, parse_float=number)
     except RecursionError:
         raise UnsureError("nested") from None
-    except OverflowError:
-        return "JSON with a value that cannot be read"
     except ValueError:
         return "not JSON"
     if not isinstance(value, dict):
         return "not an object"
     if doubtful or b"\\u" in line or re.search(rb"NaN|Infinity", line):
         raise UnsureError("one reading of several")
+    if beyond:
+        return "JSON with a value that cannot be read"
     return {key: text_of_json(item) for key, item in value.items()}
 
 
@@ -143,18 +145,11 @@ class Number(str):
     __slots__ = ()
 
 
-def integer(text):
-    """The text of an integer of 128 bits, signed or not."""
-    if len(text) > 40 or not -(1 << 127) <= int(text) < 1 << 128:
-        raise OverflowError
-    return Number(text)
-
-
-def fraction(text):
-    """The text of a number that a double holds."""
-    if float(text) in {float("inf"), float("-inf")}:
-        raise OverflowError
-    return Number(text)
+def fits(text):
+    """Whether 128 bits hold an integer, signed or not, and a double any other number."""
+    if re.fullmatch("-?[0-9]+", text):
+        return len(text) <= 40 and -(1 << 127) <= int(text) < 1 << 128
+    return abs(float(text)) < float("inf")
 
 
 def text_of_json(value):
