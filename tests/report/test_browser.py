@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_the_heat_map_of_a_role(window: Browser, result: Path) -> None:
     window.click("button[data-chart=pairs][data-value=secondary]")
     cells = window.run("""
         const series = echarts.getInstanceByDom(document.getElementById("chart-pairs")).getOption().series[0];
-        return series.data.map((cell) => cell[2]).sort((a, b) => a - b)
+        return series.data.map((cell) => cell.value[2]).sort((a, b) => a - b)
     """)
     wanted = asked(
         result,
@@ -167,3 +168,39 @@ def test_it_is_printed(window: Browser, tmp_path: Path) -> None:
     window.paper(tmp_path / "report.pdf")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     assert window.run("return window.printed") == [660] * 6 + [0]
+
+
+# Pictures of the docs: width and height of the window, what is scrolled to the top.
+PICTURES = {
+    "report": (1100, 1000, "header"),
+    "report-pictures": (1100, 1180, "#figure-flows"),
+    "report-ways": (1100, 560, "#paths"),
+    "report-phone": (390, 844, "header"),
+}
+
+
+def test_pictures(
+    opened_browser: Browser, result: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "result").symlink_to(result)
+    with flowstitch.open("result") as opened:
+        opened.report("report.html")
+    for name, (width, height, selector) in PICTURES.items():
+        opened_browser.dark(dark=False)
+        opened_browser.show(tmp_path / "report.html", width, height)
+        opened_browser.run("document.querySelector(arguments[0]).scrollIntoView()", selector)
+        time.sleep(0.3)
+        opened_browser.picture(tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        if docs := os.environ.get("FLOWSTITCH_PICTURES"):
+            keep_small(tmp_path / f"{name}.png", Path(docs) / f"{name}.png")
+
+
+def keep_small(picture: Path, docs: Path) -> None:
+    """Keep a picture for the docs, in as many colours as it needs."""
+    from PIL import Image
+
+    with Image.open(picture) as opened:
+        few = opened.convert("RGB").quantize(96, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few.save(docs, optimize=True)

@@ -29,7 +29,7 @@ def head_section(session: Result) -> Element:
         "header",
         element("p", "flowstitch report", class_="kicker"),
         element("button", "Light or dark", type="button", id="theme", hidden="hidden"),
-        element("h1", f"Return paths of {session.path.resolve().name}"),
+        element("h1", f"Return paths of {session.path.absolute().name}"),
         element("p", " · ".join(fact for fact in facts if fact), class_="facts"),
     )
 

@@ -53,7 +53,7 @@ def moved_section(before: Path, session: Result) -> Element:
         filled = fill(both, Sheet(QUESTION))
     return element(
         "section",
-        element("h2", f"What moved since {before.resolve().name}"),
+        element("h2", f"What moved since {before.absolute().name}"),
         [
             element("p", sentence, class_=None if place else "lead")
             for place, sentence in enumerate(moved_sentences(old, new))
@@ -122,7 +122,7 @@ def _unlike(old: set[str], new: set[str]) -> Iterator[str]:
 
 
 def _head(before: Path, after: Path) -> Element:
-    names = ("", before.resolve().name, "share", after.resolve().name, "share", "change")
+    names = ("", before.absolute().name, "share", after.absolute().name, "share", "change")
     return element(
         "tr",
         [

@@ -66,4 +66,4 @@ def _page(session: Result, before: Path | None) -> str:
         "Run": run_section(session),
     }
     parts = [head_section(session), contents(sections), *sections.values(), foot()]
-    return page(f"Return paths of {session.path.resolve().name}", parts, data)
+    return page(f"Return paths of {session.path.absolute().name}", parts, data)

@@ -83,7 +83,7 @@
     return {
       ...base(),
       grid: { left: 4, right: 8, top: 8, bottom: 48, ...within },
-      tooltip: tip(({ data: [x, y, value, size] }) => `${clients[y]} → ${servers[x]}\n${count(value)} connections, ${bytes(size)} of replies\n${chosen.pairs}`),
+      tooltip: tip(({ value: [x, y, value, size] }) => `${clients[y]} → ${servers[x]}\n${count(value)} connections, ${bytes(size)} of replies\n${chosen.pairs}`),
       xAxis: axis({ type: "category", data: servers, axisLabel: { color: colour("soft"), formatter: short, rotate: servers.length > (isNarrow() ? 3 : 6) ? 45 : 0 } }),
       yAxis: axis({ type: "category", data: clients, axisLabel: { color: colour("soft"), formatter: short } }),
       visualMap: {
@@ -91,8 +91,11 @@
         inRange: { color: [colour("wash"), roleColour(chosen.pairs)] }, textStyle: { color: colour("soft") }, text: [count(most), "0"],
       },
       series: [{
-        type: "heatmap", data: rows.map((row) => [servers.indexOf(row[1]), clients.indexOf(row[0]), row[3], row[4]]),
-        label: { show: servers.length <= 8, formatter: ({ data: one }) => count(one[2]), color: colour("ink"), textBorderColor: colour("paper"), textBorderWidth: 2 },
+        type: "heatmap", data: rows.map((row) => ({
+          value: [servers.indexOf(row[1]), clients.indexOf(row[0]), row[3], row[4]],
+          label: { color: colour(row[3] > most / 2 ? "paper" : "ink") },
+        })),
+        label: { show: servers.length <= 8, formatter: ({ value }) => count(value[2]) },
         itemStyle: { borderColor: colour("paper"), borderWidth: 2 },
       }],
     };
