@@ -10,6 +10,7 @@ import flowstitch
 from hostile import call
 
 
+@pytest.mark.smoke
 def test_the_answer_is_printed_and_written(result: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     done = call("report", result, "-o", file)
