@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -48,33 +49,42 @@ def test_the_time_line_has_every_connection_and_the_gaps(opened: Result, page: P
     ((connections, refused),) = opened.sql(
         "select count(*), count(*) filter (where outcome = 'refused') from datapaths"
     ).fetchall()
-    assert sum(sum(row[2:6]) for row in rows) == connections
+    assert sum(sum(row[2:7]) for row in rows) == connections
     assert sum(row[3] for row in rows) == refused
     assert [b[0] - a[0] for a, b in itertools.pairwise(rows)] == [rows[0][1] * 1000] * (len(rows) - 1)
     assert len(rows) <= 121
-    assert {row[6] for row in rows} == {3}
-    assert not any(sum(row[7:]) for row in rows[5:-5])
+    assert not any(sum(row[7:]) for row in rows)
 
 
 GAPS = """
-create or replace temp table sources as
-select * replace (if(node like '%.82', last_seen - interval 4 minute, last_seen) as last_seen) from main.sources;
-create or replace temp table flow_rows as
-select * replace (if(line = 5, 'records of the window are missing', reason) as reason)
-from main.flow_rows where eni <> 'eni-j6cr9zdo7sbufarjmlu7' or last_seen > '2026-11-23 00:48:00';
+create or replace temp table coverage_stretches as
+select * replace (false as whole) from main.coverage_stretches where state = 'listed'
+union all by name
+select 'conntrack' as observer, 'n1' as node, 'events lost' as state, false as whole, timestamp '2026-11-23 00:45:00' as since, timestamp '2026-11-23 00:46:00' as until
+union all by name
+select 'flow log' as observer, unnest(['e1', 'e2']) as eni, 'records missing' as state, false as whole, timestamp '2026-11-23 00:50:00' as since, timestamp '2026-11-23 00:51:00' as until
+union all by name
+select 'conntrack' as observer, 'n2' as node, 'not observed' as state, false as whole
 """
 
 
 def test_gaps_are_told(result: Path) -> None:
+    def steps(column: str, number: int) -> list[str]:
+        return [
+            datetime.fromtimestamp(row["at_ms"] / 1000, UTC).strftime("%H:%M")
+            for row in rows
+            if row[column] == number
+        ]
+
     with flowstitch.open(result) as session:
         session.sql(GAPS)
         rows = ask_own(session, "timeline")
-    missing = [row["events_missing"] for row in rows]
-    assert set(missing[3:30]) == {0}
-    assert set(missing[-40:]) == {1}
-    assert {row["logs_missing"] for row in rows[2:30]} == {1}
-    assert {row["logs_missing"] for row in rows[-30:-5]} == {0}
-    assert sum(row["skipped"] for row in rows) == 7
+    assert set(steps("nodes_unseen", 1)) <= {"00:44", "00:45", "00:46"}
+    assert len(steps("nodes_unseen", 1)) * rows[0]["step_s"] in range(60, 71)
+    assert set(steps("enis_unseen", 2)) <= {"00:49", "00:50", "00:51"}
+    assert len(steps("enis_unseen", 2)) * rows[0]["step_s"] in range(60, 71)
+    assert {row["nodes_unseen"] for row in rows} == {0, 1}
+    assert {row["enis_unseen"] for row in rows} == {0, 2}
 
 
 def test_enis_and_drifts_are_those_of_the_questions(opened: Result, page: Page) -> None:

@@ -79,7 +79,7 @@ _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     (
         "timeline",
         "Over time, by what became of them",
-        "Connections by their first packet. Shaded: conntrack events or flow logs of some node or ENI do not reach there, or say that records are missing.",
+        "Connections by their first packet. Shaded: conntrack of a node or the flow log of an ENI may have missed something there, as question coverage has it.",
         "No connections with a time.",
         (),
     ),

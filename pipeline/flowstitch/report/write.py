@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 # Views that several questions read and that take long.
-_SHARED = ("flow_rows", "drifts")
+_SHARED = ("flow_rows", "drifts", "coverage_stretches")
 
 
 def write_report(

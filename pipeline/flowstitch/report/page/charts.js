@@ -102,12 +102,11 @@
   };
 
   const gapWords = (row) => [
-    row[7] ? `no conntrack events of ${row[7]} of ${row[6]} nodes` : "",
-    row[8] ? `no flow log of ${row[8]} ENIs` : "",
-    row[9] ? `${row[9]} windows of flow logs lack records` : "",
+    row[7] ? `conntrack of ${row[7]} nodes may have missed something` : "",
+    row[8] ? `flow logs of ${row[8]} ENIs may have missed something` : "",
   ].filter(Boolean);
   const timeline = () => {
-    const kinds = [["answered", 2, "secondary"], ["refused", 3, "member"], ["unanswered", 4, "primary"], ["rejected", 5, "bad"]];
+    const kinds = [["answered", 2, "secondary"], ["refused", 3, "member"], ["unanswered", 4, "primary"], ["rejected", 5, "bad"], ["not known", 6, "local"]];
     const step = data.timeline[0][1] * 1000;
     const areas = data.timeline.filter((row) => gapWords(row).length).map((row) => [{ xAxis: row[0] - step / 2 }, { xAxis: row[0] + step / 2 }]);
     return {

@@ -12,7 +12,7 @@ select
     count(*) filter (where return_lands_on = 'local') as local,
     count(*) filter (where return_lands_on = 'outside') as outside,
     count(*) filter (where return_lands_on is null and outcome in ('unanswered', 'one_way', 'rejected')) as no_return,
-    count(*) filter (where return_lands_on is null and outcome not in ('unanswered', 'one_way', 'rejected')) as not_known,
+    count(*) filter (where return_lands_on is null and coalesce(outcome not in ('unanswered', 'one_way', 'rejected'), true)) as not_known,
     (sum(return_bytes) filter (where return_lands_on in ('primary', 'secondary', 'member')))::bigint as over_eni_bytes,
     (sum(return_bytes) filter (where return_lands_on = 'primary'))::bigint as primary_bytes
 from datapaths
