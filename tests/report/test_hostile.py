@@ -38,7 +38,7 @@ def hostile_value(column: str, kind: str) -> str | None:
 
 def hostile_json(value: Any) -> Any:
     if isinstance(value, dict):
-        return {(key if key in {"counts", "options", "versions", "warnings", "complete", "flowstitch"} else BAD + key): hostile_json(item) for key, item in value.items()}  # fmt: skip
+        return {(key if key in {"counts", "options", "versions", "warnings", "complete", "flowstitch", "clock_offsets_us"} else BAD + key): hostile_json(item) for key, item in value.items()}  # fmt: skip
     if isinstance(value, list):
         return [hostile_json(item) for item in value]
     return BAD + value if isinstance(value, str) else value

@@ -91,4 +91,4 @@ def test_an_export_that_was_not_whole(result: Path, tmp_path: Path) -> None:
     assert "The export was not whole" in page.text("limits")
     assert "warning 2 and 37 more warnings" in page.text("limits")
     assert "gave 40 warnings" in page.text("sources")
-    assert "warning 29 and 10 more, see run.json" in page.text("sources")
+    assert "warning 29 and 10 more, see column warnings of table runs" in page.text("sources")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flowstitch.report.asked import ask_own, ask_question
 from flowstitch.report.figures import bytes_text, count_text, counted, share_text
 from flowstitch.report.markup import element
-from flowstitch.report.sources import NOT_WHOLE, read_manifest
+from flowstitch.report.sources import NOT_WHOLE, read_runs
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -118,8 +118,8 @@ def _elsewhere(total: Row) -> str:
 
 def _limits(session: Result) -> Element | None:
     """What the run says that the answers lack, the first of it."""
-    manifest = read_manifest(session)
-    told = [*([NOT_WHOLE] if not manifest.get("complete", False) else []), *manifest.get("warnings", [])]
+    made = read_runs(session)
+    told = [*([] if made.complete else [NOT_WHOLE]), *made.warnings]
     if not told:
         return None
     more = len(told) - _WARNINGS

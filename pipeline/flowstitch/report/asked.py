@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent / "queries"
 
 
+def result_path(session: Result) -> Path:
+    """The directory that the page is of, as it was named.
+
+    Raises
+    ------
+    UsageError where several were opened together.
+    """
+    path = Path(session.name)
+    if not path.is_dir():
+        raise UsageError(f"{session.name}: is several results; a report is of one.")
+    return path
+
+
 def ask_own(session: Result, name: str) -> list[Row]:
     """Rows of a query of the page's own: what no named question gives, such as totals.
 

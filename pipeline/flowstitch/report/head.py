@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowstitch.report.asked import ask_own
+from flowstitch.report.asked import ask_own, result_path
 from flowstitch.report.figures import counted
 from flowstitch.report.markup import element
 
@@ -29,7 +29,7 @@ def head_section(session: Result) -> Element:
         "header",
         element("p", "flowstitch report", class_="kicker"),
         element("button", "Light or dark", type="button", id="theme", hidden="hidden"),
-        element("h1", f"Return paths of {session.path.absolute().name}"),
+        element("h1", f"Return paths of {result_path(session).absolute().name}"),
         element("p", " · ".join(fact for fact in facts if fact), class_="facts"),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowstitch.report.asked import ask_own
+from flowstitch.report.asked import ask_own, result_path
 from flowstitch.report.figures import bytes_text, count_text, share_text
 from flowstitch.report.markup import element
 from flowstitch.report.sheets import Sheet, fill
@@ -49,7 +49,7 @@ def moved_section(before: Path, session: Result) -> Element:
         kinds = [
             {row["kind"] for row in ask_own(one, "kinds") if row["parsed"]} for one in (earlier, session)
         ]
-    with Result(before, after=session.path) as both:
+    with Result(before, after=result_path(session)) as both:
         filled = fill(both, Sheet(QUESTION))
     return element(
         "section",
@@ -63,14 +63,14 @@ def moved_section(before: Path, session: Result) -> Element:
             "div",
             element(
                 "table",
-                element("thead", _head(before, session.path)),
+                element("thead", _head(before, result_path(session))),
                 element("tbody", list(_rows(old, new))),
             ),
             class_="scroll",
         ),
         element("p", "Nothing else moved.", class_="note missing")
         if not filled.rows
-        else sheet_part(filled, ["ask", QUESTION, before, session.path]),
+        else sheet_part(filled, ["ask", QUESTION, before, result_path(session)]),
         id="moved",
     )
 

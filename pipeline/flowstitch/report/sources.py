@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from flowstitch.report.asked import ask_own
+from flowstitch.report.asked import ask_own, rows
 from flowstitch.report.figures import bytes_text, count_text, counted
 from flowstitch.report.markup import element
 from flowstitch.report.tables import table_parts
-from flowstitch.runner.layout import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,16 +18,18 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 _MAX_WARNINGS = 30
+# Columns of table runs that are shown as they are.
+_OPTIONS = ("flowstitch", "tables_version", "dataplane", "since", "until", "overlap_us", "max_rejects")
 NOT_WHOLE = "The export was not whole: a file was torn or unreadable, a source says that it lost events, or too many rows were rejected."
 
 
 def sources_section(session: Result, commands: Commands) -> Element:
     """The section on sources and coverage."""
-    manifest = read_manifest(session)
+    made = read_runs(session)
     return element(
         "section",
         element("h2", "Sources and coverage"),
-        _wholeness(manifest),
+        _wholeness(made),
         _kinds(session),
         table_parts(session, commands, "sources"),
         id="sources",
@@ -37,60 +38,78 @@ def sources_section(session: Result, commands: Commands) -> Element:
 
 def run_section(session: Result) -> Element:
     """The section on how the result was made."""
-    manifest = read_manifest(session)
-    facts = {
-        "flowstitch": manifest.get("flowstitch"),
-        **{f"option {name}": value for name, value in manifest.get("options", {}).items()},
-        **{f"{name} version": value for name, value in manifest.get("versions", {}).items()},
-        "clock of a node that is ahead most": _worst_clock(manifest),
-        **{f"rows of {name}": count_text(number) for name, number in manifest.get("counts", {}).items()},
-    }
+    made = read_runs(session)
+    facts = [
+        ("runs", count_text(made.runs)),
+        *((name.replace("_", " "), text) for name, text in made.options),
+        ("clock that is off most", _worst_clock(made.clock_offsets_us)),
+        *((f"rows of {name}", count_text(number)) for name, number in made.counts.items()),
+    ]
+    body = [
+        element("tr", element("th", name, scope="row"), element("td", text)) for name, text in facts if text
+    ]
     return element(
         "section",
         element("h2", "How the result was made"),
-        element(
-            "div",
-            element(
-                "table",
-                element(
-                    "tbody",
-                    [
-                        element("tr", element("th", name, scope="row"), element("td", str(value)))
-                        for name, value in facts.items()
-                        if value is not None
-                    ],
-                ),
-                class_="facts-table",
-            ),
-            class_="scroll",
-        ),
+        element("div", element("table", element("tbody", body), class_="facts-table"), class_="scroll"),
         id="run",
     )
 
 
-def read_manifest(session: Result) -> Mapping[str, Any]:
-    """What the run wrote of itself, see ``run.json``."""
-    manifest: dict[str, Any] = json.loads((session.path / MANIFEST).read_text(encoding="utf-8"))
-    return manifest
+@dataclass(frozen=True)
+class Made:
+    """How a result was made, see table ``runs``: of partitions what is true of all, warnings of each once.
+
+    Attributes
+    ----------
+    runs : how many. complete : no source was torn or lost events, in any of them.
+    options : version and options with their values, several where they differ.
+    counts : rows by table; empty for several runs, whose rows are counted before they are united.
+    """
+
+    runs: int
+    complete: bool
+    warnings: list[str]
+    options: list[tuple[str, str]]
+    clock_offsets_us: dict[str, int]
+    counts: dict[str, int]
 
 
-def _wholeness(manifest: Mapping[str, Any]) -> list[Element]:
-    warnings = manifest.get("warnings", [])
+def read_runs(session: Result) -> Made:
+    """How the result was made."""
+    found = rows(session, "from runs")
+    options = []
+    for name in _OPTIONS:
+        told = dict.fromkeys(str(row[name]) for row in found if row[name] is not None)
+        options.append((name, ", ".join(told)))
+    return Made(
+        len(found),
+        all(row["complete"] for row in found),
+        list(dict.fromkeys(sentence for row in found for sentence in row["warnings"] or ())),
+        options,
+        {node: offset for row in found for node, offset in row["clock_offsets_us"] or ()},
+        dict(found[0]["counts"] or ()) if len(found) == 1 else {},
+    )
+
+
+def _wholeness(made: Made) -> list[Element]:
     words = (
         "The export was whole: no file was torn or unreadable, and no source says that it lost events."
-        if manifest.get("complete", False)
+        if made.complete
         else NOT_WHOLE
     )
-    parts = [element("p", words, class_=None if manifest.get("complete", False) else "warning")]
-    if warnings:
-        told = [element("li", sentence) for sentence in warnings[:_MAX_WARNINGS]]
-        more = len(warnings) - len(told)
+    parts = [element("p", words, class_=None if made.complete else "warning")]
+    if made.warnings:
+        told = [element("li", sentence) for sentence in made.warnings[:_MAX_WARNINGS]]
+        more = len(made.warnings) - len(told)
         parts += [
-            element("p", f"The run gave {counted(len(warnings), 'warning')}:"),
+            element("p", f"The run gave {counted(len(made.warnings), 'warning')}:"),
             element(
                 "ul",
                 told,
-                element("li", f"and {count_text(more)} more, see {MANIFEST}") if more else None,
+                element("li", f"and {count_text(more)} more, see column warnings of table runs")
+                if more
+                else None,
                 class_="warnings",
             ),
         ]
@@ -125,9 +144,8 @@ def _kinds(session: Result) -> Element:
     )
 
 
-def _worst_clock(manifest: Mapping[str, Any]) -> str | None:
-    offsets = manifest.get("clock_offsets_us", {})
-    if not offsets:
-        return None
-    node = max(offsets, key=lambda name: abs(offsets[name]))
-    return f"{node}, {offsets[node] / 1e6:+.3f} s"
+def _worst_clock(offsets_us: Mapping[str, int]) -> str:
+    if not offsets_us:
+        return ""
+    node = max(offsets_us, key=lambda name: abs(offsets_us[name]))
+    return f"{node}, {offsets_us[node] / 1e6:+.3f} s"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.atomic import atomic_file, check_replaceable
 from flowstitch.report.answer import answer_section, sentences
-from flowstitch.report.asked import ask_own, computed_once
+from flowstitch.report.asked import ask_own, computed_once, result_path
 from flowstitch.report.charts import chart_data, charts_section
 from flowstitch.report.commands import Commands
 from flowstitch.report.drawing import paths_section
@@ -54,7 +54,7 @@ def write_report(
 
 
 def _page(session: Result, before: Path | None) -> str:
-    commands = Commands(session.path)
+    commands = Commands(result_path(session))
     data = chart_data(session)
     sections = {
         "Answer": answer_section(session, commands),
@@ -66,4 +66,4 @@ def _page(session: Result, before: Path | None) -> str:
         "Run": run_section(session),
     }
     parts = [head_section(session), contents(sections), *sections.values(), foot()]
-    return page(f"Return paths of {session.path.absolute().name}", parts, data)
+    return page(f"Return paths of {result_path(session).absolute().name}", parts, data)
