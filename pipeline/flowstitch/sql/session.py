@@ -101,20 +101,6 @@ class Result:
             ) from error
         return tuple(sources)
 
-    @property
-    def path(self) -> Path:
-        """Directory of the result.
-
-        Raises
-        ------
-        UsageError where it is several: what is asked is told of one.
-        """
-        if len(self._results) != 1:
-            raise UsageError(
-                f"{self.name}: is several results; name one of them, such as {self._results[0]}."
-            )
-        return self._results[0]
-
     def __enter__(self) -> Self:
         return self
 
