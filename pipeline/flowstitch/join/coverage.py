@@ -74,16 +74,16 @@ class Coverage:
 
 
 def coverage_of(held: Holdings, pools: Pools) -> Coverage:
-    """Coverage of what an export holds, whose names are interned."""
+    """Coverage of what an export holds; nodes and ENIs that no row names get their codes here."""
+    nodes = {pools.names.code(name): node for name, node in held.nodes.items()}
+    logs = {pools.names.code(name): log for name, log in held.logs.items()}
     count = len(pools.names)
     lossy, events_to = np.zeros(count, np.bool_), np.full(count, np.iinfo(np.int64).min)
-    for name, node in held.nodes.items():
-        code = pools.names.code(name)
+    for code, node in nodes.items():
         lossy[code], events_to[code] = node.lossy, node.last
     log_from, log_to = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
     skipped = {}
-    for name, log in held.logs.items():
-        code = pools.names.code(name)
+    for code, log in logs.items():
         log_from[code], log_to[code] = log.first, log.last
         if log.skipped:
             starts, ends = np.concatenate(log.skipped, axis=1)

@@ -148,7 +148,7 @@ def refuse_overlapping_vpcs(inventory: Inventory) -> None:
 def know_cluster(
     held: Holdings, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
 ) -> Cluster:
-    """Cluster of what an export holds, whose addresses and names, with those of all rows, are interned in ``pools``.
+    """Cluster of what an export holds, whose addresses, with those of all rows, are interned in ``pools``.
 
     Parameters
     ----------
@@ -168,8 +168,10 @@ def know_cluster(
     stand_in = np.zeros(len(pools.addresses), np.bool_)
     stand_in[numbers[numbers > 0]] = True
     known = {name: inventory.has_list(name) for name in inventory.tables}
+    # after all that gives names their codes, before what has an item for each
+    coverage = coverage_of(held, pools)
     return Cluster(
         inventory, owners, services, enis, local, lb_source, name_hashes(pools), stand_in,
         known["enis"] or (known["pods"] and known["nodes"]),
-        known["services"], known["services"] and known["endpoints"], coverage_of(held, pools), dataplane, pools,
+        known["services"], known["services"] and known["endpoints"], coverage, dataplane, pools,
     )  # fmt: skip
