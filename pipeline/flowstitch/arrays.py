@@ -36,6 +36,18 @@ def each_array(change: Callable[[Any], Any], arrays: _Arrays) -> _Arrays:
     return change(arrays)
 
 
+def flat(arrays: _Arrays) -> tuple[Columns, _Arrays]:
+    """Each array by its number, and what they stood in with None in the place of each, see ``each_array`` and ``shaped``."""
+    columns: Columns = {}
+    return columns, each_array(lambda values: columns.update({str(len(columns)): values}), arrays)
+
+
+def shaped(columns: Columns, shape: _Arrays) -> _Arrays:
+    """The inverse of ``flat``."""
+    arrays = iter(columns.values())
+    return each_array(lambda _: next(arrays), shape)
+
+
 def take_rows(arrays: _Arrays, rows: Ints | slice) -> _Arrays:
     """Chosen rows of arrays that have one row for each of the same things, see ``each_array``."""
     return each_array(lambda values: values[rows], arrays)

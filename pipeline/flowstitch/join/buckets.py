@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
 from flowstitch.arrays import each_array
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.keys import Tuples, concat_tuples
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowstitch.arrays import Ints, Words
+    from flowstitch.join.keys import Tuples
 
 _Result = TypeVar("_Result")
 # Rows of a bucket, about: few enough to stay in the cache that cores share, so many that threads hardly wait for each other between two kernels.
@@ -79,15 +79,9 @@ class Buckets:
         return out
 
 
-def concat_fields(kind: type, parts: Sequence[Any], workers: Workers | None = None) -> dict[str, Any]:
-    """Fields of a dataclass of arrays and ``Tuples``, those of all parts one behind the other, a field by each of the workers."""
-
-    def join(name: str) -> Any:
-        values = [getattr(part, name) for part in parts]
-        return concat_tuples(*values) if isinstance(values[0], Tuples) else np.concatenate(values)
-
-    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    return dict(zip(names, workers.map(join, names) if workers else map(join, names), strict=True))
+def concat_fields(kind: type, parts: Sequence[Any]) -> dict[str, Any]:
+    """Fields of a dataclass of arrays, those of all parts one behind the other."""
+    return {item.name: np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(kind)}
 
 
 def bucket_bits(rows: int) -> int:

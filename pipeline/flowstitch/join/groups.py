@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import each_array, take_rows
+from flowstitch.arrays import flat, shaped, take_rows
 from flowstitch.join.buckets import into_buckets
 from flowstitch.join.chains import Chains
 from flowstitch.join.entries import EACH_ENTRY, Entries
@@ -73,12 +73,11 @@ class _Moved(Generic[_Things]):
         buckets = into_buckets(hashes, bits)
         self._begins, self._places = buckets.begins, buckets.places
         self._rows, self._hashes, self._count = BucketRows(bits, scratch, workers), hashes, 0
-        self._shape: _Things | None = None
+        self._shape: Any = None
 
     def put(self, things: _Things) -> None:
         """The things that follow."""
-        columns: Columns = {}
-        self._shape = each_array(lambda values: columns.update({str(len(columns)): values}), things)
+        columns, self._shape = flat(things)
         begin, self._count = self._count, self._count + next(iter(columns.values())).shape[0]
         self._rows.put(columns, self._hashes[begin : self._count])
 
@@ -89,16 +88,11 @@ class _Moved(Generic[_Things]):
 
     def of(self, group: int) -> _Things:
         """Those of a group."""
-        return self._shaped(self._rows.of(group))
+        return shaped(self._rows.of(group), self._shape)
 
     def take(self, places: Ints) -> _Things:
         """Those at chosen places, ascending."""
-        return self._shaped(self._rows.take(places, list(self._rows.of(0))))
-
-    def _shaped(self, columns: Columns) -> _Things:
-        arrays = iter(columns.values())
-        things: Any = each_array(lambda _: next(arrays), self._shape)
-        return things
+        return shaped(self._rows.take(places), self._shape)
 
     def places(self, numbers: Ints) -> Ints:
         """Where things stand now."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import each_array, take_rows
+from flowstitch.arrays import flat, shaped, take_rows
 from flowstitch.join.buckets import into_buckets
 from flowstitch.normalize.scratch import Scratch
 
@@ -76,24 +76,15 @@ class BucketRows:
         ]
         return {name: _joined([piece[name] for piece in pieces]) for name in pieces[0]}
 
-    def whole(self) -> Columns:
-        """Columns of all buckets, one behind the other."""
-        pieces = (
-            [self.of(bucket) for bucket in self.buckets]
-            if len(self._parts) > 1
-            else [self._scratch.get(self._parts[0][0])]
-        )
-        return {name: _joined([piece[name] for piece in pieces]) for name in pieces[0]}
-
-    def take(self, rows: Ints, names: Collection[str]) -> Columns:
+    def take(self, rows: Ints) -> Columns:
         """Columns of chosen rows, ascending, by where they stand among those of all."""
         ends = np.searchsorted(rows, self.begins)
         found = [
-            take_rows(self.of(bucket, names), rows[begin:end] - self.begins[bucket])
+            take_rows(self.of(bucket), rows[begin:end] - self.begins[bucket])
             for bucket, (begin, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
             if end > begin or bucket == 0
         ]
-        return {name: _joined([part[name] for part in found]) for name in names}
+        return {name: _joined([part[name] for part in found]) for name in found[0]}
 
     def keep(self, names: Collection[str]) -> None:
         """Nothing but columns of these names will be asked for."""
@@ -106,21 +97,17 @@ class BucketArrays(Generic[_Things]):
     def __init__(self, buckets: range, scratch: Scratch) -> None:
         self._scratch = scratch
         self._kept: list[Kept] = [{} for _ in buckets]
-        self._shapes: list[_Things | None] = [None for _ in buckets]
+        self._shapes: list[Any] = [None for _ in buckets]
 
     def put(self, bucket: int, things: _Things) -> None:
         """Keep arrays, see ``each_array``, in the place of those that the bucket had."""
         self._scratch.forget(self._kept[bucket])
-        columns: Columns = {}
-        # the same with nothing in the place of each array
-        self._shapes[bucket] = each_array(lambda values: columns.update({str(len(columns)): values}), things)
+        columns, self._shapes[bucket] = flat(things)
         self._kept[bucket] = self._scratch.put(columns)
 
     def of(self, bucket: int) -> _Things:
         """Arrays of a bucket; they are not to be written to."""
-        columns = iter(self._scratch.get(self._kept[bucket]).values())
-        things: Any = each_array(lambda _: next(columns), self._shapes[bucket])
-        return things
+        return shaped(self._scratch.get(self._kept[bucket]), self._shapes[bucket])
 
     def pop(self, bucket: int) -> _Things:
         """Arrays of a bucket, which are forgotten here."""

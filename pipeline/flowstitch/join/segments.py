@@ -150,6 +150,7 @@ def build_segments(
 
     buckets = np.empty(count, np.uint16)
     found = workers.map(align, replies.buckets)
+    replies.keep(())
     begins = np.append(0, np.cumsum([made for *_, made in found]))
     own = [segment + np.int32(begin) for (segment, *_), begin in zip(found, begins.tolist(), strict=False)]
     sides = Sides(

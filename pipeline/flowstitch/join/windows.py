@@ -232,10 +232,12 @@ def attach_windows(
     behind = workers.map(attach, flows.buckets, begins.tolist())
     extra_begins = begins[-1] + np.append(0, np.cumsum(behind))
     for bucket in flows.buckets:
-        found, own = windows.of(bucket), alone.pop(bucket)
-        segment = found.segment.copy()
-        segment[own] += extra_begins[bucket]
-        windows.put(bucket, replace(found, segment=segment))
+        own = alone.pop(bucket)
+        if own.shape[0]:
+            found = windows.of(bucket)
+            segment = found.segment.copy()
+            segment[own] += extra_begins[bucket]
+            windows.put(bucket, replace(found, segment=segment))
     return windows, BucketSegments(known, begins, extra, extra_begins), ahead
 
 

@@ -92,10 +92,9 @@ def run_partitioned(
             )
     overlap = DEFAULT_OVERLAP_US if options.overlap is None else options.overlap
     pools, stages, whole = Pools(), Stages(listener), Summary()
-    with (
-        _claimed(out, partition_by),
-        Scratch(rows_in_memory(options.memory_bytes), options.scratch or out) as scratch,
-    ):
+    # one half for what was read, the other for what is made of it, which each partition forgets
+    room, place = rows_in_memory(options.memory_bytes) // 2, options.scratch or out
+    with _claimed(out, partition_by), Scratch(room, place) as scratch:
         stages("reading")
         export = read_sources(
             exports, pools, threads=options.threads, exclude=out, memory_bytes=options.memory_bytes, listener=listener, scratch=scratch
@@ -114,11 +113,14 @@ def run_partitioned(
         ]
         _check_free([home for home, _ in wanted], overwrite=overwrite)
         for number, (home, asked) in enumerate(wanted):
-            with atomic_directory(
-                home, overwrite=overwrite, manifest=MANIFEST, what=RESULT, resume=resume
-            ) as directory:
-                part = cut(export, asked.span, scratch, last=number == len(wanted) - 1)
-                _add(whole, write_result(directory, part, asked, pools, Stages(listener), scratch))
+            with (
+                atomic_directory(
+                    home, overwrite=overwrite, manifest=MANIFEST, what=RESULT, resume=resume
+                ) as directory,
+                Scratch(room, place) as own,
+            ):
+                part = cut(export, asked.span, own, last=number == len(wanted) - 1)
+                _add(whole, write_result(directory, part, asked, pools, Stages(listener), own))
     return whole
 
 

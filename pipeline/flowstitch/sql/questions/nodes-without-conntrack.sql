@@ -12,17 +12,7 @@
 --   share: Share of alone_rows in rows.
 --   not_covered_rows: Of alone_rows, those that conntrack of the node could not have explained: of a time of which it has no events or lost some, or of a scenario that bypasses it by design.
 --   verdict: no conntrack: the export has none of the node; all, some or none of it is explained; not covered: it could not have seen any; no flow log: no row to hold it against.
-with dumped as (
-    select
-        node,
-        count(*) as conntrack_sources,
-        coalesce(min(first_seen) filter (where kind = 'conntrack-events'), 'infinity'::timestamp) as since,
-        coalesce(max(last_seen) filter (where kind = 'conntrack-events'), '-infinity'::timestamp) as until
-    from sources
-    where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
-    group by node
-),
-missed as (
+with missed as (
     select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
 ),
 bypassing as (
@@ -41,7 +31,7 @@ judged as (
             or exists (from missed where missed.node = flow_rows.node and first_seen <= missed.until and last_seen >= missed.since)
         ) as not_covered
     from flow_rows
-    left join dumped on dumped.node is not distinct from flow_rows.node
+    left join conntrack_spans as dumped on dumped.node is not distinct from flow_rows.node
     left join bypassing using (source, line)
 ),
 logged as (
@@ -57,7 +47,7 @@ logged as (
 placed as (
     select distinct node from known_enis
     union
-    select node from dumped
+    select node from conntrack_spans
     union
     select node from logged
 )
@@ -79,6 +69,6 @@ select
         else 'all'
     end as verdict
 from placed
-left join dumped on dumped.node is not distinct from placed.node
+left join conntrack_spans as dumped on dumped.node is not distinct from placed.node
 left join logged on logged.node is not distinct from placed.node
 order by share desc nulls first, rows desc, placed.node

@@ -13,16 +13,7 @@
 --   failed: Of them, those that were answered with a status of 500 or above.
 --   first_seen: First of them.
 --   last_seen: Last of them.
-with dumped as (
-    select
-        node,
-        coalesce(min(first_seen) filter (where kind = 'conntrack-events'), 'infinity'::timestamp) as since,
-        coalesce(max(last_seen) filter (where kind = 'conntrack-events'), '-infinity'::timestamp) as until
-    from sources
-    where kind in ('conntrack-list', 'conntrack-events') and parsed > 0
-    group by node
-),
-missed as (
+with missed as (
     select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
 ),
 tried as (
@@ -40,7 +31,7 @@ tried as (
         end as reason
     from lb_requests
     left join address_owners on address_owners.ip = upstream_ip
-    left join dumped on dumped.node = address_owners.node
+    left join conntrack_spans as dumped on dumped.node = address_owners.node
 )
 select
     lb_id, upstream_ip, upstream_port,

@@ -86,7 +86,7 @@ where eni not in (select eni from seen where eni is not null)
 union all
 select 'conntrack', node, null, 'not observed', false, null, null, 0, null
 from nodes_known
-where node not in (select node from sources where kind in ('conntrack-list', 'conntrack-events') and parsed > 0 and node is not null)
+where node not in (select node from conntrack_spans where node is not null)
 union all
 select 'conntrack', null, null, 'bypassed', false, null, null, 0, scenario
 from scenarios
