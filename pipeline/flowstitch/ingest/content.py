@@ -119,14 +119,17 @@ class _Pieces:
         self._left = memoryview(b"")
 
     def readinto(self, buffer: memoryview, /) -> int:
-        while not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._left = memoryview(piece)
-        size = min(len(self._left), len(buffer))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size
+        filled = 0
+        while filled < len(buffer):
+            if not self._left:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    break
+                self._left = memoryview(piece)
+            size = min(len(self._left), len(buffer) - filled)
+            buffer[filled : filled + size], self._left = self._left[:size], self._left[size:]
+            filled += size
+        return filled
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import zstandard
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 
 from flowstitch.ingest import snappy
 from flowstitch.ingest.damage import Broken, Damage, Followed, Torn
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 START_BYTES = 1 << 12
+# Most that is unpacked at a time where a form can say so: what a reader has room for.
+_PIECE_BYTES = 1 << 20
 
 
 class Packing(NamedTuple):
@@ -71,19 +73,21 @@ class _Decoder(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, /) -> bytes: ...
+
+_Member = TypeVar("_Member", bound=_Decoder)
 
 
-class _Members(NamedTuple):
+class _Members(NamedTuple, Generic[_Member]):
     """A form whose files are members, one behind the other, each with an end.
 
-    ``chunk_bytes`` are unpacked at a time, which bounds a piece: deflate unpacks a byte to 1,032 at most, a zstd block of
-    4 bytes to 128 KiB. ``padding`` may stand behind a member.
+    ``chunk_bytes`` are read at a time, from which ``decode`` makes pieces, as many as it takes. ``padding`` may stand behind
+    a member.
     """
 
     magic: tuple[bytes, ...]
     chunk_bytes: int
-    decoder: Callable[[], _Decoder]
+    decoder: Callable[[], _Member]
+    decode: Callable[[_Member, bytes], Iterator[bytes]]
     padding: bytes = b""
 
     def begins(self, chunk: bytes) -> bool:
@@ -103,11 +107,10 @@ class _Members(NamedTuple):
                         raise Followed
                     decoder = self.decoder()
                 try:
-                    piece = decoder.decompress(chunk)
+                    yield from self.decode(decoder, chunk)
                 except (igzip_lib.IsalError, zstandard.ZstdError) as error:  # type: ignore[misc]  # a wrong stub
                     raise Broken(str(error)) from error
                 chunk = decoder.unused_data if decoder.eof else b""
-                yield piece
         if not decoder.eof:
             raise Torn
 
@@ -116,15 +119,26 @@ def _with(*magic: bytes) -> Callable[[bytes], bool]:
     return lambda start: start.startswith(magic)
 
 
+def _inflate(decoder: igzip_lib.IgzipDecompressor, chunk: bytes) -> Iterator[bytes]:
+    yield decoder.decompress(chunk, _PIECE_BYTES)
+    while not decoder.eof and not decoder.needs_input:
+        yield decoder.decompress(b"", _PIECE_BYTES)
+
+
+def _decompress(decoder: zstandard.ZstdDecompressionObj, chunk: bytes) -> Iterator[bytes]:
+    yield decoder.decompress(chunk)
+
+
 _GZIP = _Members(
-    (b"\x1f\x8b",), 1 << 15, partial(isal_zlib.decompressobj, 31),
+    (b"\x1f\x8b",), 1 << 17, partial(igzip_lib.IgzipDecompressor, igzip_lib.DECOMP_GZIP), _inflate,
     padding=b"\0",  # common on tapes and block devices, and harmless
 )  # fmt: skip
 _ZSTD = _Members(
     # a stream may begin with a skippable frame (RFC 8878, 3.1.2)
     (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60))),
-    1 << 11,
+    1 << 11,  # which bounds a piece: a block of 4 bytes unpacks to 128 KiB at most
     lambda: zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj(),
+    _decompress,
 )
 # Those without magic bytes come last.
 PACKINGS = (
