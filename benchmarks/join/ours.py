@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -46,8 +46,13 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
         windows, segments, _ = attach_windows(
             flows_by_wire.close(), seen, begins, np.zeros(0, np.int64), _none_hidden, scratch, workers
         )
-    chains = build_chains(sides, len(segments))
-    return pa.table(_lifetimes(segments, chains, sides, len(entries)) | _legs(flows_by_wire, windows, chains))
+        chains = build_chains(sides, len(segments))
+        told = (
+            partial(_lifetimes, segments, chains, sides, len(entries)),
+            partial(_legs, flows_by_wire, windows, chains),
+        )
+        lifetimes, legs = workers.map(lambda tell: tell(), told)
+    return pa.table(lifetimes | legs)
 
 
 def _none_hidden(flows: Columns) -> Flags:
