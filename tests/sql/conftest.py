@@ -85,12 +85,15 @@ def _prepare(connection: Any) -> None:
     from flowstitch.catalog import table_names
     from flowstitch.catalog.ddl import create_statement
     from flowstitch.sql.definitions import library, question_statements
+    from flowstitch.sql.runs import RUNS
 
     connection.execute("set timezone = 'UTC'")
     made = [create_statement(name) for name in table_names()]
     for statement in [*made, "create schema after", "use memory.after", *made, "use memory.main"]:
         connection.execute(statement)
-    for statement in (*library(), *question_statements()):
+    # rows that are made by hand are all that there are
+    whole = f"create view {RUNS} as select 'all' as observations"
+    for statement in (whole, *library(), *question_statements()):
         connection.execute(statement)
 
 

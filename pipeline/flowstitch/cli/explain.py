@@ -162,6 +162,10 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
         "evidence",
         f"{', '.join(facts['evidence'] or ())}; match {facts['match']}, candidates {facts['candidates']}",
     )
+    if not path.whole:
+        from flowstitch.sql.explain import LEFT_OUT  # noqa: PLC0415
+
+        yield "rows", LEFT_OUT
 
 
 def _drifts(drifts: Sequence[Record]) -> Iterator[tuple[str, str]]:

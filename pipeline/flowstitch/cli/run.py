@@ -14,6 +14,7 @@ from flowstitch.cli.console import Progress, log_options
 from flowstitch.cli.exports import FORMS, exports_argument, reading_options
 from flowstitch.cli.output import write_table
 from flowstitch.errors import UsageError
+from flowstitch.runner.layout import ALL, UNMATCHED
 from flowstitch.runner.times import parse_duration, parse_time
 from flowstitch.texts import printable
 
@@ -31,6 +32,7 @@ Examples:
   flowstitch run export/ --out result/ --memory 1GiB --scratch /mnt/fast-disk
   flowstitch run export/ --out hours/ --partition-by hour
   flowstitch run export/ --out hours/ --partition-by hour --since 2026-11-23T05:00Z --until 2026-11-23T06:00Z --overwrite
+  flowstitch run export/ --out result/ --observations unmatched
   flowstitch run export/ --out result/ --resume
   find exports/ -newer last-run -type f | flowstitch run @- --out result/
   zcat conntrack.gz | grep 10.0.1.91 | flowstitch run - inventory/ --out result/
@@ -72,6 +74,12 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     metavar="TIME",
     help="Read rows so long before --since and behind --until too, like 10m or 1h, and tell those between with what they belong to."
     "  [default with --partition-by: 10m]",
+)
+@click.option(
+    "--observations",
+    metavar="ROWS",
+    type=click.Choice([ALL, UNMATCHED]),
+    help="Rows that table observations has: all, or unmatched, which leaves out those on a path where size matters.  [default: all]",
 )
 @reading_options
 @click.option(

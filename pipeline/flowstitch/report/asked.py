@@ -24,11 +24,15 @@ def result_path(session: Result) -> Path:
 
     Raises
     ------
-    UsageError where several were opened together.
+    UsageError where several were opened together, or the rows of paths were left out.
     """
     path = Path(session.name)
     if not path.is_dir():
         raise UsageError(f"{session.name}: is several results; a report is of one.")
+    if not session.whole:
+        raise UsageError(
+            f"{session.name}: was made with --observations unmatched, and a report counts rows of paths; run it again without."
+        )
     return path
 
 

@@ -10,21 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES
 from flowstitch.ingest.parts import Parts
 from flowstitch.normalize.columns import NULL_TIME, span_of, take_columns
-from flowstitch.runner.layout import OUTSIDE, OVERLAP
-from flowstitch.sql.tables import pattern
-from flowstitch.sql.texts import parquet_source
+from flowstitch.runner.layout import OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
-    from typing import Any
 
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.read import Export
@@ -119,20 +114,3 @@ def cut(export: Export, span: Span, scratch: Scratch, *, last: bool = True) -> E
             kept.put(take_columns(columns, keep))
         parts[number] = kept
     return replace(export, accounts=accounts, parts=parts)
-
-
-def recount(sources: list[dict[str, Any]], directory: Path) -> None:
-    """Set right what rows of ``sources`` say of a result that tells less than was read: a row is parsed that stands in ``observations``."""
-    observations = parquet_source(pattern(directory, "observations"))
-    with duckdb.connect() as connection:
-        parsed = dict(
-            connection.execute(
-                f"select source, count(distinct line) from {observations} group by source"
-            ).fetchall()
-        )
-    for row in sources:
-        left = row["parsed"] - parsed.get(row["source"], 0)
-        if left:
-            row["parsed"] -= left
-            row["skipped"] += left
-            row["skipped_by"] = sorted([*row["skipped_by"], (OVERLAP, left)])

@@ -14,6 +14,8 @@ RESULT, FINGERPRINT = "flowstitch result", "inputs"
 PARTITIONS = "partitions.json"
 # Where its results are, by how long each is.
 _FOLDERS = ("date=*", "date=*/hour=*", "date=*/hour=*/minute=*")
+# Rows that its table observations may have: of all that was parsed, or of what is on no path alone.
+ALL, UNMATCHED = "all", "unmatched"
 # Of what ``flowstitch convert`` writes.
 CONVERT_MANIFEST = "convert.json"
 # Why a run skips rows that another may tell, as table ``sources`` has it.

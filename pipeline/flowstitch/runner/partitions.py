@@ -22,6 +22,7 @@ from flowstitch.normalize.columns import NULL_TIME, Pools, span_of
 from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.cutting import cut
 from flowstitch.runner.layout import (
+    ALL,
     FINGERPRINT,
     LOG,
     MANIFEST,
@@ -85,6 +86,10 @@ def run_partitioned(
         raise unknown_name("length of partitions", partition_by, LENGTHS)
     length, form = LENGTHS[partition_by]
     load_dataplane(options.dataplane)
+    if options.observations != ALL:
+        raise UsageError(
+            f"--observations {options.observations}: by the rows of its paths a partition tells what others tell too; leave out that or --partition-by."
+        )
     for name, moment in (("since", options.since), ("until", options.until)):
         if moment is not None and moment % length:
             raise UsageError(

@@ -6,9 +6,9 @@ import platform
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowstitch.atomic import atomic_directory
 from flowstitch.catalog.dataplanes import read_dataplane
@@ -17,24 +17,28 @@ from flowstitch.ingest.memory import default_memory, rows_in_memory
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import Reconstruction
+from flowstitch.join.requests import Carriers
 from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
+from flowstitch.runner.balance import Balance, Count, without_matched
 from flowstitch.runner.clocks import clock_warnings
 from flowstitch.runner.coverage import find_missing, holdings_of
-from flowstitch.runner.cutting import Span, cut, recount
-from flowstitch.runner.layout import FINGERPRINT, LOG, MANIFEST, RESULT
+from flowstitch.runner.cutting import Span, cut
+from flowstitch.runner.layout import ALL, FINGERPRINT, LOG, MANIFEST, RESULT, UNMATCHED
 from flowstitch.runner.resume import Finished, fingerprint
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from flowstitch.arrays import Columns
     from flowstitch.ingest.read import Export
     from flowstitch.ingest.watched import Listener
 
+_Arrays = TypeVar("_Arrays", Carriers, Count)
 DEFAULT_DATAPLANE = "terway-eniip"
 DEFAULT_MAX_REJECTS = 0.001
 
@@ -48,6 +52,7 @@ class Options:
     dataplane : name of a file in ``schemas/dataplanes``.
     since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
     overlap : µs before and behind that are read too, only what is of the span is told; None tells all that is read. See ``flowstitch.runner.cutting``.
+    observations : rows of it that the result has, ``ALL`` or ``UNMATCHED``: of what is on no path alone.
     max_rejects : share of a source's rows that may be rejected before the run counts as incomplete.
     threads : how many threads read; the result does not depend on it.
     memory_bytes : see ``read_export``; rows may have as much of it as ``rows_in_memory`` says, the others wait on the disk.
@@ -58,6 +63,7 @@ class Options:
     since: int | None = None
     until: int | None = None
     overlap: int | None = None
+    observations: str = ALL
     max_rejects: float = DEFAULT_MAX_REJECTS
     threads: int = 1
     memory_bytes: int | None = None
@@ -155,16 +161,15 @@ def write_result(
     found = Reconstruction(export, held, addresses, dataplane, pools, stages, options.threads, scratch)
     stages("writing")
     summary = Summary(durations_s=stages.durations_s)
-    finished = Finished(directory, inputs)
-    summary.counts |= _write_paths(directory, found, finished, pools, options)
+    finished, balance = Finished(directory, inputs), Balance(export.sources, pools)
+    summary.counts |= _write_paths(directory, found, finished, balance, pools, options)
     scenarios, hops = scenario_rows(dataplane)
     dumped = {source.node for source in export.sources}
     tables: dict[str, Any] = described | options.span.tell({"lb_connections": found.connections}) | {
         "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
         "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
     }  # fmt: skip
-    if options.overlap is not None:
-        recount(tables["sources"], directory)
+    balance.settle(described["sources"], overlap=options.overlap is not None)
     summary.counts |= write_tables(directory, tables, pools, options.threads)
     (directory / OPEN).write_text(open_script(sorted(summary.counts)), encoding="utf-8")
     wanting = judge_sources(export, options.max_rejects)
@@ -187,25 +192,44 @@ def fingerprint_of(export: Export, options: Options) -> str:
 
 
 def _write_paths(
-    directory: Path, found: Reconstruction, finished: Finished, pools: Pools, options: Options
+    directory: Path,
+    found: Reconstruction,
+    finished: Finished,
+    balance: Balance,
+    pools: Pools,
+    options: Options,
 ) -> dict[str, int]:
     """Write what was reconstructed, as many parts at a time as there are threads; returns the rows of each table."""
 
-    def write(part: int) -> dict[str, int]:
+    def tell(tables: Mapping[str, Columns]) -> tuple[dict[str, Columns], Count]:
+        told = options.span.tell(tables)
+        count = balance.count(told["observations"])
+        return without_matched(told) if options.observations == UNMATCHED else told, count
+
+    def write(part: int) -> tuple[dict[str, int], Count]:
         kept = finished.get(part)
         if kept:
-            found.has(part, kept[1])
-            return kept[0]
-        rows = write_together(directory, options.span.tell(found.part(part)), pools, part)
-        finished.put(part, rows, found.carriers(part))
-        return rows
+            rows, arrays = kept
+            found.has(part, _of_arrays(Carriers, arrays))
+            return rows, _of_arrays(Count, arrays)
+        told, count = tell(found.part(part))
+        rows = write_together(directory, told, pools, part)
+        finished.put(part, rows, vars(found.carriers(part)) | vars(count))
+        return rows, count
 
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(options.threads) as workers:
-        for rows in workers.map(write, range(found.parts)):
+        for rows, count in workers.map(write, range(found.parts)):
             counts.update(rows)
-    counts.update(write_together(directory, options.span.tell(found.rest()), pools, found.parts))
+            balance.add(count)
+    told, count = tell(found.rest())
+    balance.add(count)
+    counts.update(write_together(directory, told, pools, found.parts))
     return dict(counts)
+
+
+def _of_arrays(kind: type[_Arrays], arrays: Mapping[str, Any]) -> _Arrays:
+    return kind(**{item.name: arrays[item.name] for item in fields(kind)})
 
 
 def _join_warnings(found: Reconstruction) -> list[str]:
@@ -229,7 +253,7 @@ def _manifest(export: Export, options: Options, summary: Summary, found: Reconst
 
 def _told(options: Options) -> dict[str, Any]:
     """What a result follows from beside its inputs."""
-    names = ("dataplane", "since", "until", "overlap", "max_rejects")
+    names = ("dataplane", "since", "until", "overlap", "observations", "max_rejects")
     return {name: getattr(options, name) for name in names}
 
 

@@ -6,17 +6,17 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowstitch.join.requests import Carriers
 from flowstitch.runner.layout import CONVERT_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from flowstitch.ingest.model import Source
 
@@ -25,7 +25,7 @@ _INPUTS, _COUNTS = "inputs", "counts"
 
 
 class Finished:
-    """Parts of a result that are written whole, each with how many rows it has and the paths of it that may carry requests."""
+    """Parts of a result that are written whole, each with how many rows it has and the arrays that the rest of the run asks of it."""
 
     def __init__(self, directory: Path, inputs: str) -> None:
         """Keep what is there if it is of the same inputs, options and versions; else begin anew.
@@ -43,21 +43,20 @@ class Finished:
             self._home.mkdir()
             told.write_text(inputs, encoding="utf-8")
 
-    def get(self, part: int) -> tuple[dict[str, int], Carriers] | None:
-        """Rows by table and carriers of a part, None where it was not finished."""
+    def get(self, part: int) -> tuple[dict[str, int], dict[str, NDArray[Any]]] | None:
+        """Rows by table and arrays of a part, None where it was not finished."""
         path = self._home / f"{part}.npz"
         if not path.is_file():
             return None
         self.parts += 1
         with np.load(path, allow_pickle=False) as kept:
-            counts = json.loads(str(kept[_COUNTS]))
-            return counts, Carriers(**{item.name: kept[item.name] for item in fields(Carriers)})
+            arrays = dict(kept)
+        return json.loads(str(arrays.pop(_COUNTS))), arrays
 
-    def put(self, part: int, counts: Mapping[str, int], carriers: Carriers) -> None:
+    def put(self, part: int, counts: Mapping[str, int], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Note that the files of a part are whole."""
-        arrays = {item.name: getattr(carriers, item.name) for item in fields(Carriers)}
         partial = self._home / f"{part}.partial.npz"
-        np.savez(partial, **arrays, **{_COUNTS: np.array(json.dumps(counts))})  # type: ignore[arg-type]
+        np.savez(partial, allow_pickle=False, **arrays, **{_COUNTS: np.array(json.dumps(counts))})
         partial.rename(self._home / f"{part}.npz")
 
     def forget(self) -> None:

@@ -134,6 +134,7 @@ def source_rows(export: Export, pools: Pools) -> list[dict[str, Any]]:
                 "size_bytes": source.size_bytes,
                 "rows": account.rows,
                 "parsed": account.parsed,
+                "matched": None,
                 "skipped": account.skipped.total(),
                 "rejected": account.rejected.total(),
                 "skipped_by": sorted(account.skipped.items()),

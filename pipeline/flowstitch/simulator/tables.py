@@ -190,8 +190,8 @@ class TableWriter:
         )
         return {
             "source": name, "kind": kind, "dialect": dialect, "node": self._nodes_of.get(name), "size_bytes": 0, "rows": rows + head,
-            "parsed": rows, "skipped": head, "rejected": 0, "skipped_by": [("header", head)] if head else [], "rejected_by": [], "first_seen": first, "last_seen": last,
-            "complete": not skipped, "copies": [], "warnings": warnings,
+            "parsed": rows, "matched": None, "skipped": head, "rejected": 0, "skipped_by": [("header", head)] if head else [], "rejected_by": [],
+            "first_seen": first, "last_seen": last, "complete": not skipped, "copies": [], "warnings": warnings,
         }  # fmt: skip
 
     def _kind(self, name: str) -> tuple[str, str | None]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST_ID = (1 << 64) - 1
 _ID_DIGITS = len(str(_MOST_ID))
 MAX_CANDIDATES = 20
+LEFT_OUT = "rows of paths are left out of the result, by --observations unmatched"
 _SIDES = ("client", "dialled", "server", "snat", "seen")
 _FIND = f"""
 select *, count(*) over () as found
@@ -90,6 +91,7 @@ class Path:
     segments, observations : its rows of those tables, in order.
     enis : (node, role) by ENI. drifts : its rows of view ``drifts``; without sentences where an earlier version made the result.
     counters : its rows of view ``path_counters`` in order; none where an earlier version made the result.
+    whole : the result has its observations; where not, that there are none says nothing.
     """
 
     facts: Record
@@ -99,6 +101,7 @@ class Path:
     enis: dict[str, tuple[str | None, str | None]]
     drifts: list[Record]
     counters: list[Record]
+    whole: bool = True
 
 
 def parse_target(text: str) -> int | Address:
@@ -172,7 +175,8 @@ def load_path(session: Result, path_id: int) -> Path:
         ),
         {row["eni"]: (row["node"], row["role"]) for row in enis},
         _drifts(session, facts[0]),
-        _counters(session, path_id),
+        _counters(session, path_id) if session.whole else [],
+        session.whole,
     )
 
 
@@ -212,7 +216,8 @@ def chains(path: Path) -> tuple[list[Hop], list[Hop]]:
     forward, back = teller.forward(), teller.back()
     facts = path.facts
     answered = facts["outcome"] == "one_way" or facts["return_lands_on"] or facts["return_packets"]
-    answered = answered or any(hop.rows for hop in back)
+    logged = (text for segment in path.segments for text in segment["crossings"])
+    answered = answered or any(text.startswith("return ") for text in logged)
     return forward, back if answered else []
 
 
@@ -296,7 +301,8 @@ class _Teller:
         if side == "server" and node == self._path.facts["client_node"]:
             return
         rows = self._conntrack(node)
-        yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else "no conntrack row")
+        without = "no conntrack row" if self._path.whole else LEFT_OUT
+        yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else without)
 
     def _others(self, place: int) -> Iterator[Hop]:
         """Conntrack of nodes that the segment only passes."""

@@ -10,7 +10,7 @@ DOC = "How the result was made, as run.json has it. One row per run; a result of
 _KEYS = {
     "flowstitch": "varchar",
     "tables_version": "varchar",
-    "options": "struct(dataplane varchar, since bigint, until bigint, overlap bigint, max_rejects double)",
+    "options": "struct(dataplane varchar, since bigint, until bigint, overlap bigint, observations varchar, max_rejects double)",
     "complete": "boolean",
     "warnings": "varchar[]",
     "clock_offsets_us": "map(varchar, bigint)",
@@ -25,6 +25,10 @@ COLUMNS = {
     "overlap_us": (
         "options.overlap",
         "How much was read before and behind. In us. Null: what was read is told.",
+    ),
+    "observations": (
+        "options.observations",
+        "Rows that table observations has: all, or unmatched, those that are on no path alone.",
     ),
     "max_rejects": ("options.max_rejects", "Share of a source's rows that might be rejected."),
     "complete": ("complete", "No source was torn, lost events or had more rows rejected."),

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.errors import UsageError, unknown_name
+from flowstitch.runner.layout import UNMATCHED
 from flowstitch.sql.definitions import comments, execute_known, library, question_statements
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
@@ -79,7 +80,8 @@ class Result:
         if others:
             self._connection.execute(f"create schema {AFTER}")
             self._make_tables(others, AFTER, since, until)
-        execute_known(self._connection, library())
+        runs = runs_query(*map(manifest_pattern, self._results))
+        execute_known(self._connection, [f"create view {RUNS} as {runs}", *library()])
 
     def _make_tables(
         self, results: Sequence[Path], schema: str, since: int | None, until: int | None
@@ -147,6 +149,9 @@ class Result:
                 self._connection.execute(duckdb.extract_statements(query)[-1], parameters)
             except duckdb.Error as placed:
                 error = placed
+        if isinstance(error, duckdb.InvalidInputException) and not self.whole:
+            # what a view of ours says of the result
+            return UsageError(f"{self.name}: {str(error).removeprefix('Invalid Input Error: ')}.")
         return UsageError(f"the query failed: {error}{self._nearest_column(str(error))}")
 
     def _nearest_column(self, words: str) -> str:
@@ -159,6 +164,14 @@ class Result:
         ).fetchall()
         near = difflib.get_close_matches(unknown[1], sorted(name for (name,) in rows), n=1)
         return f'\n\nDid you mean "{near[0]}"?' if near else ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether ``observations`` has the rows of what is on a path."""
+        ((whole,),) = self._connection.execute(
+            f"select coalesce(bool_and(observations is distinct from '{UNMATCHED}'), true) from {RUNS}"
+        ).fetchall()
+        return bool(whole)
 
     def lock(self) -> None:
         """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
@@ -243,11 +256,10 @@ class Result:
         return write_report(self, Path(file), overwrite=overwrite, before=earlier)
 
     def _make_questions(self) -> bool:
-        """Make the views of the questions and of the runs, once: to bind them all takes longer than most queries; whether that was now."""
+        """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
         if self._questions_made:
             return False
-        runs = runs_query(*map(manifest_pattern, self._results))
-        execute_known(self._connection, [*question_statements(), f"create view {RUNS} as {runs}"])
+        execute_known(self._connection, question_statements())
         self._questions_made = True
         return True
 

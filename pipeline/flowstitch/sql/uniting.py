@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog import table
 from flowstitch.errors import UsageError
-from flowstitch.runner.layout import ELSEWHERE, MANIFEST, OUTSIDE
+from flowstitch.runner.layout import ALL, ELSEWHERE, MANIFEST, OUTSIDE
 from flowstitch.sql.tables import pattern, results_in, tables_in
 from flowstitch.sql.texts import parquet_source, quoted
 
@@ -50,13 +50,15 @@ def results_of(paths: Sequence[Path]) -> list[Path]:
 
     Raises
     ------
-    UsageError when one is not a result, or they cannot be opened together: another version has made it, or it has other tables.
+    UsageError when one is not a result, or they cannot be opened together: another version has made it, or it has other tables, or not all its observations.
     """
     found = {one.resolve(): one for path in paths for one in results_in(path)}
     first, *others = found.values()
     expected = _manifest(first) if others else {}
+    _check_whole(first, expected)
     for other in others:
         got = _manifest(other)
+        _check_whole(other, got)
         for name in _VERSIONS:
             if got.get(name) != expected.get(name):
                 raise UsageError(
@@ -70,6 +72,14 @@ def results_of(paths: Sequence[Path]) -> list[Path]:
                 "have the same tables, run the older one again."
             )
     return [first, *others]
+
+
+def _check_whole(result: Path, manifest: Mapping[str, Any]) -> None:
+    if manifest.get("options", {}).get("observations", ALL) != ALL:
+        raise UsageError(
+            f"{result}: was made with --observations unmatched, and by the rows of its paths a result tells what others tell too; "
+            "open it alone, or run it again without."
+        )
 
 
 def read_tables(

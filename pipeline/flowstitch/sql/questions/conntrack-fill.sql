@@ -26,7 +26,7 @@ dumps as (
         any_value(protocol) as protocol,
         bool_or(outcome in ('unanswered', 'rejected')) as unanswered,
         bool_or(snat_ip is not null or snat_port is not null) as masqueraded
-    from observations
+    from whole_observations as observations
     left join datapaths using (path_id)
     where kind = 'conntrack-list'
     group by source, line

@@ -32,14 +32,14 @@ latest as (
     group by node
 ),
 in_ipvs as (
-    select path_id, source from observations where kind = 'ipvs-connections' and path_id is not null
+    select path_id, source from whole_observations where kind = 'ipvs-connections' and path_id is not null
 )
 select
     latest.node, service, client_name, client_ip, client_port, server_ip, server_port, listed_at,
     floor(epoch(listed_at - datapaths.last_seen))::bigint as idle_s,
     path_id
 from latest
-join observations on observations.source = conntrack_source
+join whole_observations as observations on observations.source = conntrack_source
 join datapaths using (path_id)
 anti join in_ipvs on in_ipvs.path_id = datapaths.path_id and in_ipvs.source = ipvs_source
 -- 900 s: net.ipv4.vs timeout of established TCP, see ipvsadm(8) --set

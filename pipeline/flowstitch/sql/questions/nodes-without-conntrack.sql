@@ -17,7 +17,7 @@ with missed as (
 ),
 bypassing as (
     select distinct source, line
-    from observations
+    from whole_observations as observations
     join datapaths using (path_id)
     join scenarios using (dataplane, scenario)
     where kind = 'vpc-flow-log' and bypasses_conntrack

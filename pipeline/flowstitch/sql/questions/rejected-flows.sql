@@ -25,7 +25,7 @@ with refusing as (
             when bool_or(part = 'forward_in') then 'server'
             when bool_or(part = 'forward_out') then 'client'
         end as side
-    from observations
+    from whole_observations as observations
     where kind = 'vpc-flow-log' and path_id is not null
     group by path_id
 )

@@ -28,7 +28,7 @@ held as (
         snat_ip, protocol, server_ip, server_port, masqueraded.first_seen as begun,
         greatest(any_value(masqueraded.last_seen), max(observations.first_seen)) as ended
     from masqueraded
-    left join observations
+    left join whole_observations as observations
         on observations.path_id = masqueraded.path_id
         and kind in ('conntrack-list', 'conntrack-events')
         and coalesce(observations.node = masqueraded.node, true)

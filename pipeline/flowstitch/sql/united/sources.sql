@@ -1,6 +1,6 @@
 -- of a source that several have read, a row is parsed that stands in observations
 with parsed as (
-    select source, count(distinct line) as parsed
+    select source, count(distinct line) as parsed, count(distinct line) filter (where path_id is not null) as matched
     from {schema}.observations
     where source in (from {schema}.shared)
     group by source
@@ -18,6 +18,7 @@ told as (
     select
         latest.* exclude (directory, place) replace (
             if(source in (from {schema}.shared), coalesce(parsed.parsed, 0), latest.parsed) as parsed,
+            if(source in (from {schema}.shared), coalesce(parsed.matched, 0), latest.matched) as matched,
             -- what no data is to any of them; the others have left rows to each other
             map_from_entries(list_filter(map_entries(skipped_by), lambda reason: reason.key not in {elsewhere})) as skipped_by,
             spans.first_seen as first_seen,

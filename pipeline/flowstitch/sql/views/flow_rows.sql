@@ -26,7 +26,7 @@ with told as (
         count(observations.path_id) as paths,
         coalesce(bool_or(list_has_any(evidence, ['conntrack', 'ipvs'])), false) as explained,
         max(reason) as reason
-    from observations
+    from whole_observations as observations
     left join datapaths using (path_id)
     where kind = 'vpc-flow-log'
     group by source, line, eni

@@ -31,7 +31,7 @@ entries as (
         max(reply_packets) filter (where kind = 'conntrack-events') as return_packets,
         max(reply_bytes) filter (where kind = 'conntrack-events') as return_bytes,
         count(*) filter (where kind = 'conntrack-list' and packets is null) > 0 or bool_or(unaccounted.node is not null) as uncounted
-    from observations
+    from whole_observations as observations
     left join unaccounted on unaccounted.node = observations.node
     where kind in ('conntrack-list', 'conntrack-events') and path_id is not null and part in ('client', 'transit', 'server')
     group by path_id, part, observations.node
@@ -40,7 +40,7 @@ logged as (
     -- one row of the log each; rows that say the same are the same packets
     select
         path_id, part, position, node, eni, packets, bytes, first_seen, last_seen, max(shared_by) as shared_by, count(*) as times
-    from observations
+    from whole_observations as observations
     where kind = 'vpc-flow-log' and path_id is not null and part <> 'request'
     group by path_id, part, position, node, eni, packets, bytes, first_seen, last_seen
 ),
