@@ -24,6 +24,8 @@ CANONICAL_TABLE = "canonical-table"
 _PARQUET = b"PAR1"
 _SAVE = "conntrack-save"
 _MAX_LINES = 2000
+# An object, or a list of such; a bracket alone may stand before a time or the name of an event.
+_JSON_BEGINS = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 
 
 class Sniffed(NamedTuple):
@@ -54,6 +56,10 @@ def sniff(head: bytes, path: Place | None = None) -> Sniffed:
         return _sniff_parquet(path)
     if not head.strip():
         return Sniffed("unknown", "", "empty file" if not head else "nothing but blanks")
+    # what begins as JSON has thousands of lines that are no other's
+    known = sniff_json(head) if _JSON_BEGINS.match(head) else None
+    if known:
+        return Sniffed(*known)
     lines = head.splitlines()[:_MAX_LINES]
     for line in lines:
         for kind, name, pattern in _patterns():
