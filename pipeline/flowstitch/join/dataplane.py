@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,13 +54,19 @@ class Dataplane:
         shape = tuple(len(values) + 1 for values in FEATURES.values())
         table = np.full(shape, len(self.scenarios) - 1, np.uint16)
         for number in range(len(self.scenarios) - 1, -1, -1):
-            table[self._matched(number)] = number
+            # by stretches of codes: most features do not matter to a scenario, and a whole axis is filled at once
+            for block in product(*map(_stretches, self._codes(number))):
+                table[block] = number
         return table
+
+    def _codes(self, number: int) -> list[list[int]]:
+        """Codes of each feature with which a scenario holds."""
+        when = self.scenarios[number]["when"]
+        return [_codes(name, when.get(name)) for name in FEATURES]
 
     def _matched(self, number: int) -> tuple[NDArray[np.intp], ...]:
         """Where in the table a scenario holds."""
-        when = self.scenarios[number]["when"]
-        return np.ix_(*(_codes(name, when.get(name)) for name in FEATURES))
+        return np.ix_(*self._codes(number))
 
     def refuse_shadowed(self) -> None:
         """Refuse a scenario that is never met; ``SchemaError`` with those that take what it matches."""
@@ -160,6 +167,13 @@ def _codes(name: str, wanted: str | list[str] | None) -> list[int]:
         return list(range(len(values) + 1))
     chosen = [wanted] if isinstance(wanted, str) else wanted
     return [values.index(value) + 1 for value in chosen]
+
+
+def _stretches(codes: Sequence[int]) -> list[slice]:
+    """Codes as slices, each of codes that follow each other."""
+    begins = [code for code in sorted(codes) if code - 1 not in codes]
+    ends = [code + 1 for code in sorted(codes) if code + 1 not in codes]
+    return [slice(begin, end) for begin, end in zip(begins, ends, strict=True)]
 
 
 def _name(scenario: Mapping[str, Any]) -> str:
