@@ -27,6 +27,8 @@ _Arrays = TypeVar("_Arrays")
 def each_array(change: Callable[[Any], Any], arrays: _Arrays) -> _Arrays:
     """What becomes of each array of a dataclass, a dictionary, a list or a tuple, and of such in it."""
     kind: Any = type(arrays)
+    if kind is np.ndarray:
+        return change(arrays)
     if is_dataclass(arrays):
         return kind(*(each_array(change, getattr(arrays, item.name)) for item in fields(arrays)))
     if isinstance(arrays, dict):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.kernels.lookup import look_up
+from flowstitch.kernels.lookup import look_up, mark_numbers
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,10 @@ def test_like_numpy(table, numbers, out, data):
     found = np.empty(asked.shape[0], out)
     look_up(np.array(known, table), asked, found)
     assert found.tolist() == np.array(known, table)[asked].tolist()
+
+
+@given(st.lists(st.integers(0, 40), max_size=60), st.sampled_from([np.uint8, np.uint32]))
+def test_marked_is_what_occurs(numbers, kind):
+    marks = np.zeros(41, np.bool_)
+    mark_numbers(np.array(numbers, kind), marks)
+    assert np.flatnonzero(marks).tolist() == sorted(set(numbers))

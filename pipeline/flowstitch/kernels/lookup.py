@@ -1,4 +1,4 @@
-"""Numbers to what a table has for them: numpy does the same, by way of 64-bit indices, in ten times the time."""
+"""Numbers and tables with a place for each: numpy does the same, by way of 64-bit indices, in ten times the time."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def look_up(table, numbers, out):
     """
     for row in range(numbers.shape[0]):
         out[np.uint64(row)] = table[numbers[np.uint64(row)]]
+
+
+@kernel
+def mark_numbers(numbers, marks):
+    """Mark the numbers that occur.
+
+    Parameters
+    ----------
+    numbers : shape (m,), any whole numbers, from 0 to n - 1.
+    marks : shape (n,), bool; True where a number occurs.
+    """
+    for row in range(numbers.shape[0]):
+        marks[numbers[np.uint64(row)]] = True

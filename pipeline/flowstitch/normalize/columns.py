@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from flowstitch.catalog.arrow import arrow_schema, arrow_type
 from flowstitch.catalog.load import table
+from flowstitch.kernels.lookup import look_up, mark_numbers
 from flowstitch.normalize.address import AddressBook
 from flowstitch.normalize.names import Names
 
@@ -154,21 +155,37 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
         used, numbers = renumber(values)
         words = pa.array([pools.texts.word(code) for code in used.tolist()], pa.string())
         return words.take(pa.array(numbers))
-    null = STORAGE[item.type][1]
-    array = pa.array(values, mask=values == null)
-    return array.cast(arrow_type(item))
+    lacking = values == STORAGE[item.type][1]
+    return pa.array(values, mask=lacking if lacking.any() else None).cast(arrow_type(item))
 
 
 def renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
     """The codes that are used, ascending, and for each row which of them it has."""
-    if int(codes.max(initial=0)) > SPARSE * codes.shape[0]:
-        used, numbers = np.unique(codes, return_inverse=True)
-        return used.astype(np.int64), numbers
-    # counting is faster than sorting where there are not many more codes than rows
-    count = np.bincount(codes) if codes.shape[0] else np.zeros(0, np.int64)
-    used = np.flatnonzero(count)
-    count[used] = np.arange(used.shape[0])
-    return used, count[codes]
+    used = _used(codes)
+    return used, _told(codes, used, np.arange(used.shape[0]))
+
+
+def _used(codes: NDArray[Any]) -> Ints:
+    """The codes that are used, ascending."""
+    most = int(codes.max(initial=0))
+    if most > SPARSE * codes.shape[0]:
+        return np.unique(codes).astype(np.int64)
+    # marking is faster than sorting where there are not many more codes than rows
+    marks = np.zeros(most + 1, np.bool_)
+    mark_numbers(codes, marks)
+    return np.flatnonzero(marks)
+
+
+def _told(codes: NDArray[Any], used: Ints, values: NDArray[Any]) -> NDArray[Any]:
+    """What each row has by its code: ``values`` are those of the used codes."""
+    most = int(used[-1]) if used.shape[0] else 0
+    if most > SPARSE * codes.shape[0]:
+        return values[np.searchsorted(used, codes)]
+    by_code = np.empty(most + 1, values.dtype)
+    by_code[used] = values
+    told = np.empty(codes.shape[0], values.dtype)
+    look_up(by_code, codes, told)
+    return told
 
 
 def _from_python(item: Field, values: object) -> pa.Array:
@@ -182,13 +199,14 @@ def _from_python(item: Field, values: object) -> pa.Array:
 
 
 def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
-    used, numbers = renumber(codes)
-    known = np.flatnonzero(used)
-    order, words = _in_order(item, used[known], pools)
+    used = _used(codes)
+    # the first of them is null, where it is used
+    nulls = int(not used[:1].all())
+    order, words = _in_order(item, used[nulls:], pools)
     rank = np.full(used.shape[0], -1, np.int32)
-    rank[known[order]] = np.arange(order.shape[0])
-    ranked = rank[numbers]
-    return pa.DictionaryArray.from_arrays(pa.array(ranked, mask=ranked < 0), words)
+    rank[order + nulls] = np.arange(order.shape[0])
+    ranked = _told(codes, used, rank)
+    return pa.DictionaryArray.from_arrays(pa.array(ranked, mask=ranked < 0 if nulls else None), words)
 
 
 def _in_order(item: Field, codes: Ints, pools: Pools) -> tuple[Ints, pa.Array]:
