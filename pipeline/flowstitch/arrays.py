@@ -27,14 +27,15 @@ _Arrays = TypeVar("_Arrays")
 def each_array(change: Callable[[Any], Any], arrays: _Arrays) -> _Arrays:
     """What becomes of each array of a dataclass, a dictionary, a list or a tuple, and of such in it."""
     kind: Any = type(arrays)
+    # there are thousands of arrays, a bucket at a time
     if kind is np.ndarray:
         return change(arrays)
-    if is_dataclass(arrays):
-        return kind(*(each_array(change, getattr(arrays, item.name)) for item in fields(arrays)))
     if isinstance(arrays, dict):
         return kind((name, each_array(change, values)) for name, values in arrays.items())
     if isinstance(arrays, (list, tuple)):
         return kind(each_array(change, values) for values in arrays)
+    if is_dataclass(arrays):
+        return kind(*(each_array(change, getattr(arrays, item.name)) for item in fields(arrays)))
     return change(arrays)
 
 
