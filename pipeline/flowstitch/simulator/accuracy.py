@@ -159,7 +159,7 @@ def _outcomes(session: duckdb.DuckDBPyConnection) -> Measure:
         f"(t.outcome = '{real}' and p.outcome in ({', '.join(repr(word) for word in words)}))"
         for real, words in _OUTCOMES.items()
     )
-    return _judged(session, "true", "true", f"({right})")
+    return _judged(session, "p.outcome is not null", "true", f"({right})")
 
 
 def _requests(session: duckdb.DuckDBPyConnection, result: Path) -> Measure:
