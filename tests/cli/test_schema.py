@@ -66,7 +66,7 @@ def test_a_data_plane_is_told_scenario_by_scenario(call: Call) -> None:
     ]
     markdown = call("schema", "dataplanes", "terway-eniip", "-f", "markdown").stdout.splitlines()
     assert len(markdown) == len(told) + 2
-    assert {line.count(" | ") for line in markdown} == {9}
+    assert {line.count(" | ") for line in markdown} == {10}
 
 
 def test_all_data_planes_are_told(call: Call) -> None:
@@ -83,11 +83,20 @@ def test_chains_are_folded_on_a_terminal() -> None:
     assert lines[first + 1] == "           → cali… → Pod eth0"
 
 
+def test_what_conntrack_is_bypassed_by_is_told(call: Call) -> None:
+    lines = call("schema", "dataplanes", "terway-exclusive-eni").stdout.splitlines()
+    first = lines.index("pod-to-pod-remote (SOP 3, 2 kernel stacks)")
+    assert (
+        "  bypasses conntrack of the client's node and conntrack of the server's node"
+        in lines[first : first + 7]
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "known"),
     [
         (["schema", "dat"], ["datapaths", "dataplanes"]),
-        (["schema", "dataplanes", "terway"], ["terway-eniip"]),
+        (["schema", "dataplanes", "terway-e"], ["terway-eniip", "terway-exclusive-eni"]),
         (["schema", "datapaths", "terway"], []),
     ],
 )

@@ -104,7 +104,8 @@ class Case:
             story.pod(name, pod["node"], pod["ip"], eni=False)
             if pod.get("eni") != "primary":
                 own = [pod["eni_ip"]] if "eni_ip" in pod else []
-                story.eni(f"eni-{pod['node']}-{name}", pod["node"], "Secondary", [*own, pod["ip"]])
+                kind = pod.get("eni", "secondary").capitalize()
+                story.eni(f"eni-{pod['node']}-{name}", pod["node"], kind, [*own, pod["ip"]])
         for service in self.services:
             ends = [(self._pod(end)["node"], *self._end(end)) for end in service["backends"]]
             address = {

@@ -26,7 +26,12 @@ def test_case(path: Path, tmp_path: Path) -> None:
         paths = opened.table("datapaths").to_pylist()
         dead_ends = opened.table("dead_ends").to_pylist()
         drifts = opened.sql("from drifts").to_arrow_table().to_pylist()
+        for asked in case.raw.get("asked", ()):
+            answer = opened.ask(asked["question"]).to_arrow_table().to_pylist()
+            assert _like(answer, asked["rows"], case) == asked["rows"]
     wanted = [case.raw["path"]] if "path" in case.raw else []
+    for name, value in case.raw.get("path_of", {}).items():
+        paths = [path for path in paths if path[name] == value]
     assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]
     wanted = case.raw.get("dead_ends")
     if wanted is not None:

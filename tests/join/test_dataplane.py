@@ -7,7 +7,10 @@ import tomllib
 import numpy as np
 import pytest
 
-from flowstitch.catalog.dataplanes import FEATURES, check_dataplane, dataplane_names
+from flowstitch.catalog import dataplanes
+from flowstitch.catalog.dataplanes import FEATURES, check_dataplane, dataplane_names, read_dataplane
+from flowstitch.catalog.likeness import complete
+from flowstitch.catalog.load import load_toml
 from flowstitch.errors import SchemaError
 from flowstitch.join.dataplane import load_dataplane, lower_dataplane, scenario_rows
 
@@ -74,10 +77,17 @@ def test_one_that_is_right_is_taken() -> None:
 
 
 def test_what_conntrack_is_bypassed_by_is_told() -> None:
-    raw = tomllib.loads(MINE.replace("sop = 3", "sop = 3\nbypasses_conntrack = true"))
+    raw = tomllib.loads(MINE.replace("sop = 3", "sop = 3\nbypasses_conntrack = ['server']"))
     check_dataplane("mine", raw)
-    scenarios, _ = scenario_rows(lower_dataplane("mine", raw))
-    assert [row["scenario"] for row in scenarios if row["bypasses_conntrack"]] == ["far"]
+    plane = lower_dataplane("mine", raw)
+    scenarios, _ = scenario_rows(plane)
+    assert {row["scenario"]: row["bypasses_conntrack"] for row in scenarios} == {
+        "near": None,
+        "far": ["server"],
+        "unclassified": None,
+    }
+    assert plane.bypasses("server", np.array([0, 1, -1])).tolist() == [False, True, False]
+    assert not plane.bypasses("client", np.array([0, 1, -1])).any()
 
 
 def test_a_variant_is_tried_before_its_scenario() -> None:
@@ -130,7 +140,9 @@ def test_those_that_are_shipped_are_right() -> None:
     ("old", "new", "sentence"),
     [
         # fields
-        ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = 1", "scenario near: bypasses_conntrack: got 1, expected true or false."),
+        ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = true", "scenario near: bypasses_conntrack: got True, expected a list."),
+        ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = ['node']", "scenario near: bypasses_conntrack: got 'node', expected one of client, server."),
+        ("[forward_out]", "masquerades_services = 1\n[forward_out]", "masquerades_services: got 1, expected true or false."),
         ('title = "Mine"\n', "", "lacks 'title'."),
         ('node = "Node"', "node = 1", "node: got 1, expected text."),
         ("veth =", "vet =", "unknown key 'vet'; did you mean 'veth'?"),
@@ -138,9 +150,9 @@ def test_those_that_are_shipped_are_right() -> None:
         ("100.64.0.0/10", "100.64.0.1/10",
          "lb_source_networks: 100.64.0.1/10 has host bits set; expected a CIDR like 100.64.0.0/10."),
         ("pod_rule_priority = 2048", 'pod_rule_priority = "x"', "forward_out: pod_rule_priority: got 'x', expected a number."),
-        ('other_proxy = "secondary"\n', "", "forward_out: lacks 'other_proxy'."),
+        ("pod_rule_priority = 2048\n", "", "forward_out: lacks 'pod_rule_priority'."),
         ('direct = "secondary"', 'direct = "secundary"',
-         "forward_out.direct: got 'secundary', expected one of primary, secondary, member; did you mean 'secondary'?"),
+         "forward_out.direct: got 'secundary', expected one of primary, secondary, member, owner; did you mean 'secondary'?"),
         ("[dead_ends.ipvs]", "[dead_ends.ebpf]", "dead_ends: got 'ebpf', expected one of ipvs, ipvs_falling_back, other."),
         ("no_endpoint =", "no_endpoints =",
          "dead_ends.ipvs: got 'no_endpoints', expected one of no_endpoint, no_local_endpoint; did you mean 'no_endpoint'?"),
@@ -202,6 +214,9 @@ def test_those_that_are_shipped_are_right() -> None:
          "scenario far: forward: 'Node2 ENI' has no role, expected secondary, as expect.forward_in_eni_role says with 'secondary'."),
         (OUT, OUT.replace("Node2 secondary ENI", "Node2 secundary ENI"),
          "scenario far: forward: 'Node2 secundary ENI' has an unknown ENI role 'secundary'; did you mean 'secondary'?"),
+        (OUT, OUT.replace("Node1 secondary ENI", "Node1 Pod2 secondary ENI"),
+         "scenario far: forward: 'Node1 Pod2 secondary ENI' cannot follow 'Node1 Pod1 eth0': an ENI of a pod is in the pod, not on the node."),
+        (OUT, OUT.replace("Node1 secondary ENI", "Node1 Pod1 secondary ENI"), "scenario far: kernel_stacks: got 4, expected the 3 that forward goes"),
         (BACK, BACK.replace("VPC route", "VPN route"),
          "scenario far: return: no data plane has a hop 'VPN route'; did you mean 'VPC route'?"),
         (BACK, BACK.replace('"VPC route", ', ""),
@@ -228,3 +243,80 @@ def test_one_that_contradicts_itself_is_refused(old: str, new: str, sentence: st
         lower(MINE.replace(old, new + behind, 1))
     assert str(refused.value).startswith("dataplanes/mine.toml: ")
     assert sentence in str(refused.value)
+
+
+LIKE = """
+title = "Like mine"
+like = "mine"
+roles = { secondary = "owner" }
+node = "Host"
+veth = "tap…"
+forward_out = {}
+without = ["near"]
+
+[[scenario]]
+slug = "far"
+title = "Pod to a pod elsewhere, in its own way"
+bypasses_conntrack = ["server"]
+
+[[scenario]]
+slug = "wide"
+title = "Pod to a pod, however"
+kernel_stacks = 3
+when = { client_kind = "pod" }
+forward = ["Pod1 eth0", "tap…", "Host", "tap…", "Pod2 eth0"]
+return = ["Pod2 eth0", "tap…", "Host", "tap…", "Pod1 eth0"]
+"""
+
+
+def test_one_that_is_like_another_says_what_differs() -> None:
+    raw = complete("dataplanes/yours.toml", tomllib.loads(LIKE), tomllib.loads(MINE))
+    check_dataplane("yours", raw)
+    plane = lower_dataplane("yours", raw)
+    far, wide, last = plane.scenarios
+    assert (far["slug"], wide["slug"], last["slug"]) == ("far", "wide", "unclassified")
+    assert far["title"] == "Pod to a pod elsewhere, in its own way"
+    assert (far["sop"], far["bypasses_conntrack"]) == (3, ["server"])
+    assert far["expect"] == dict.fromkeys(far["expect"], "owner")
+    assert far["forward"] == ["Host1 Pod1 eth0", "Host1 ENI", "VPC route", "Host2 ENI", "Host2 Pod2 eth0"]
+    assert (plane.forward_out, plane.lb_source_networks) == ({}, ("100.64.0.0/10",))
+    assert ("ipvs", "no_endpoint", "lb_ip") in plane.dead_ends
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('secondary = "owner"', 'secundary = "owner"', "roles: got 'secundary', expected one of primary, secondary, member."),
+        ('secondary = "owner"', 'secondary = "local"', "roles: got 'local', expected one of primary, secondary, member, owner."),
+        ('roles = { secondary = "owner" }', "roles = 1", "roles: got 1, expected a table."),
+        ('["near"]', '["neer"]', "without: mine has no scenario 'neer'; did you mean 'near'?"),
+        ('title = "Like mine"\n', "", "lacks 'title'."),
+        ('slug = "wide"\n', "", "scenario 2: lacks 'slug'."),
+        ("bypasses_conntrack", "bypasses", "scenario far: unknown key 'bypasses'; did you mean 'bypasses_conntrack'?"),
+        ('slug = "far"', 'slug = "farther"', "scenario farther: lacks 'when'."),
+        ('"tap…", "Host", "tap…", "Pod2 eth0"]', '"veth…", "Pod2 eth0"]', "scenario wide: forward: no data plane has a hop 'veth…'"),
+    ],
+)  # fmt: skip
+def test_one_that_is_like_another_is_refused_where_it_contradicts_itself(
+    old: str, new: str, sentence: str
+) -> None:
+    assert old in LIKE
+    place = "dataplanes/yours.toml"
+    with pytest.raises(SchemaError) as refused:
+        check_dataplane(
+            "yours", complete(place, tomllib.loads(LIKE.replace(old, new, 1)), tomllib.loads(MINE))
+        )
+    assert str(refused.value).startswith(f"{place}: ")
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("like", ["terway-trunk", "terway-enip", 1])
+def test_one_is_like_a_file_that_is_whole(like: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {name: load_toml(f"dataplanes/{name}") for name in dataplane_names()} | {"yours": {"like": like}}
+    monkeypatch.setattr(dataplanes, "dataplane_names", lambda: sorted(files))
+    monkeypatch.setattr(dataplanes, "load_toml", lambda name: files[name.rpartition("/")[2]])
+    with pytest.raises(SchemaError) as refused:
+        read_dataplane("yours")
+    assert f"dataplanes/yours.toml: like: got {like!r}, expected one of aws-vpc-cni, terway-eniip" in str(
+        refused.value
+    )

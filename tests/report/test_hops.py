@@ -28,6 +28,7 @@ def opened(result: Result) -> Result:
         ("ECS1 Pod1 eth0", ("ECS1", "Pod1 eth0", "pod", "")), ("Pod1 eth0", ("ECS", "Pod1 eth0", "pod", "")), ("cali…", ("ECS", "cali…", "veth", "")),
         ("ECS", ("ECS", "ECS", "stack", "")), ("ECS2 secondary ENI", ("ECS2", "secondary ENI", "eni", "secondary")), ("ECS ENI", ("ECS", "ENI", "eni", "")),
         ("ECS1 service NAT and masquerade", ("ECS1", "service NAT and masquerade", "nat", "")), ("VPC route", ("", "VPC route", "vpc", "")),
+        ("ECS2 Pod1 member ENI", ("ECS2", "Pod1 member ENI", "eni", "member")), ("ECS Pod ENI", ("ECS", "Pod ENI", "eni", "")),
         ("LB", ("", "LB", "lb", "")), ("Client", ("", "Client", "client", "")),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog.drift import drift_codes
 from flowstitch.catalog.hops import ENI_ROLES, LEGS, OWNER, check_chains
+from flowstitch.catalog.likeness import LIKE, complete
 from flowstitch.catalog.load import field, load_toml, schema_root
 from flowstitch.errors import SchemaError, nearest_name, unknown_name
 
@@ -40,6 +41,8 @@ UNCLASSIFIED = "unclassified"
 PROXIES = ("ipvs", "ipvs_falling_back", "other")
 DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
 DEAD_END_CLIENTS = ("node", "outside", "pod")
+# Whose node's conntrack a scenario can bypass.
+ENDS = ("client", "server")
 
 _Types = dict[str, type]
 _FILE: _Types = {
@@ -47,12 +50,14 @@ _FILE: _Types = {
 }  # fmt: skip
 _FILE_MORE: _Types = {
     "forward_out": dict, "dead_ends": dict, "drift": list, "ipvs_falls_back_since": str, "masquerade_source": str,
+    "masquerades_services": bool,
 }  # fmt: skip
-_FORWARD_OUT: _Types = {
-    "pod_rule_priority": int, "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "ipvs_untracked": str, "other_proxy": str, "node": str,
+_FORWARD_OUT: _Types = {"pod_rule_priority": int}
+_FORWARD_OUT_MORE: _Types = {
+    "direct": str, "ipvs_with_iif": str, "ipvs_without_iif": str, "ipvs_untracked": str, "other_proxy": str, "node": str,
 }  # fmt: skip
 _SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
-_SCENARIO_MORE: _Types = {"sop": int, "expect": dict, "variants": list, "bypasses_conntrack": bool}
+_SCENARIO_MORE: _Types = {"sop": int, "expect": dict, "variants": list, "bypasses_conntrack": list}
 _CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
 _VARIANT: _Types = {"name": str, "when": dict}
 _DRIFT: _Types = {"leg": str, "expected": str, "observed": str, "cause": str}
@@ -76,7 +81,19 @@ def read_dataplane(name: str) -> Mapping[str, Any]:
     if name not in known:
         raise unknown_name("data plane", name, known)
     raw = load_toml(f"dataplanes/{name}")
+    if LIKE in raw:
+        raw = complete(f"dataplanes/{name}.toml", raw, _other(name, raw[LIKE], known))
     check_dataplane(name, raw)
+    return raw
+
+
+def _other(name: str, like: Any, known: Sequence[str]) -> Mapping[str, Any]:
+    """The file that another is like, which is like no third."""
+    place = f"dataplanes/{name}.toml: {LIKE}"
+    whole = [other for other in known if LIKE not in load_toml(f"dataplanes/{other}")]
+    _check_word(place, like, whole)
+    raw = load_toml(f"dataplanes/{like}")
+    check_dataplane(like, raw)
     return raw
 
 
@@ -121,10 +138,10 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
                 f"{place}: lb_source_networks: {error}; expected a CIDR like 100.64.0.0/10."
             ) from error
     if "forward_out" in raw:
-        _check_keys(f"{place}: forward_out", raw["forward_out"], _FORWARD_OUT)
+        _check_keys(f"{place}: forward_out", raw["forward_out"], _FORWARD_OUT, _FORWARD_OUT_MORE)
         for key, role in raw["forward_out"].items():
-            if _FORWARD_OUT[key] is str:
-                _check_word(f"{place}: forward_out.{key}", role, ENI_ROLES)
+            if key in _FORWARD_OUT_MORE:
+                _check_word(f"{place}: forward_out.{key}", role, (*ENI_ROLES, OWNER))
     _check_dead_ends(f"{place}: dead_ends", raw.get("dead_ends", {}))
     _check_scenarios(place, raw)
     _check_drift(f"{place}: drift", raw.get("drift", ()))
@@ -181,6 +198,8 @@ def _check_scenarios(place: str, raw: Mapping[str, Any]) -> None:
     _check_unique(place, "scenario.slug", [scenario["slug"] for scenario in scenarios])
     for scenario in flat_scenarios(raw):
         where = ", ".join(filter(None, (f"{place}: scenario {scenario['slug']}", scenario["variant"])))
+        for end in _texts(f"{where}: bypasses_conntrack", scenario.get("bypasses_conntrack", [])):
+            _check_word(f"{where}: bypasses_conntrack", end, ENDS)
         for key, value in scenario.get("expect", {}).items():
             _check_word(f"{where}: expect", key, EXPECTATIONS)
             _check_word(f"{where}: expect.{key}", value, EXPECTATIONS[key])

@@ -19,6 +19,7 @@ VPC, LB, CLIENT = "VPC route", "LB", "Client"
 _OFF_NODE = (VPC, LB, CLIENT)
 _IN_STACK = ("service NAT", "masquerade", "service NAT and masquerade", "NAT undone")
 _POD = re.compile(r"Pod(\d*) eth0")
+_POD_ENI = re.compile(r"Pod(\d*) ")
 # What a chain can begin and end with, by the kind of that end.
 _ENDS = {
     "pod": ("pod",),
@@ -43,18 +44,18 @@ class Hop:
     text : as the file has it.
     kind : 'pod', 'veth', 'eni', 'stack' (the node's own network stack), or one of 'VPC route', 'LB' and 'Client', which are on no node.
     node : number of the node in the chain, '' for the only one, None for what is on no node.
-    pod : number of the pod, '' for the only one. role : of an ENI, '' where none is named.
+    pod : number of the pod whose it is, '' for the only one, None for what is no pod's. role : of an ENI, '' where none is named.
     """
 
     text: str
     kind: str
     node: str | None = None
-    pod: str = ""
+    pod: str | None = None
     role: str = ""
 
 
 def parse_hop(text: str, node: str, veth: str, place: str) -> Hop:
-    """Hop of its text, `[NODE[number]] DEVICE`.
+    """Hop of its text, `[NODE[number]] DEVICE`; an ENI that a pod has for itself is `NODE[number] Pod[number] [ROLE] ENI`.
 
     Parameters
     ----------
@@ -74,13 +75,14 @@ def parse_hop(text: str, node: str, veth: str, place: str) -> Hop:
         return Hop(text, "veth", number)
     if on_node and (not device or device in _IN_STACK):
         return Hop(text, "stack", number)
-    role, _, word = device.rpartition(" ")
+    own = _POD_ENI.match(device)
+    role, _, word = device[own.end() if own else 0 :].rpartition(" ")
     if on_node and word == "ENI":
         if role and role not in ENI_ROLES:
             raise SchemaError(
                 f"{place}: {text!r} has an unknown ENI role {role!r}; {nearest_name(role, ENI_ROLES)}"
             )
-        return Hop(text, "eni", number, role=role)
+        return Hop(text, "eni", number, own[1] if own else None, role)
     known = ["Pod eth0", veth, *_OFF_NODE, node]
     known += [f"{node} {word}" for word in (*_IN_STACK, "ENI", *(f"{role} ENI" for role in ENI_ROLES))]
     unnumbered = re.sub(rf"^({re.escape(node)}|Pod)\d+", r"\1", text)
@@ -167,6 +169,12 @@ def _check_end(hop: Hop, kinds: str | list[str] | None, place: str, feature: str
 
 def _check_passage(hops: Sequence[Hop], place: str) -> None:
     for one, two in pairwise(hops):
+        for eni, other in ((one, two), (two, one)):
+            beside = other.node is None or (other.kind, other.node, other.pod) == ("pod", eni.node, eni.pod)
+            if eni.kind == "eni" and eni.pod is not None and not beside:
+                raise SchemaError(
+                    f"{place}: {two.text!r} cannot follow {one.text!r}: an ENI of a pod is in the pod, not on the node."
+                )
         if one.node is not None and two.node is not None and one.node != two.node:
             raise SchemaError(
                 f"{place}: {two.text!r} cannot follow {one.text!r}: another node is reached by {VPC!r}."
@@ -174,8 +182,8 @@ def _check_passage(hops: Sequence[Hop], place: str) -> None:
 
 
 def _kernel_stacks(hops: Sequence[Hop]) -> int:
-    nodes = {hop.node for hop in hops if hop.node is not None}
-    return len(nodes) + len({(hop.node, hop.pod) for hop in hops if hop.kind == "pod"})
+    nodes = {hop.node for hop in hops if hop.node is not None and hop.pod is None}
+    return len(nodes) + len({(hop.node, hop.pod) for hop in hops if hop.pod is not None})
 
 
 def _check_expectation(

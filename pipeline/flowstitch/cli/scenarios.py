@@ -22,7 +22,8 @@ def scenario_rows(names: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             "dataplane": name, "scenario": raw["slug"], "variant": raw["variant"], "sop": raw.get("sop"), "title": raw["title"],
-            "kernel_stacks": raw.get("kernel_stacks"), "when": raw["when"], "expect": raw.get("expect", {}),
+            "kernel_stacks": raw.get("kernel_stacks"), "bypasses_conntrack": raw.get("bypasses_conntrack", []),
+            "when": raw["when"], "expect": raw.get("expect", {}),
             "forward": raw.get("forward", []), "return": raw.get("return", []),
         }
         for name in names
@@ -34,7 +35,8 @@ def text_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same with one text for each list or table."""
     return [
         dict(row) | {
-            "variant": row["variant"] or "", "sop": _number(row["sop"]), "kernel_stacks": _number(row["kernel_stacks"]), "when": _conditions(row["when"]),
+            "variant": row["variant"] or "", "sop": _number(row["sop"]), "kernel_stacks": _number(row["kernel_stacks"]),
+            "bypasses_conntrack": " and ".join(row["bypasses_conntrack"]), "when": _conditions(row["when"]),
             "expect": _conditions(row["expect"]), "forward": ARROW.join(row["forward"]), "return": ARROW.join(row["return"]),
         }
         for row in rows
@@ -66,7 +68,11 @@ def _paragraph(row: Mapping[str, Any]) -> Iterator[str]:
         f" ({', '.join(notes)})" if notes else ""
     )
     yield f"  {row['title']}"
-    parts = {"when": _conditions(row["when"]), "expects": _conditions(row["expect"])}
+    parts = {
+        "when": _conditions(row["when"]),
+        "expects": _conditions(row["expect"]),
+        "bypasses": " and ".join(f"conntrack of the {end}'s node" for end in row["bypasses_conntrack"]),
+    }
     parts |= {way: ARROW.join(row[way]) for way in ("forward", "return")}
     for label, text in parts.items():
         if text:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Ints
+    from flowstitch.arrays import Flags, Ints
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Dataplane:
     ipvs_falls_back_since : version of Kubernetes, None if none is named.
     drift : rows of the table ``drift_codes``.
     masquerade_source : whose address masquerade puts in place of another, 'node' or 'eni'.
+    masquerades_services : whatever a node translates for a pod has another source than the pod's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Dataplane:
     ipvs_falls_back_since: str | None = None
     drift: Sequence[Mapping[str, Any]] = ()
     masquerade_source: str = "node"
+    masquerades_services: bool = False
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint16]:
@@ -90,6 +92,11 @@ class Dataplane:
         """
         found: Ints = self._lookup[tuple(features[name] for name in FEATURES)].astype(np.int64)
         return found
+
+    def bypasses(self, end: str, scenario: Ints) -> Flags:
+        """Whether conntrack of the client's or server's node, as ``end`` says, does not see what is of a scenario; -1 is none."""
+        bypassing = [end in raw.get("bypasses_conntrack", ()) for raw in self.scenarios]
+        return np.array([*bypassing, False], np.bool_)[scenario]
 
     def expected(self, column: str, scenario: Ints) -> Ints:
         """Enum codes that the scenarios expect in a column of ``datapaths``, one more than its values for ``OWNER``, 0 for nothing."""
@@ -136,6 +143,7 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
         raw.get("ipvs_falls_back_since"),
         [{"dataplane": name} | row for row in drift_codes(raw.get("drift", ()))],
         raw.get("masquerade_source", "node"),
+        raw.get("masquerades_services", False),
     )
     dataplane.refuse_shadowed()
     return dataplane
@@ -150,7 +158,7 @@ def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict
             expected = raw.get("expect", {}).get("return_lands_on")
             scenarios.append(
                 head | {"sop": raw.get("sop"), "title": raw["title"], "kernel_stacks": raw.get("kernel_stacks"),
-                        "expected_return_lands_on": expected, "bypasses_conntrack": raw.get("bypasses_conntrack", False)}
+                        "expected_return_lands_on": expected, "bypasses_conntrack": raw.get("bypasses_conntrack")}
             )  # fmt: skip
         for direction in ("forward", "return"):
             for number, device in enumerate(raw.get(direction, ()), 1):

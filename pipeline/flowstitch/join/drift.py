@@ -109,7 +109,9 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
     entries, chains, dataplane, pools = stitched.entries, stitched.chains, cluster.dataplane, cluster.pools
     role, kinds = field("role"), field("client_kind")
     codes = {
-        name: role.code(value) for name, value in dataplane.forward_out.items() if isinstance(value, str)
+        name: _owner("forward_out") if value == OWNER else role.code(value)
+        for name, value in dataplane.forward_out.items()
+        if isinstance(value, str)
     }
     if not codes:
         return np.zeros(len(chains), np.int64)
@@ -127,12 +129,12 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
             facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
         )
         if facts is not None and rule is not None:
-            by_case[case, :2] = codes["direct"], codes.get(_proxy(facts, rule), 0)
+            by_case[case, :2] = codes.get("direct", 0), codes.get(_proxy(facts, rule), 0)
         if facts is not None and facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
-            by_case[case, 2] = codes["ipvs_untracked"]
+            by_case[case, 2] = codes.get("ipvs_untracked", 0)
     of_pod = by_case[cases, np.where(ends.told, 2, balanced)]
     of_pod = np.where(ends.dialled_kind > 0, of_pod, 0)
-    of_node = np.where(ends.client.kind == kinds.code("node"), codes["node"], 0)
+    of_node = np.where(ends.client.kind == kinds.code("node"), codes.get("node", 0), 0)
     return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
 
 

@@ -105,7 +105,7 @@ def datapath_columns(
         "drift": drifts.take(pa.array(paths.drift[rows])),
         "counted_by": verdicts.counted_by.astype(np.uint32),
         "evidence": _EVIDENCE.take(pa.array(evidence[rows])),
-        "match": verdicts.match.astype(np.uint8),
+        "match": paths.match[rows].astype(np.uint8),
         "candidates": np.minimum(verdicts.candidates, 65535).astype(np.int32),
         "seen_ip": np.where(seen_other, ends.seen_ip, 0).astype(np.uint32),
         "seen_port": np.where(seen_other, ends.seen_port, -1).astype(np.int32),

@@ -83,6 +83,8 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     maybe_pod = end.of("pod", "eni") | ((end.kind == 0) & (not cluster.knows_insiders))
     blind = untranslated & ~_own_entry(stitched.entries, lead, client) & maybe_pod
     blind &= services.may_front(last.protocol, last.dst, dst_port, at)
+    # where nothing that is translated keeps a pod's source, what has it was not translated
+    blind &= ~(client.kind == field("client_kind").code("pod")) | (not cluster.dataplane.masquerades_services)
     told = blind & (stitched.ipvs.virtual_ip > 0)
     dst = np.where(told, stitched.ipvs.virtual_ip, tuples.dst)
     dst_port = np.where(told, stitched.ipvs.virtual_port, dst_port)

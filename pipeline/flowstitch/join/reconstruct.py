@@ -23,6 +23,7 @@ from flowstitch.join.groups import OBSERVED, Groups
 from flowstitch.join.identity import wire_hashes
 from flowstitch.join.ipvs import match_ipvs
 from flowstitch.join.legs import observe_legs
+from flowstitch.join.match import find_match
 from flowstitch.join.observations import (
     Observed,
     by_line,
@@ -233,7 +234,8 @@ def _know_paths(group: Group, cluster: Cluster) -> Paths:
     nat = find_translations(stitched, ends)
     scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
     drift, drifts = find_drift(stitched, ends, scenario, legs, verdicts, cluster)
-    return Paths(ends, legs, nat, verdicts, scenario, reasons, drift, drifts)
+    match = find_match(stitched, ends, scenario, legs, verdicts, cluster)
+    return Paths(ends, legs, nat, verdicts, scenario, reasons, match, drift, drifts)
 
 
 def _in_order(by_path: Ints, chains: Chains) -> Ints:

@@ -115,6 +115,7 @@ class Paths:
     Attributes
     ----------
     scenario : number of the scenario in the data plane. reasons : why it is unclassified, a name code, 0 where it is not.
+    match : enum code, whether every observer is there.
     drift : broken expectations, an index into ``drifts``. drifts : the distinct lists of them.
     """
 
@@ -124,6 +125,7 @@ class Paths:
     verdicts: Verdicts
     scenario: Ints
     reasons: Ints
+    match: Ints
     drift: Ints
     drifts: Sequence[list[str]]
 

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from flowstitch.arrays import Flags, Ints
-    from flowstitch.join.chains import Chains
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import Entries
     from flowstitch.join.legs import Legs
-    from flowstitch.join.segments import Segments, Sides
+    from flowstitch.join.segments import Segments
     from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.normalize.columns import Pools
 
@@ -45,7 +44,7 @@ class Verdicts:
 
     Attributes
     ----------
-    outcome, lands_on, return_evidence, quality, match : enum codes, 0 is null: not known.
+    outcome, lands_on, return_evidence, quality : enum codes, 0 is null: not known.
     candidates : lifetimes that fitted at the worst joint.
     counters : shape (paths, 4), packets and bytes forward, packets and bytes back, -1 if nobody counted.
     counted_by : name code of the node or ENI that counted.
@@ -58,7 +57,6 @@ class Verdicts:
     lands_on: Ints
     return_evidence: Ints
     quality: Ints
-    match: Ints
     candidates: Ints
     counters: Ints
     counted_by: Ints
@@ -88,7 +86,6 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     counters, counted_by = _counters(stitched, shared, ends, legs, cluster.pools.names.ranks())
     candidates = np.ones(len(chains), np.int64)
     np.maximum.at(candidates, path, sides.candidates)
-    match = _match(entries, sides, path, chains, ends, candidates)
     ahead = np.where(lead.led, stitched.ahead[lead.node], 0)
     first = np.where(lead.led, lead.take(entries.start_hi) - ahead, segments.first[chains.root])
     last = np.where(lead.led, lead.take(entries.last) - ahead, segments.last[chains.root])
@@ -96,7 +93,7 @@ def judge(stitched: Stitched, ends: Endpoints, legs: Legs, shared: Ints, cluster
     whole = np.where(lead.led, shows, ~lacking_records(stitched, legs, cluster.coverage))
     payload = _payload(ends, lead, counters, flags, whole, cluster.pools)
     return Verdicts(
-        outcome, lands_on, evidence, _quality(lead), match, candidates, counters, counted_by, first, last, payload, local
+        outcome, lands_on, evidence, _quality(lead), candidates, counters, counted_by, first, last, payload, local
     )  # fmt: skip
 
 
@@ -293,19 +290,6 @@ def _quality(lead: _Lead) -> Ints:
     )
     ended = np.where(lead.destroyed, code("events"), code("inferred"))
     return np.where(lead.led, np.maximum(begun, ended), code("window"))
-
-
-def _match(
-    entries: Entries, sides: Sides, path: Ints, chains: Chains, ends: Endpoints, candidates: Ints
-) -> Ints:
-    code = field("match").code
-    node = entries.node[sides.entry]
-    there = np.zeros((2, len(chains)), np.bool_)
-    for number, end in enumerate((ends.client, ends.server)):
-        there[number, path[node == end.node[path]]] = True
-        there[number] |= end.node == 0
-    partial = ~there.all(axis=0) | (ends.client.ip == 0) | (ends.server.ip == 0) | (ends.lead < 0)
-    return np.select([partial, candidates > 1], [code("one_sided"), code("ambiguous")], code("exact"))
 
 
 def _payload(ends: Endpoints, lead: _Lead, counters: Ints, flags: Ints, whole: Flags, pools: Pools) -> Ints:

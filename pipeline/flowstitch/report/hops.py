@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from flowstitch.report.asked import Row
 
 _NUMBERED = re.compile(r"\d$")
+_OF_POD = re.compile(r"^Pod\d* ")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def read_hop(device: str, leg: str | None, hosts: Sequence[str]) -> Hop:
     if not host and kind in {"pod", "veth", "nat"}:
         # where there is one node, what is on it does not say so
         host = next((known for known in hosts if not _NUMBERED.search(known)), "")
-    role = name.removesuffix("ENI").strip() if kind == "eni" else ""
+    role = _OF_POD.sub("", name).removesuffix("ENI").strip() if kind == "eni" else ""
     return Hop(host, name, kind, role, leg or "")
 
 

@@ -20,7 +20,7 @@ bypassing as (
     from whole_observations as observations
     join datapaths using (path_id)
     join scenarios using (dataplane, scenario)
-    where kind = 'vpc-flow-log' and bypasses_conntrack
+    where kind = 'vpc-flow-log' and bypasses_conntrack is not null
 ),
 judged as (
     select

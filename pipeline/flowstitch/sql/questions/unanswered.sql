@@ -53,7 +53,7 @@ requests as (
         case when crosses_none then null when forward_in_eni is not null then true when not coalesce(eni_missed, false) then false end as at_eni,
         case
             when list_contains(observers, server_node) then true
-            when server_node is not null and not coalesce(node_missed, false) and not coalesce(bypasses_conntrack, false) then false
+            when server_node is not null and not coalesce(node_missed, false) and not coalesce(list_contains(bypasses_conntrack, 'server'), false) then false
         end as at_node
     from datapaths
     left join reach using (path_id)

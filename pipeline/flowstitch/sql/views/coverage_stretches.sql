@@ -90,4 +90,4 @@ where node not in (select node from conntrack_spans where node is not null)
 union all
 select 'conntrack', null, null, 'bypassed', false, null, null, 0, scenario
 from scenarios
-where bypasses_conntrack;
+where bypasses_conntrack is not null;
