@@ -27,22 +27,26 @@ def test_case(path: Path, tmp_path: Path) -> None:
         dead_ends = opened.table("dead_ends").to_pylist()
         drifts = opened.sql("from drifts").to_arrow_table().to_pylist()
         for asked in case.raw.get("asked", ()):
-            answer = opened.ask(asked["question"]).to_arrow_table().to_pylist()
+            answer = _where(
+                opened.ask(asked["question"]).to_arrow_table().to_pylist(), asked.get("where", {})
+            )
             assert _like(answer, asked["rows"], case) == asked["rows"]
     wanted = [case.raw["path"]] if "path" in case.raw else []
-    for name, value in case.raw.get("path_of", {}).items():
-        paths = [path for path in paths if path[name] == value]
+    paths = _where(paths, case.raw.get("path_of", {}))
     assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]
     wanted = case.raw.get("dead_ends")
     if wanted is not None:
-        chosen = case.raw["dead_end_of"].items()
-        dead_ends = [row for row in dead_ends if all(row[name] == value for name, value in chosen)]
+        dead_ends = _where(dead_ends, case.raw["dead_end_of"])
         assert _like(dead_ends, wanted, case) == [_named(want, case) for want in wanted]
     assert len(drifts) == sum(len(row["drift"] or ()) for row in paths)
     wanted = case.raw.get("drifts", ())
     assert not wanted or _like(drifts, wanted, case) == [_named(want, case) for want in wanted]
     for sentence in case.raw.get("warnings", ()):
         assert any(sentence in warning for warning in summary.warnings), summary.warnings
+
+
+def _where(rows: list[dict[str, Any]], wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 
 def _like(rows: list[dict[str, Any]], wanted: list[dict[str, Any]], case: Case) -> list[Any]:

@@ -41,6 +41,9 @@ UNCLASSIFIED = "unclassified"
 PROXIES = ("ipvs", "ipvs_falling_back", "other")
 DEAD_END_REASONS = ("no_endpoint", "no_local_endpoint")
 DEAD_END_CLIENTS = ("node", "outside", "pod")
+# What is known of translations of what pods dial of services: that the node's conntrack has them; that it has, and they never keep the pod's address;
+# that nothing has them.
+SERVICE_NAT = ("tracked", "masqueraded", "unseen")
 # Whose node's conntrack a scenario can bypass.
 ENDS = ("client", "server")
 
@@ -50,7 +53,7 @@ _FILE: _Types = {
 }  # fmt: skip
 _FILE_MORE: _Types = {
     "forward_out": dict, "dead_ends": dict, "drift": list, "ipvs_falls_back_since": str, "masquerade_source": str,
-    "masquerades_services": bool,
+    "service_nat": str,
 }  # fmt: skip
 _FORWARD_OUT: _Types = {"pod_rule_priority": int}
 _FORWARD_OUT_MORE: _Types = {
@@ -126,6 +129,7 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     place = f"dataplanes/{name}.toml"
     _check_keys(place, raw, _FILE, _FILE_MORE)
     _check_word(f"{place}: masquerade_source", raw.get("masquerade_source", "node"), ("node", "eni"))
+    _check_word(f"{place}: service_nat", raw.get("service_nat", SERVICE_NAT[0]), SERVICE_NAT)
     if not re.fullmatch(r"\d+\.\d+", raw.get("ipvs_falls_back_since", "1.0")):
         raise SchemaError(
             f"{place}: ipvs_falls_back_since: got {raw['ipvs_falls_back_since']!r}, expected a version like 1.21."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch.catalog import field
-from flowstitch.catalog.dataplanes import FEATURES, flat_scenarios, read_dataplane
+from flowstitch.catalog.dataplanes import FEATURES, SERVICE_NAT, flat_scenarios, read_dataplane
 from flowstitch.catalog.drift import drift_codes
 from flowstitch.catalog.hops import OWNER, hop_legs
 from flowstitch.errors import SchemaError
@@ -37,7 +37,7 @@ class Dataplane:
     ipvs_falls_back_since : version of Kubernetes, None if none is named.
     drift : rows of the table ``drift_codes``.
     masquerade_source : whose address masquerade puts in place of another, 'node' or 'eni'.
-    masquerades_services : whatever a node translates for a pod has another source than the pod's.
+    service_nat : what is known of translations of what pods dial of services, one of ``SERVICE_NAT``.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Dataplane:
     ipvs_falls_back_since: str | None = None
     drift: Sequence[Mapping[str, Any]] = ()
     masquerade_source: str = "node"
-    masquerades_services: bool = False
+    service_nat: str = SERVICE_NAT[0]
 
     @cached_property
     def _lookup(self) -> NDArray[np.uint16]:
@@ -143,7 +143,7 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
         raw.get("ipvs_falls_back_since"),
         [{"dataplane": name} | row for row in drift_codes(raw.get("drift", ()))],
         raw.get("masquerade_source", "node"),
-        raw.get("masquerades_services", False),
+        raw.get("service_nat", SERVICE_NAT[0]),
     )
     dataplane.refuse_shadowed()
     return dataplane

@@ -81,10 +81,8 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     end = owners.at(last.dst, at)
     # what only an ENI holds is a pod that the list does not have
     maybe_pod = end.of("pod", "eni") | ((end.kind == 0) & (not cluster.knows_insiders))
-    blind = untranslated & ~_own_entry(stitched.entries, lead, client) & maybe_pod
+    blind = untranslated & ~_shows_dialled(stitched.entries, lead, client, cluster) & maybe_pod
     blind &= services.may_front(last.protocol, last.dst, dst_port, at)
-    # where nothing that is translated keeps a pod's source, what has it was not translated
-    blind &= ~(client.kind == field("client_kind").code("pod")) | (not cluster.dataplane.masquerades_services)
     told = blind & (stitched.ipvs.virtual_ip > 0)
     dst = np.where(told, stitched.ipvs.virtual_ip, tuples.dst)
     dst_port = np.where(told, stitched.ipvs.virtual_port, dst_port)
@@ -124,14 +122,18 @@ def find_endpoints(stitched: Stitched, cluster: Cluster) -> Endpoints:
     )  # fmt: skip
 
 
-def _own_entry(entries: Entries, lead: Ints, client: Endpoint) -> Flags:
-    """Whether the client's own node saw the path, or there is no such node.
+def _shows_dialled(entries: Entries, lead: Ints, client: Endpoint, cluster: Cluster) -> Flags:
+    """Whether a path that nobody translated would show a translation: the client's own node saw it, or there is no such node.
 
-    Without its entry a service that the client's node translated cannot be told from the pod behind it.
+    Without its entry a service that the client's node translated cannot be told from the pod behind it. Of pods an entry does not tell where
+    services are translated unseen, and none is needed where whatever is translated is masqueraded.
     """
     away = np.isin(client.kind, [field("client_kind").code(kind) for kind in ("lb", "outside")])
     lead_node = np.where(lead >= 0, entries.node[lead] if len(entries) else 0, 0)
-    return away | ((client.node > 0) & (lead_node == client.node))
+    own = (client.node > 0) & (lead_node == client.node)
+    pod = client.kind == field("client_kind").code("pod")
+    known = cluster.dataplane.service_nat
+    return away | (own & ~(pod & (known == "unseen"))) | (pod & (known == "masqueraded"))
 
 
 def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:
