@@ -102,7 +102,7 @@ class Case:
             story.eni(f"eni-{name}-primary", name, "Primary", [ip, *on_primary])
         for name, pod in self.cluster["pods"].items():
             story.pod(name, pod["node"], pod["ip"], eni=False)
-            if pod.get("eni") != "primary":
+            if pod.get("eni") not in {"primary", "none"}:
                 own = [pod["eni_ip"]] if "eni_ip" in pod else []
                 kind = pod.get("eni", "secondary").capitalize()
                 story.eni(f"eni-{pod['node']}-{name}", pod["node"], kind, [*own, pod["ip"]])
@@ -147,7 +147,7 @@ class Case:
         rules: list[Raw] = [{"priority": 0, "src": "all", "table": "local"}]
         for pod in (pod for pod in self.cluster["pods"].values() if pod["node"] == node):
             rules.append({"priority": 512, "src": "all", "dst": pod["ip"], "table": "main"})
-            if pod.get("eni") != "primary":
+            if pod.get("eni") not in {"primary", "none"}:
                 rule = {"priority": self.cluster["pod_rule_priority"], "src": pod["ip"], "table": "1003"}
                 rules.append(
                     rule | ({"iif": "cali0"} if self.raw.get("iif", self.cluster.get("iif", True)) else {})

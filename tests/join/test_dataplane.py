@@ -142,6 +142,7 @@ def test_those_that_are_shipped_are_right() -> None:
         # fields
         ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = true", "scenario near: bypasses_conntrack: got True, expected a list."),
         ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = ['node']", "scenario near: bypasses_conntrack: got 'node', expected one of client, server."),
+        ("[forward_out]", "pod_addresses = 'route'\n[forward_out]", "pod_addresses: got 'route', expected one of held, routed; did you mean 'routed'?"),
         ("[forward_out]", "service_nat = 'seen'\n[forward_out]", "service_nat: got 'seen', expected one of tracked, masqueraded, unseen; did you mean 'unseen'?"),
         ('title = "Mine"\n', "", "lacks 'title'."),
         ('node = "Node"', "node = 1", "node: got 1, expected text."),

@@ -53,7 +53,7 @@ _FILE: _Types = {
 }  # fmt: skip
 _FILE_MORE: _Types = {
     "forward_out": dict, "dead_ends": dict, "drift": list, "ipvs_falls_back_since": str, "masquerade_source": str,
-    "service_nat": str,
+    "service_nat": str, "pod_addresses": str,
 }  # fmt: skip
 _FORWARD_OUT: _Types = {"pod_rule_priority": int}
 _FORWARD_OUT_MORE: _Types = {
@@ -129,6 +129,7 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
     place = f"dataplanes/{name}.toml"
     _check_keys(place, raw, _FILE, _FILE_MORE)
     _check_word(f"{place}: masquerade_source", raw.get("masquerade_source", "node"), ("node", "eni"))
+    _check_word(f"{place}: pod_addresses", raw.get("pod_addresses", "held"), ("held", "routed"))
     _check_word(f"{place}: service_nat", raw.get("service_nat", SERVICE_NAT[0]), SERVICE_NAT)
     if not re.fullmatch(r"\d+\.\d+", raw.get("ipvs_falls_back_since", "1.0")):
         raise SchemaError(

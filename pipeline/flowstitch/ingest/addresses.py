@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowstitch.normalize.address import parse_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from flowstitch.ingest.model import Inventory
 
@@ -33,18 +33,19 @@ class _Holders:
         return next(iter(names)) if len(names) == 1 else None
 
 
-def build_addresses(inventory: Inventory) -> list[Row]:
+def build_addresses(inventory: Inventory, routed: Collection[str] = ()) -> list[Row]:
     """Rows of the table ``addresses``.
 
     Parameters
     ----------
     inventory : as ``finish_inventory`` left it.
+    routed : nodes to whose primary ENI the VPC routes the addresses of their pods, which no ENI holds.
 
     Returns
     -------
     A row per address and owner: pods with an address of their own, nodes by their InternalIPs, services by their
     cluster, load balancer and external addresses, and for what nobody else owns ENIs, or the load balancers whose ENIs they are. ``eni`` is the interface that
-    holds a pod's or node's address; null when several do and none of them is on that node alone. What an owner had without
+    holds a pod's or node's address, or that it is routed to; null when several do and none of them is on that node alone. What an owner had without
     a break is one row, however often the owner changed otherwise. Sorted by address as a number, owner kind, owner and start.
     """
     holders = _Holders()
@@ -52,7 +53,9 @@ def build_addresses(inventory: Inventory) -> list[Row]:
         for ip in eni["ips"]:
             holders.of[ip].add(eni["eni"])
             holders.on[ip, eni["node"]].add(eni["eni"])
-    rows = [*_pods(inventory, holders), *_nodes(inventory, holders), *_services(inventory)]
+    primary = {eni["node"]: eni["eni"] for eni in inventory.tables["enis"] if eni["role"] == "primary"}
+    routes = {node: primary[node] for node in routed if node in primary}
+    rows = [*_pods(inventory, holders, routes), *_nodes(inventory, holders), *_services(inventory)]
     owned = {row["ip"] for row in rows}
     rows += [
         _row(ip, *_holder(eni), eni, node=eni["node"], eni=eni["eni"])
@@ -69,11 +72,12 @@ def _holder(eni: Row) -> tuple[str, str]:
     return ("lb", eni["load_balancer"]) if eni.get("load_balancer") else ("eni", eni["eni"])
 
 
-def _pods(inventory: Inventory, holders: _Holders) -> Iterator[Row]:
+def _pods(inventory: Inventory, holders: _Holders, routes: dict[str, str]) -> Iterator[Row]:
     for pod in inventory.tables["pods"]:
         for ip in [] if pod["host_network"] else pod["ips"]:
             owner = f"{pod['namespace']}/{pod['name']}"
-            yield _row(ip, "pod", owner, pod, node=pod["node"], eni=holders.find(ip, pod["node"]))
+            eni = holders.find(ip, pod["node"]) or routes.get(pod["node"])
+            yield _row(ip, "pod", owner, pod, node=pod["node"], eni=eni)
 
 
 def _nodes(inventory: Inventory, holders: _Holders) -> Iterator[Row]:

@@ -37,6 +37,7 @@ class Dataplane:
     ipvs_falls_back_since : version of Kubernetes, None if none is named.
     drift : rows of the table ``drift_codes``.
     masquerade_source : whose address masquerade puts in place of another, 'node' or 'eni'.
+    pod_addresses : 'held' by ENIs, or 'routed' by the VPC to the primary ENI of the pod's node.
     service_nat : what is known of translations of what pods dial of services, one of ``SERVICE_NAT``.
     """
 
@@ -48,6 +49,7 @@ class Dataplane:
     ipvs_falls_back_since: str | None = None
     drift: Sequence[Mapping[str, Any]] = ()
     masquerade_source: str = "node"
+    pod_addresses: str = "held"
     service_nat: str = SERVICE_NAT[0]
 
     @cached_property
@@ -143,6 +145,7 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
         raw.get("ipvs_falls_back_since"),
         [{"dataplane": name} | row for row in drift_codes(raw.get("drift", ()))],
         raw.get("masquerade_source", "node"),
+        raw.get("pod_addresses", "held"),
         raw.get("service_nat", SERVICE_NAT[0]),
     )
     dataplane.refuse_shadowed()

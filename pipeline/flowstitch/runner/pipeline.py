@@ -153,7 +153,8 @@ def write_result(
     export : forgets its rows as they are put into buckets. pools, scratch : it was read with.
     """
     dataplane = load_dataplane(options.dataplane)
-    addresses = build_addresses(export.inventory)
+    nodes = {row["name"] for row in export.inventory.tables["nodes"]}
+    addresses = build_addresses(export.inventory, nodes if dataplane.pod_addresses == "routed" else ())
     # the join takes the rows from the export: what is told of them as they were read is told before
     described, held = export_tables(export, pools), holdings_of(export, pools)
     missing = find_missing(held, by_rules=bool(dataplane.forward_out))
