@@ -48,6 +48,7 @@ class Story:
     late: dict[str, float] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
     pods: list[dict[str, Any]] = field(default_factory=list)
     services: list[dict[str, Any]] = field(default_factory=list)
     slices: list[dict[str, Any]] = field(default_factory=list)
@@ -227,7 +228,7 @@ class Story:
     def write(self, folder: Path) -> Path:
         """Write the export."""
         node_items = [
-            {"kind": "Node", "metadata": {"name": name, "creationTimestamp": iso(-9000)},
+            {"kind": "Node", "metadata": {"name": name, "creationTimestamp": iso(-9000), "labels": self.labels.get(name, {})},
              "spec": {"providerID": f"region.i-{name}"},
              "status": {"addresses": [{"type": "InternalIP", "address": ip}], "nodeInfo": {"kubeletVersion": self.versions.get(name)}}}
             for name, ip in self.nodes.items()

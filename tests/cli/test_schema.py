@@ -11,7 +11,7 @@ from click.shell_completion import BashComplete
 
 from cli.conftest import on_terminal
 from flowstitch.catalog import table, table_names
-from flowstitch.catalog.dataplanes import dataplane_names
+from flowstitch.catalog.dataplanes import dataplane_names, flat_scenarios, read_dataplane
 from flowstitch.catalog.ddl import DUCKDB_TYPES
 from flowstitch.catalog.model import FIELD_TYPES
 from flowstitch.cli.main import commands
@@ -81,6 +81,23 @@ def test_chains_are_folded_on_a_terminal() -> None:
     assert max(map(len, lines)) <= 60
     first = lines.index("  forward  Pod eth0 → cali… → ECS service NAT and masquerade")
     assert lines[first + 1] == "           → cali… → Pod eth0"
+
+
+def test_all_data_planes_are_told_with_their_chains(call: Call) -> None:
+    lines = call("schema", "dataplanes").stdout.splitlines()
+    told = {name: read_dataplane(name) for name in dataplane_names()}
+    assert [line for line in lines if not line.startswith(" ") and ": " in line] == [
+        f"{name}: {raw['title']}" for name, raw in told.items()
+    ]
+    chains = [
+        scenario["forward"]
+        for raw in told.values()
+        for scenario in flat_scenarios(raw)
+        if "forward" in scenario
+    ]
+    assert [line.split(None, 1)[1] for line in lines if line.startswith("  forward ")] == [
+        " → ".join(chain) for chain in chains
+    ]
 
 
 def test_what_conntrack_is_bypassed_by_is_told(call: Call) -> None:

@@ -9,6 +9,8 @@
   address for each that it holds.
 * ``ipvs``: ``NODE SOURCE>VIRTUAL>SERVER``, a row of its connection table.
 
+What nodes have: ``dataplane`` of the run where it is not the folder's name, ``dataplanes`` of others by ``export.toml``, and ``labels``.
+
 What a node is set to: ``proxy`` (``ipvs``, ``iptables`` or ``nftables``), ``iif`` (whether the pods' rules name their interface), ``sysctls``, ``fallback``
 (whether IPVS gets all endpoints where policy Local leaves none), ``unlisted`` (services that its IPVS table lacks) and ``kubelet_version``.
 """
@@ -79,6 +81,9 @@ class Case:
             (folder / "flows").write_text("\n".join(lines) + "\n")
         for node in self.cluster["nodes"]:
             self._write_settings(folder / "nodes" / node, node)
+        told = self.cluster.get("dataplanes", {}).items()
+        lines = [f"[[node]]\nmatch = '{node}'\ndataplane = '{name}'\n" for node, name in told]
+        (folder / "export.toml").write_text("".join(lines))
         return folder
 
     def _aws_balancers(self) -> list[Raw]:
@@ -90,7 +95,7 @@ class Case:
         ]  # fmt: skip
 
     def _story(self) -> Story:
-        story = Story()
+        story = Story(labels=self.cluster.get("labels", {}))
         for name, ip in self.cluster["nodes"].items():
             story.node(name, ip, self.raw.get("kubelet_version"))
             on_primary = [

@@ -18,9 +18,8 @@ CASES = sorted(path for path in FOLDER.glob("*/*.toml") if path.name != "cluster
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path: Path, tmp_path: Path) -> None:
     case = Case(path)
-    summary = flowstitch.run(
-        case.write(tmp_path / "export"), out=tmp_path / "result", options=Options(dataplane=path.parent.name)
-    )
+    options = Options(dataplane=case.cluster.get("dataplane", path.parent.name))
+    summary = flowstitch.run(case.write(tmp_path / "export"), out=tmp_path / "result", options=options)
     assert not summary.incomplete
     with flowstitch.open(tmp_path / "result") as opened:
         paths = opened.table("datapaths").to_pylist()

@@ -6,6 +6,8 @@ import pytest
 from flowstitch.errors import UsageError
 from flowstitch.ingest import discover as module
 from flowstitch.ingest.discover import discover, node_of, taken_at_of
+from flowstitch.ingest.read import read_export
+from flowstitch.normalize.columns import Pools
 
 ENTRY = "udp      17 29 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 [UNREPLIED] src=10.0.3.58 dst=10.0.1.91 sport=2 dport={} use=1\n"
 CACHED = "udp      17 src=10.0.1.91 dst=10.0.3.58 sport={} dport=2 src=10.0.3.58 dst=10.0.1.91 sport=2 dport=1 [active since 5s]\n"
@@ -222,6 +224,32 @@ def test_export_toml(tmp_path):
     ]
 
 
+def test_data_planes_of_nodes(tmp_path):
+    text = "".join(
+        f"[[node]]\nmatch = '{match}'\ndataplane = '{name}'\n"
+        for match, name in (
+            ("gpu-*", "terway-exclusive-eni"),
+            ("gpu-2", "terway-eniip"),
+            ("lost", "terway-trunk"),
+        )
+    )
+    make(tmp_path, {"a": entry(1), "nodes/gpu-1/b": entry(2), "export.toml": text})
+    inventory = read_export([str(tmp_path)], Pools()).inventory
+    inventory.tables["nodes"] += [
+        {"name": "gpu-2", "dataplane": None},
+        {"name": "cpu", "dataplane": "flannel-vpc"},
+    ]
+    inventory.tables["nodes"].append({"name": "gpu-3", "dataplane": "terway-trunk"})
+    inventory.tables["pods"].append({"node": "gpu-4"})
+    assert inventory.dataplanes_of(["gpu-1", "n"]) == {
+        "cpu": "flannel-vpc",
+        "gpu-1": "terway-exclusive-eni",
+        "gpu-2": "terway-eniip",
+        "gpu-3": "terway-exclusive-eni",
+        "gpu-4": "terway-exclusive-eni",
+    }
+
+
 def test_conntrack_of_old_kernels_and_of_daemons_by_their_usual_names(tmp_path):
     old = "unknown  2 580 src=192.168.1.64 dst=224.0.0.22 [UNREPLIED] src=224.0.0.22 dst=192.168.1.64 mark=0 secmark=0 use=2\n"
     make(tmp_path, {
@@ -269,6 +297,16 @@ def test_conntrack_of_old_kernels_and_of_daemons_by_their_usual_names(tmp_path):
         ("[[source]]\nmatch = 'x'\ntaken_at = 2026-11-23T00:47:23", "a time with its offset"),
         ("[[source]]\nmatch = 'x'\ntaken_at = 'noon'", "got 'noon', expected epoch seconds"),
         ("[[source]]\nmatch = 'x'\ntaken_at = true", "got 'True', expected epoch seconds"),
+        ("node = 1", "'node': got int, expected tables [[node]]"),
+        ("[[node]]\nmatch = 'x'", "'dataplane' of [[node]]: got None, expected text"),
+        (
+            "[[node]]\nmatch = 'x'\ndataplain = 'y'",
+            "no key of [[node]] 'dataplain'; did you mean 'dataplane'?",
+        ),
+        (
+            "[[node]]\nmatch = 'x'\ndataplane = 'flannel'",
+            "no data plane 'flannel'; did you mean 'flannel-vpc'?",
+        ),
     ],
 )
 def test_wrong_export_toml(tmp_path, text, message):

@@ -233,7 +233,7 @@ def test_node(tmp_path, provider, instance):
     })  # fmt: skip
     assert row == {
         "name": "n1", "instance_id": instance, "internal_ips": ["10.0.0.9", "fd00::9"], "external_ips": ["1.2.3.4"], "zone_id": "z",
-        "proxy_mode": None, "kubelet_version": None, "valid_from": None, "valid_to": None, "undated": True,
+        "proxy_mode": None, "kubelet_version": None, "dataplane": None, "valid_from": None, "valid_to": None, "undated": True,
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from flowstitch.catalog.likeness import complete
 from flowstitch.catalog.load import load_toml
 from flowstitch.errors import SchemaError
 from flowstitch.join.dataplane import load_dataplane, lower_dataplane, scenario_rows
+from flowstitch.join.dataplanes import Dataplanes
 
 MINE = """
 title = "Mine"
@@ -80,14 +81,15 @@ def test_what_conntrack_is_bypassed_by_is_told() -> None:
     raw = tomllib.loads(MINE.replace("sop = 3", "sop = 3\nbypasses_conntrack = ['server']"))
     check_dataplane("mine", raw)
     plane = lower_dataplane("mine", raw)
-    scenarios, _ = scenario_rows(plane)
+    scenarios, _ = scenario_rows([plane])
     assert {row["scenario"]: row["bypasses_conntrack"] for row in scenarios} == {
         "near": None,
         "far": ["server"],
         "unclassified": None,
     }
-    assert plane.bypasses("server", np.array([0, 1, -1])).tolist() == [False, True, False]
-    assert not plane.bypasses("client", np.array([0, 1, -1])).any()
+    planes = Dataplanes(plane)
+    assert planes.bypasses("server", np.array([0, 1, -1])).tolist() == [False, True, False]
+    assert not planes.bypasses("client", np.array([0, 1, -1])).any()
 
 
 def test_a_variant_is_tried_before_its_scenario() -> None:
@@ -102,7 +104,7 @@ def test_a_variant_is_tried_before_its_scenario() -> None:
         features[name] += FEATURES[name].index(value) + 1
     features["snat"] += [1, 2]
     assert plane.classify(features).tolist() == [1, 2]
-    scenarios, hops = scenario_rows(plane)
+    scenarios, hops = scenario_rows([plane])
     assert [row["scenario"] for row in scenarios] == ["near", "far", "unclassified"]
     assert {row["variant"] for row in hops if row["scenario"] == "far"} == {None, "kept"}
 
@@ -120,7 +122,7 @@ def test_what_is_known_of_a_drift_stands_in_its_sentence() -> None:
     assert len(told) == len(plane.drift) == 4 * 9 + 3
     legs = {
         (hop["hop_direction"], hop["hop"]): hop["leg"]
-        for hop in scenario_rows(plane)[1]
+        for hop in scenario_rows([plane])[1]
         if hop["scenario"] == "far" and hop["leg"]
     }
     assert legs == {
@@ -142,6 +144,7 @@ def test_those_that_are_shipped_are_right() -> None:
         # fields
         ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = true", "scenario near: bypasses_conntrack: got True, expected a list."),
         ("kernel_stacks = 3", "kernel_stacks = 3\nbypasses_conntrack = ['node']", "scenario near: bypasses_conntrack: got 'node', expected one of client, server."),
+        ("[forward_out]", "node_labels = {pool = 1}\n[forward_out]", "node_labels.pool: got 1, expected text."),
         ("[forward_out]", "pod_addresses = 'route'\n[forward_out]", "pod_addresses: got 'route', expected one of held, routed; did you mean 'routed'?"),
         ("[forward_out]", "service_nat = 'seen'\n[forward_out]", "service_nat: got 'seen', expected one of tracked, masqueraded, unseen; did you mean 'unseen'?"),
         ('title = "Mine"\n', "", "lacks 'title'."),

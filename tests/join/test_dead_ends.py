@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import flowstitch
 from flowstitch.ingest.model import Inventory, IpvsService
 from flowstitch.join.dataplane import load_dataplane
+from flowstitch.join.dataplanes import Dataplanes
 from flowstitch.join.dead_ends import find_dead_ends
 
 PLANE = load_dataplane("terway-eniip")
@@ -72,7 +73,7 @@ def cluster(
 
 def told(inventory: Inventory, *columns: str, dumped: tuple[str, ...] = (), plane: Any = PLANE) -> list[Any]:
     """Chosen columns of the dead ends, or all rows."""
-    rows = find_dead_ends(inventory, dumped, plane)
+    rows = find_dead_ends(inventory, dumped, Dataplanes(plane))
     return [tuple(row[name] for name in columns) for row in rows] if columns else rows
 
 
@@ -196,7 +197,7 @@ def test_an_empty_virtual_service_counts_more_than_endpoints(endpoints: list[Row
     inventory = cluster(
         [service(since=5)], [*endpoints, endpoint("b", name="other")], {"b": [virtual("192.168.0.5", 80)]}
     )
-    (row,) = [row for row in find_dead_ends(inventory, (), PLANE) if row["node"] == "b"]
+    (row,) = [row for row in find_dead_ends(inventory, (), Dataplanes(PLANE)) if row["node"] == "b"]
     evidence = ["ipvs"] if endpoints else ["endpoints", "ipvs"]
     assert (row["reason"], row["certainty"], row["evidence"]) == ("no_endpoint", "proven", evidence)
     assert (row["since"], row["until"]) == (5, None)
@@ -422,7 +423,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
 @settings(max_examples=400)
 @given(inventories())
 def test_it_says_what_every_instant_says(inventory: Inventory) -> None:
-    found = find_dead_ends(inventory, (), PLANE)
+    found = find_dead_ends(inventory, (), Dataplanes(PLANE))
 
     def order(row: Row) -> tuple[str, ...]:
         return tuple(

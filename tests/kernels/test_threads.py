@@ -10,7 +10,7 @@ import numpy as np
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.read import read_export
-from flowstitch.join.dataplane import load_dataplane
+from flowstitch.join.dataplanes import load_dataplanes
 from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.normalize.columns import Pools, to_arrow
 from flowstitch.runner.coverage import holdings_of
@@ -23,9 +23,9 @@ def join(node: Path) -> tuple[Reconstruction, Pools]:
     )
     finish_inventory(export.inventory)
     addresses = build_addresses(export.inventory)
-    dataplane = load_dataplane("terway-eniip")
+    dataplanes = load_dataplanes("terway-eniip", export.inventory)
     held = holdings_of(export, pools)
-    return Reconstruction(export, held, addresses, dataplane, pools, lambda _: None), pools
+    return Reconstruction(export, held, addresses, dataplanes, pools, lambda _: None), pools
 
 
 def test_two_threads_find_what_one_finds(capture: Path) -> None:

@@ -53,7 +53,7 @@ _FILE: _Types = {
 }  # fmt: skip
 _FILE_MORE: _Types = {
     "forward_out": dict, "dead_ends": dict, "drift": list, "ipvs_falls_back_since": str, "masquerade_source": str,
-    "service_nat": str, "pod_addresses": str,
+    "service_nat": str, "pod_addresses": str, "node_labels": dict,
 }  # fmt: skip
 _FORWARD_OUT: _Types = {"pod_rule_priority": int}
 _FORWARD_OUT_MORE: _Types = {
@@ -88,6 +88,12 @@ def read_dataplane(name: str) -> Mapping[str, Any]:
         raw = complete(f"dataplanes/{name}.toml", raw, _other(name, raw[LIKE], known))
     check_dataplane(name, raw)
     return raw
+
+
+def labelled_dataplanes() -> dict[str, dict[str, str]]:
+    """Labels by which nodes of data planes are known, by the name of the data plane; only of those that have such."""
+    files = {name: load_toml(f"dataplanes/{name}") for name in dataplane_names()}
+    return {name: raw["node_labels"] for name, raw in files.items() if raw.get("node_labels")}
 
 
 def _other(name: str, like: Any, known: Sequence[str]) -> Mapping[str, Any]:
@@ -135,6 +141,9 @@ def check_dataplane(name: str, raw: Mapping[str, Any]) -> None:
         raise SchemaError(
             f"{place}: ipvs_falls_back_since: got {raw['ipvs_falls_back_since']!r}, expected a version like 1.21."
         )
+    for label, value in raw.get("node_labels", {}).items():
+        if not isinstance(value, str):
+            raise SchemaError(f"{place}: node_labels.{label}: got {value!r}, expected text.")
     for network in _texts(f"{place}: lb_source_networks", raw["lb_source_networks"]):
         try:
             ipaddress.ip_network(network)

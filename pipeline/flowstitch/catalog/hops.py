@@ -153,6 +153,14 @@ def hop_legs(scenario: Mapping[str, Any], node: str, veth: str) -> dict[tuple[st
     return {hop: leg for leg, hop in leg_hops(*chains).items()}
 
 
+def server_stacks(scenario: Mapping[str, Any], node: str, veth: str) -> int | None:
+    """Network stacks on the server's node of a checked scenario, None where that is no other node than the client's."""
+    hops = [parse_hop(text, node, veth, "") for text in scenario.get("forward", ())]
+    if not hops or hops[-1].node in {None, hops[0].node}:
+        return None
+    return _kernel_stacks([hop for hop in hops if hop.node == hops[-1].node])
+
+
 def _server_kinds(when: Mapping[str, Any]) -> Any:
     dialled = when.get("dialled_kind")
     plain = isinstance(dialled, str) and dialled in {"pod", "node", "outside"}

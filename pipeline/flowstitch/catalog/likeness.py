@@ -15,7 +15,7 @@ LIKE, ROLES, WITHOUT = "like", "roles", "without"
 _UNCLASSIFIED = "unclassified"
 _ENI = re.compile(rf"\b({'|'.join(ENI_ROLES)}) ENI$")
 # What a file says of itself alone: a cause of drift holds where it was found.
-_OF_ITSELF = ("title", "drift", "scenario")
+_OF_ITSELF = ("title", "node_labels", "drift", "scenario")
 
 
 def complete(place: str, raw: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,16 +40,17 @@ def command(
     Of each file it says kind, dialect, node or ENI, rows, time span, the
     longest window of a flow log, gaps and warnings, and on stderr what the export lacks and which clocks are off. At most the first 4 MiB of its content are read, and nothing is written. The exit code is 1 when a file is torn or unreadable or says that it lost events.
     """
-    from flowstitch.catalog.dataplanes import read_dataplane  # noqa: PLC0415
     from flowstitch.ingest.holdings import Holdings  # noqa: PLC0415
     from flowstitch.ingest.inspect import Sample, inspect_export  # noqa: PLC0415
     from flowstitch.ingest.inventory import finish_inventory  # noqa: PLC0415
+    from flowstitch.join.dataplane import load_dataplane  # noqa: PLC0415
+    from flowstitch.join.dataplanes import load_dataplanes  # noqa: PLC0415
     from flowstitch.runner.clocks import clock_warnings  # noqa: PLC0415
     from flowstitch.runner.coverage import find_missing  # noqa: PLC0415
     from flowstitch.runner.pipeline import DEFAULT_DATAPLANE  # noqa: PLC0415
 
-    # drift is found by the nodes' rules where the data plane goes by them, else by who holds an address
-    by_rules = "forward_out" in read_dataplane(dataplane or DEFAULT_DATAPLANE)
+    name = dataplane or DEFAULT_DATAPLANE
+    load_dataplane(name)
     held, sample = Holdings(), Sample()
     with Progress(quiet=not sys.stderr.isatty()).shown() as progress:
         progress.stage("reading")
@@ -58,7 +59,10 @@ def command(
         progress.stage("comparing clocks")
         offsets = _clock_offsets(sample, held)
     _write(found, offsets, form, output)
-    for sentence in find_missing(held, by_rules=by_rules) + clock_warnings(offsets):
+    planes = load_dataplanes(name, held.inventory, sorted(held.nodes))
+    # drift is found by the nodes' rules where the data plane goes by them, else by who holds an address
+    missing = find_missing(held, by_rules=lambda node: bool(planes.of(node).forward_out))
+    for sentence in missing + clock_warnings(offsets):
         Progress().warn(sentence)
     ctx.exit(int(any(item.incomplete for item in found)))
 

@@ -55,7 +55,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "--dataplane",
     metavar="NAME",
     shell_complete=_complete,
-    help="How the cluster routes.  [default: terway-eniip]",
+    help="How nodes route of which nothing tells another.  [default: terway-eniip]",
 )
 @click.option(
     "--since",

@@ -48,12 +48,14 @@ class Discovery:
     duplicates : (name of a dropped file, name of the file that has the same content).
     notes : by name of a source, what the reader should know of it.
     unreadable : names of the sources that could not be opened, or are damaged before it shows what they are.
+    dataplanes : patterns of nodes and their data planes, as ``export.toml`` has them.
     """
 
     sources: list[Source] = field(default_factory=list)
     duplicates: list[tuple[str, str]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
+    dataplanes: list[tuple[str, str]] = field(default_factory=list)
 
 
 def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discovery:
@@ -76,7 +78,8 @@ def discover(exports: Sequence[str], *, exclude: Path | None = None) -> Discover
     FlowstitchError : see ``find_files``.
     """
     files = find_files(exports, exclude=exclude)
-    discovery = Discovery()
+    told = (rule for file in files for rule in file.override.dataplanes)
+    discovery = Discovery(dataplanes=list(dict.fromkeys(told)))
     sources = []
     for file, seen in zip(files, _look_into(files), strict=True):
         if seen.sniffed.note:

@@ -107,6 +107,7 @@ def inspect_export(
     """
     discovery = discover(exports)
     held, sample = held or Holdings(), sample or Sample()
+    held.inventory.dataplanes = discovery.dataplanes
     if listener is not None:
         listener.sources(len(discovery.sources), sum(source.size_bytes for source in discovery.sources))
     for source in discovery.sources:

@@ -84,7 +84,9 @@ def finish_inventory(inventory: Inventory) -> None:
     _place_enis(inventory)
     for facts in inventory.facts.values():
         _order_facts(facts)
+    dataplanes = inventory.dataplanes_of()
     for row in inventory.tables["nodes"]:
+        row["dataplane"] = dataplanes.get(row["name"])
         known = inventory.facts.get(row["name"])
         row["proxy_mode"] = "ipvs" if known and known.ipvs else None
 

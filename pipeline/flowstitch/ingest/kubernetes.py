@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flowstitch.catalog.dataplanes import labelled_dataplanes
 from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.items import BadValue, Item
 from flowstitch.ingest.snapshots import Taken
@@ -222,9 +223,18 @@ def _node(item: Item) -> list[Row]:
         "zone_id": item.tag("metadata.labels", *zones),
         "proxy_mode": None,
         "kubelet_version": item.text("status.nodeInfo.kubeletVersion"),
+        "dataplane": _dataplane(item),
         **_validity(item),
     }
     return [row]
+
+
+def _dataplane(item: Item) -> str | None:
+    """Data plane that a node's labels tell, None where they tell none."""
+    for name, labels in labelled_dataplanes().items():
+        if all(item.tag("metadata.labels", label) == value for label, value in labels.items()):
+            return name
+    return None
 
 
 _KINDS: dict[tuple[str, str], tuple[str, Callable[[Item], list[Row] | None]]] = {

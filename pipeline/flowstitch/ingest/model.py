@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowstitch.ingest.places import Place
     from flowstitch.ingest.snapshots import Snapshot
 
@@ -193,7 +196,8 @@ class Inventory:
     lists of text, times are microseconds since the epoch or None, everything unknown is None. ``facts`` is
     by node name. ENI rows have ``node`` None until they are joined with the nodes' ``instance_id``. ``snapshots`` are lists
     of Kubernetes with a time, in the order they were read, until ``finish_inventory`` makes rows of them. ``cni`` is what the
-    network plug-in says of pods and ENIs, which counts where neither Kubernetes nor the cloud say it.
+    network plug-in says of pods and ENIs, which counts where neither Kubernetes nor the cloud say it. ``dataplanes`` is what ``export.toml``
+    says of nodes: patterns of their names, each with a data plane; of several that match the last counts.
     """
 
     tables: dict[str, list[dict[str, Any]]] = field(
@@ -202,6 +206,23 @@ class Inventory:
     facts: dict[str, NodeFacts] = field(default_factory=dict)
     snapshots: list[Snapshot] = field(default_factory=list)
     cni: Inventory | None = None
+    dataplanes: list[tuple[str, str]] = field(default_factory=list)
+
+    def dataplanes_of(self, names: Iterable[str] = ()) -> dict[str, str]:
+        """Data planes of nodes of which ``export.toml`` or the list of nodes tells one.
+
+        Parameters
+        ----------
+        names : of nodes that may be in no list.
+        """
+        told = {row["name"]: row["dataplane"] for row in self.tables["nodes"] if row["dataplane"]}
+        placed = {row["node"] for table in ("enis", "pods") for row in self.tables[table] if row["node"]}
+        known = (
+            {*names, *placed, *(row["name"] for row in self.tables["nodes"])} if self.dataplanes else set()
+        )
+        for pattern, dataplane in self.dataplanes:
+            told |= {name: dataplane for name in known if fnmatchcase(name, pattern)}
+        return told
 
     def has_list(self, table: str) -> bool:
         """Whether a list of the cluster fills a table; the network plug-in of a node knows that node's pods and ENIs alone."""

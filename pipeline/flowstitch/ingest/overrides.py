@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from flowstitch.catalog.dataplanes import dataplane_names
 from flowstitch.catalog.load import schema_root
 from flowstitch.errors import UsageError, unknown_name
 from flowstitch.ingest.dialects import dialects
@@ -22,7 +23,10 @@ EXPORT_TOML = "export.toml"
 MAX_BYTES = 1 << 18
 # What tomllib takes for a key goes with the square of its parts.
 MAX_LINE_BYTES = 1 << 12
-_KEYS = ("match", "kind", "dialect", "node", "taken_at", "timezone", "columns", "delimiter")
+_KEYS = {
+    "source": ("match", "kind", "dialect", "node", "taken_at", "timezone", "columns", "delimiter"),
+    "node": ("match", "dataplane"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Override:
     ----------
     taken_at : microseconds since the epoch.
     columns, delimiter : of a log without header.
+    dataplanes : patterns of nodes and their data planes; the same of all files.
     """
 
     kind: str | None = None
@@ -42,6 +47,7 @@ class Override:
     timezone: str = ""
     columns: tuple[str, ...] = ()
     delimiter: str = ""
+    dataplanes: tuple[tuple[str, str], ...] = ()
 
     @property
     def default_dialect(self) -> str:
@@ -54,13 +60,14 @@ class Override:
 
 @dataclass(frozen=True)
 class Overrides:
-    """The ``[[source]]`` tables in order, each with its glob."""
+    """The ``[[source]]`` tables in order, each with its glob, and the ``[[node]]`` tables, globs and data planes."""
 
     rules: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    dataplanes: tuple[tuple[str, str], ...] = ()
 
     def of(self, name: str) -> Override:
         """Override of the file of that name; of several that match the later ones win, key by key."""
-        override = Override()
+        override = Override(dataplanes=self.dataplanes)
         for match, values in self.rules:
             if fnmatchcase(name, match):
                 override = replace(override, **values)
@@ -82,28 +89,42 @@ def read_overrides(path: Place) -> Overrides:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if len(content) > MAX_BYTES or max(map(len, content.split(b"\n"))) > MAX_LINE_BYTES:
         raise UsageError(
-            f"{path}: got more than {MAX_BYTES >> 10} KiB, or a line of more than {MAX_LINE_BYTES >> 10}; expected some tables [[source]]."
+            f"{path}: got more than {MAX_BYTES >> 10} KiB, or a line of more than {MAX_LINE_BYTES >> 10}; expected some tables [[source]] and [[node]]."
         )
     try:
         raw = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: got what is no TOML: {error}.") from error
     for key in raw:
-        if key != "source":
-            raise _at(path, unknown_name("key", key, ["source"]))
-    tables = raw.get("source", [])
+        if key not in _KEYS:
+            raise _at(path, unknown_name("key", key, _KEYS))
+    sources, nodes = (_tables(path, raw, name) for name in _KEYS)
+    return Overrides(
+        [(_text(path, "source", table, "match"), _values(path, table)) for table in sources],
+        tuple((_text(path, "node", table, "match"), _dataplane(path, table)) for table in nodes),
+    )
+
+
+def _tables(path: Place, raw: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    tables = raw.get(name, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        message = f"{path}: 'source': got {type(tables).__name__}, expected tables [[source]]."
-        raise UsageError(message)
-    return Overrides([(_text(path, table, "match"), _values(path, table)) for table in tables])
+        raise UsageError(f"{path}: {name!r}: got {type(tables).__name__}, expected tables [[{name}]].")
+    for key in (key for table in tables for key in table):
+        if key not in _KEYS[name]:
+            raise _at(path, unknown_name(f"key of [[{name}]]", key, _KEYS[name]))
+    return tables
+
+
+def _dataplane(path: Place, table: dict[str, Any]) -> str:
+    name = _text(path, "node", table, "dataplane")
+    if name not in dataplane_names():
+        raise _at(path, unknown_name("data plane", name, dataplane_names()))
+    return name
 
 
 def _values(path: Place, table: dict[str, Any]) -> dict[str, Any]:
-    for key in table:
-        if key not in _KEYS:
-            raise _at(path, unknown_name("key of [[source]]", key, _KEYS))
     values: dict[str, Any] = {
-        key: _text(path, table, key)
+        key: _text(path, "source", table, key)
         for key in ("kind", "dialect", "node", "timezone", "delimiter")
         if key in table
     }
@@ -125,10 +146,10 @@ def _values(path: Place, table: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _text(path: Place, table: dict[str, Any], key: str) -> str:
+def _text(path: Place, of: str, table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     if not isinstance(value, str) or not value:
-        message = f"{path}: {key!r} of [[source]]: got {value!r}, expected text."
+        message = f"{path}: {key!r} of [[{of}]]: got {value!r}, expected text."
         raise UsageError(message)
     return value
 

@@ -136,7 +136,7 @@ def read_export(
                     item.parts = _read_rows(source, pools, item.account, workers, scratch)
 
         list(files.map(read_rows, read))
-    inventory = Inventory()
+    inventory = Inventory(dataplanes=discovery.dataplanes)
     restored, torn = _read_tables(canonical, pools, inventory, listener)
     # one after the other: the order of the inventory's rows is that of the files
     for item in read:

@@ -59,9 +59,9 @@ def find_translations(stitched: Stitched, ends: Endpoints) -> Translations:
 
 def classify(
     stitched: Stitched, ends: Endpoints, nat: Translations, verdicts: Verdicts, cluster: Cluster
-) -> tuple[Ints, Ints]:
-    """Scenario number of each path, -1 where too little is known of it; and why it has none or is unclassified, a name code."""
-    dataplane, chains = cluster.dataplane, stitched.chains
+) -> tuple[Ints, Ints, Ints]:
+    """Scenario number of each path, -1 where too little is known of it; that in the data plane of the server's node; and why it has none or is unclassified, a name code."""
+    dataplanes, chains = cluster.dataplanes, stitched.chains
     pod = field("server_kind").code("pod")
     both = (ends.client.node > 0) & (ends.server.node > 0)
     known = ends.client.ip > 0
@@ -87,10 +87,10 @@ def classify(
         "behind_lb": 1 + (ends.behind_lb > 0),
         "payload": verdicts.payload,
     }
-    scenario = dataplane.classify(features)
-    last = len(dataplane.scenarios) - 1
+    plane, server_plane = judging_planes(ends, cluster)
+    scenario, last = dataplanes.classify(features, plane), dataplanes.unclassified(plane)
     too_long = chains.position[chains.tail] > MAX_TRANSLATIONS
-    scenario[too_long] = last
+    scenario = np.where(too_long, last, scenario)
     names, reasons = cluster.pools.names, np.zeros(len(chains), np.int64)
     reasons[too_long] = names.code(f"more than {MAX_TRANSLATIONS} translations")
     unplaced = np.flatnonzero((scenario == last) & ~too_long)
@@ -98,7 +98,23 @@ def classify(
     said = [_reason(features, path) for path in unplaced[heads].tolist()]
     reasons[unplaced] = names.codes(why for _, why in said)[cases]
     scenario[unplaced[np.array([missing for missing, _ in said], np.bool_)[cases]]] = -1
-    return scenario, reasons
+    server_scenario = scenario.copy()
+    mixed = np.flatnonzero((plane != server_plane) & ~too_long)
+    server_scenario[mixed] = dataplanes.classify(
+        {name: codes[mixed] for name, codes in features.items()}, server_plane[mixed]
+    )
+    return scenario, server_scenario, reasons
+
+
+def judging_planes(ends: Endpoints, cluster: Cluster) -> tuple[Ints, Ints]:
+    """Data planes that each path is held against, by their place among all: that of the first node of the cluster on it, and that of the server's node.
+
+    The first is the client's, else the one whose address was dialled, else the server's. Where the server is on no node it is the same.
+    """
+    first = np.where(ends.client.node > 0, ends.client.node, ends.target_node)
+    first = np.where(first > 0, first, ends.server.node)
+    last = np.where(ends.server.node > 0, ends.server.node, first)
+    return cluster.plane_of[first], cluster.plane_of[last]
 
 
 def _place(same: Flags) -> Ints:

@@ -12,15 +12,15 @@ import numpy as np
 from flowstitch.catalog import field
 from flowstitch.catalog.dataplanes import FEATURES, SERVICE_NAT, flat_scenarios, read_dataplane
 from flowstitch.catalog.drift import drift_codes
-from flowstitch.catalog.hops import OWNER, hop_legs
+from flowstitch.catalog.hops import OWNER, hop_legs, server_stacks
 from flowstitch.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Flags, Ints
+    from flowstitch.arrays import Ints
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Dataplane:
     Attributes
     ----------
     name : name of the file. scenarios : its scenarios in order, variants too, as ``flat_scenarios`` has them, with `legs` as
-        ``hop_legs`` has them.
+        ``hop_legs`` has them, and `server_stacks`.
     lb_source_networks : CIDRs that load balancers send from.
     forward_out : by which ENI role a request leaves, see the file.
     dead_ends : kinds of client that fail, by (proxy, reason, kind of address); none where there is nothing for it.
@@ -95,11 +95,6 @@ class Dataplane:
         found: Ints = self._lookup[tuple(features[name] for name in FEATURES)].astype(np.int64)
         return found
 
-    def bypasses(self, end: str, scenario: Ints) -> Flags:
-        """Whether conntrack of the client's or server's node, as ``end`` says, does not see what is of a scenario; -1 is none."""
-        bypassing = [end in raw.get("bypasses_conntrack", ()) for raw in self.scenarios]
-        return np.array([*bypassing, False], np.bool_)[scenario]
-
     def expected(self, column: str, scenario: Ints) -> Ints:
         """Enum codes that the scenarios expect in a column of ``datapaths``, one more than its values for ``OWNER``, 0 for nothing."""
         values = (*field(column).values, OWNER)
@@ -136,7 +131,11 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
     dataplane = Dataplane(
         name,
         tuple(
-            scenario | {"legs": hop_legs(scenario, raw["node"], raw["veth"])}
+            scenario
+            | {
+                "legs": hop_legs(scenario, raw["node"], raw["veth"]),
+                "server_stacks": server_stacks(scenario, raw["node"], raw["veth"]),
+            }
             for scenario in flat_scenarios(raw)
         ),
         tuple(raw["lb_source_networks"]),
@@ -152,10 +151,10 @@ def lower_dataplane(name: str, raw: Mapping[str, Any]) -> Dataplane:
     return dataplane
 
 
-def scenario_rows(dataplane: Dataplane) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def scenario_rows(dataplanes: Iterable[Dataplane]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the tables ``scenarios`` and ``scenario_hops``."""
     scenarios, hops = [], []
-    for raw in dataplane.scenarios:
+    for dataplane, raw in ((plane, raw) for plane in dataplanes for raw in plane.scenarios):
         head = {"dataplane": dataplane.name, "scenario": raw["slug"]}
         if raw["variant"] is None:
             expected = raw.get("expect", {}).get("return_lands_on")

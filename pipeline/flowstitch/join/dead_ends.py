@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from flowstitch.ingest.model import Inventory
     from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.dataplanes import Dataplanes
 
     Row = dict[str, Any]
     Span = tuple[int, int]
@@ -42,9 +43,10 @@ class Dial(NamedTuple):
 
 @dataclass
 class _Node:
-    """A node: when it was there, its InternalIPs, and which of a data plane's lists of dead ends holds for it."""
+    """A node: when it was there, its InternalIPs, its data plane, and which of that one's lists of dead ends holds for it."""
 
     name: str
+    dataplane: Dataplane
     lives: list[Span]
     ips: list[str] = field(default_factory=list)
     proxy: str = "other"
@@ -75,7 +77,7 @@ class _Tables:
     empty_ports: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Dataplane) -> list[Row]:
+def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplanes: Dataplanes) -> list[Row]:
     """Rows of the table ``dead_ends``.
 
     A service is a dead end on every node while it has no ready endpoint of the address's family, and, under policy
@@ -93,13 +95,13 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
     ----------
     inventory : as ``finish_inventory`` left it.
     dumped : nodes that the export has files of; they count where it has no list of nodes.
-    dataplane : says who fails.
+    dataplanes : of the nodes, say who fails.
 
     Returns
     -------
     Rows sorted by node, service, protocol, address, port and start; cut where the reason changes.
     """
-    nodes = _nodes(inventory, dumped, dataplane)
+    nodes = _nodes(inventory, dumped, dataplanes)
     tables = _read_tables(inventory, nodes)
     endpoints = _endpoints(inventory)
     known = bool(inventory.tables["endpoints"])
@@ -111,23 +113,23 @@ def find_dead_ends(inventory: Inventory, dumped: Iterable[str], dataplane: Datap
             for family in families:
                 key = (dial.service, dial.protocol, service["port_name"], family)
                 ready = endpoints.get(key, _Ready()) if known else None
-                rows += _rows_of(dial, family, life, ready, nodes, tables, dataplane)
+                rows += _rows_of(dial, family, life, ready, nodes, tables)
     return sorted(rows, key=_order)
 
 
-def _nodes(inventory: Inventory, dumped: Iterable[str], dataplane: Dataplane) -> dict[str, _Node]:
+def _nodes(inventory: Inventory, dumped: Iterable[str], dataplanes: Dataplanes) -> dict[str, _Node]:
     listed = inventory.tables["nodes"]
     nodes: dict[str, _Node] = {}
     for row in listed:
-        node = nodes.setdefault(row["name"], _Node(row["name"], []))
+        node = nodes.setdefault(row["name"], _Node(row["name"], dataplanes.of(row["name"]), []))
         node.lives = union([*node.lives, interval(row)])
         node.ips = sorted({*node.ips, *(row["internal_ips"] or ())})
     if not listed:
-        nodes = {name: _Node(name, [(MIN_TIME, MAX_TIME)]) for name in dumped if name}
+        nodes = {name: _Node(name, dataplanes.of(name), [(MIN_TIME, MAX_TIME)]) for name in dumped if name}
     versions = {row["name"]: _version(row["kubelet_version"]) for row in listed}
-    since = _version(dataplane.ipvs_falls_back_since)
     for name, facts in inventory.facts.items():
         if name in nodes and facts.ipvs:
+            since = _version(nodes[name].dataplane.ipvs_falls_back_since)
             falls_back = since is not None and (versions.get(name) or (0,)) >= since
             nodes[name].proxy = "ipvs_falling_back" if falls_back else "ipvs"
     return nodes
@@ -187,7 +189,7 @@ def _dials(service: Row) -> Iterator[Dial]:
 
 
 def _rows_of(
-    dial: Dial, family: int, life: Span, ready: _Ready | None, nodes: dict[str, _Node], tables: _Tables, dataplane: Dataplane
+    dial: Dial, family: int, life: Span, ready: _Ready | None, nodes: dict[str, _Node], tables: _Tables
 ) -> Iterator[Row]:  # fmt: skip
     """Rows of one address and port, or of a node port in one family; looks only at nodes that can have any."""
     elsewhere = _stretches(dial, life, ready, [])
@@ -203,9 +205,9 @@ def _rows_of(
         for ip in ips:
             serves = tables.serves.get((name, (dial.protocol, ip, dial.port)))
             if serves is None:
-                yield from _expected(dial, ip, node, stretches, dataplane)
+                yield from _expected(dial, ip, node, stretches)
             elif not serves:
-                yield from _proven(dial, ip, node, life, stretches, dataplane)
+                yield from _proven(dial, ip, node, life, stretches)
 
 
 def _stretches(dial: Dial, life: Span, ready: _Ready | None, local: list[Span]) -> list[tuple[Span, str]]:
@@ -219,21 +221,17 @@ def _stretches(dial: Dial, life: Span, ready: _Ready | None, local: list[Span]) 
     return sorted(found)
 
 
-def _expected(
-    dial: Dial, ip: str, node: _Node, stretches: list[tuple[Span, str]], dataplane: Dataplane
-) -> Iterator[Row]:
+def _expected(dial: Dial, ip: str, node: _Node, stretches: list[tuple[Span, str]]) -> Iterator[Row]:
     for life in node.lives:
         for span, reason in _within(stretches, life):
-            clients = dataplane.dead_ends.get((node.proxy, reason, dial.kind))
+            clients = node.dataplane.dead_ends.get((node.proxy, reason, dial.kind))
             if clients:
                 yield _row(dial, ip, node, clients, reason, span, "expected", _shown_by(reason))
 
 
-def _proven(
-    dial: Dial, ip: str, node: _Node, life: Span, stretches: list[tuple[Span, str]], dataplane: Dataplane
-) -> Iterator[Row]:
+def _proven(dial: Dial, ip: str, node: _Node, life: Span, stretches: list[tuple[Span, str]]) -> Iterator[Row]:
     """Rows of a virtual service without real servers; nobody gets through, whatever the reason."""
-    clients = dataplane.dead_ends.get(("ipvs", NO_ENDPOINT, dial.kind), [])
+    clients = node.dataplane.dead_ends.get(("ipvs", NO_ENDPOINT, dial.kind), [])
     found = [part for living in node.lives for part in _within(stretches, living)]
     contradicted = not found
     if contradicted:

@@ -12,6 +12,8 @@ from flowstitch.catalog.hops import LEGS, OWNER
 from flowstitch.kernels.group import group
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowstitch.arrays import Ints
     from flowstitch.ingest.model import IpRule, NodeFacts
     from flowstitch.join.dataplane import Dataplane
@@ -22,20 +24,27 @@ if TYPE_CHECKING:
 
 # By column, as broken expectations are told.
 _LEGS = sorted(LEGS, key=lambda leg: LEGS[leg])
+_AT_SERVER = ("forward_in", "return_out")
 
 
 def find_drift(
-    stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
-) -> tuple[Ints, list[list[str]]]:
+    stitched: Stitched, ends: Endpoints, scenarios: Mapping[str, Ints], legs: Legs, verdicts: Verdicts, cluster: Cluster
+) -> tuple[Ints, list[list[str]]]:  # fmt: skip
     """Broken expectations, 'column: expected x, observed y': of each path an index into the distinct lists of them.
 
     Where the owner of an address is expected, another ENI of its role breaks that too.
+
+    Parameters
+    ----------
+    scenarios : by end, 'client' and 'server', shape (paths,), the scenario in the data plane of its node.
     """
     holders = _Holders(stitched, ends, legs, verdicts, cluster)
     by_log = verdicts.return_evidence == field("return_evidence").code("observed")
-    broken = np.zeros((scenario.shape[0], 2 * len(_LEGS)), np.int64)
+    count = len(stitched.chains)
+    broken = np.zeros((count, 2 * len(_LEGS)), np.int64)
     for place, leg in enumerate(_LEGS):
-        wanted = _expected(leg, stitched, ends, scenario, holders, cluster)
+        end = "server" if leg in _AT_SERVER else "client"
+        wanted = _expected(leg, stitched, ends, scenarios[end], holders, cluster)
         seen = np.where(by_log, verdicts.lands_on, 0) if leg == "return_in" else legs.role[leg]
         differs = (seen > 0) & (wanted > 0) & (wanted != seen)
         of_owner = wanted == _owner(leg)
@@ -43,7 +52,7 @@ def find_drift(
             holder = holders.of(leg)
             differs &= ~of_owner | ((holder > 0) & (legs.eni[leg] > 0) & (holder != legs.eni[leg]))
         broken[differs, 2 * place], broken[differs, 2 * place + 1] = wanted[differs], seen[differs]
-    drift = np.zeros(scenario.shape[0], np.int64)
+    drift = np.zeros(count, np.int64)
     paths = np.flatnonzero(broken.any(axis=1))
     cases, heads = group(broken[paths])
     drift[paths] = 1 + cases
@@ -79,7 +88,7 @@ class _Holders:
 
     def of(self, leg: str) -> Ints:
         """ENI that holds the address of a leg."""
-        if leg in {"forward_in", "return_out"}:
+        if leg in _AT_SERVER:
             return self.server
         return self._owners.at(self._client if leg == "forward_out" else self._reply_to, self._at).eni
 
@@ -91,7 +100,7 @@ def _expected(
 
     At the server's node the scenario's role gives way to that of the ENI that holds the server's address.
     """
-    wanted = cluster.dataplane.expected(LEGS[leg], scenario)
+    wanted = cluster.dataplanes.expected(LEGS[leg], scenario)
     if leg == "forward_out":
         return np.where(wanted > 0, wanted, expected_forward_out(stitched, ends, cluster))
     if leg == "return_in":
@@ -106,14 +115,10 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
     What IPVS sends does not match a pod's rule that names an incoming interface (kernel 6.1, measured), so it leaves
     by the main table.
     """
-    entries, chains, dataplane, pools = stitched.entries, stitched.chains, cluster.dataplane, cluster.pools
-    role, kinds = field("role"), field("client_kind")
-    codes = {
-        name: _owner("forward_out") if value == OWNER else role.code(value)
-        for name, value in dataplane.forward_out.items()
-        if isinstance(value, str)
-    }
-    if not codes:
+    entries, chains, pools = stitched.entries, stitched.chains, cluster.pools
+    planes, kinds = cluster.dataplanes.all, field("client_kind")
+    codes = [_role_codes(plane) for plane in planes]
+    if not any(codes):
         return np.zeros(len(chains), np.int64)
     entry = chains.next_entry[chains.root]
     balanced = entry >= 0
@@ -121,21 +126,35 @@ def expected_forward_out(stitched: Stitched, ends: Endpoints, cluster: Cluster) 
     own = entries.node[chosen] == ends.client.node[balanced]
     balanced[balanced] = own & (entries.orig.dst[chosen] != entries.reply.dst[chosen])
     cases, heads = group(np.stack([ends.client.ip, ends.client.node], axis=1).astype(np.uint64))
-    # what no service proxy touched, what it translated, what IPVS alone tells of
-    by_case = np.zeros((heads.shape[0], 3), np.int64)
+    # what no service proxy touched, what it translated, what IPVS alone tells of, what the node itself sent
+    by_case = np.zeros((heads.shape[0], 4), np.int64)
     for case, path in enumerate(heads.tolist()):
-        facts = cluster.inventory.facts.get(pools.names.word(int(ends.client.node[path])) or "")
-        rule = _pod_rule(
-            facts.rules if facts else None, pools.addresses.text(int(ends.client.ip[path])), dataplane
-        )
-        if facts is not None and rule is not None:
-            by_case[case, :2] = codes.get("direct", 0), codes.get(_proxy(facts, rule), 0)
-        if facts is not None and facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
-            by_case[case, 2] = codes.get("ipvs_untracked", 0)
+        node = int(ends.client.node[path])
+        place = cluster.plane_of[node]
+        facts = cluster.inventory.facts.get(pools.names.word(node) or "")
+        roles = codes[place]
+        by_case[case, 3] = roles.get("node", 0)
+        if facts is None or not roles:
+            continue
+        rule = _pod_rule(facts.rules, pools.addresses.text(int(ends.client.ip[path])), planes[place])
+        if rule is not None:
+            by_case[case, :2] = roles.get("direct", 0), roles.get(_proxy(facts, rule), 0)
+        if facts.sysctls.get("net.ipv4.vs.conntrack") == "0":
+            by_case[case, 2] = roles.get("ipvs_untracked", 0)
     of_pod = by_case[cases, np.where(ends.told, 2, balanced)]
     of_pod = np.where(ends.dialled_kind > 0, of_pod, 0)
-    of_node = np.where(ends.client.kind == kinds.code("node"), codes.get("node", 0), 0)
+    of_node = np.where(ends.client.kind == kinds.code("node"), by_case[cases, 3], 0)
     return np.where(ends.client.kind == kinds.code("pod"), of_pod, of_node)
+
+
+def _role_codes(plane: Dataplane) -> dict[str, int]:
+    """Enum codes of the roles in ``forward_out``, ``_owner`` for the owner of the address."""
+    role = field("role")
+    return {
+        name: _owner("forward_out") if value == OWNER else role.code(value)
+        for name, value in plane.forward_out.items()
+        if isinstance(value, str)
+    }
 
 
 def _proxy(facts: NodeFacts, rule: IpRule) -> str:

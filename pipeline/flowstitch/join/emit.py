@@ -10,6 +10,7 @@ import pyarrow as pa
 from flowstitch.arrays import take_rows
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocol_names, protocols_with
+from flowstitch.join.classify import judging_planes
 from flowstitch.join.identity import hash_columns, unique_ids
 from flowstitch.join.legs import LEGS
 from flowstitch.normalize.columns import renumber
@@ -48,19 +49,18 @@ def datapath_columns(
     paths: Paths, stitched: Stitched, ids: Words, flow_key: Words, rows: Ints, cluster: Cluster
 ) -> Columns:
     """Columns of the table ``datapaths``, paths in the order ``rows``, shape (paths,)."""
-    dataplane, names = cluster.dataplane, cluster.pools.names
-    slugs = np.append(names.codes(raw["slug"] for raw in dataplane.scenarios), np.uint32(0))
-    variants = np.append(names.codes(raw["variant"] for raw in dataplane.scenarios), np.uint32(0))
-    numbers = {
-        key: np.array([*(raw.get(key, -1) for raw in dataplane.scenarios), -1], np.int32) for key in ("sop", "kernel_stacks")
-    }  # fmt: skip
-    protocols, own_name = names.codes(protocol_names()), names.code(dataplane.name)
+    dataplanes, names = cluster.dataplanes, cluster.pools.names
+    slugs = np.append(names.codes(raw["slug"] for raw in dataplanes.scenarios), np.uint32(0))
+    variants = np.append(names.codes(raw["variant"] for raw in dataplanes.scenarios), np.uint32(0))
+    sop = np.array([*(raw.get("sop", -1) for raw in dataplanes.scenarios), -1], np.int32)
+    protocols, planes = names.codes(protocol_names()), names.codes(plane.name for plane in dataplanes.all)
     drifts = pa.array(paths.drifts, pa.list_(pa.string()))
     evidence = _evidence(paths, stitched)
     ends, nat = take_rows(paths.ends, rows), take_rows(paths.nat, rows)
     verdicts = take_rows(paths.verdicts, rows)
     eni, role = ({leg: of[leg][rows] for leg in LEGS} for of in (paths.legs.eni, paths.legs.role))
-    scenario = paths.scenario[rows]
+    scenario, server_scenario = paths.scenario[rows], paths.server_scenario[rows]
+    plane, server_plane = judging_planes(ends, cluster)
     out, back = eni["forward_out"], eni["return_in"]
     seen_other = (ends.seen_ip != ends.client.ip) | (ends.seen_port != ends.client.port)
     ports = protocols_with("ports")[ends.protocol]
@@ -92,12 +92,13 @@ def datapath_columns(
         "server_kind": ends.server.kind.astype(np.uint8),
         "server_name": ends.server.name.astype(np.uint32),
         "server_node": ends.server.node.astype(np.uint32),
-        "dataplane": np.full(rows.shape[0], own_name, np.uint32),
+        "dataplane": planes[plane],
+        "server_dataplane": np.where(server_plane != plane, planes[server_plane], np.uint32(0)),
         "scenario": slugs[scenario],
         "variant": variants[scenario],
         "scenario_reason": paths.reasons[rows].astype(np.uint32),
-        "sop": numbers["sop"][scenario],
-        "kernel_stacks": numbers["kernel_stacks"][scenario],
+        "sop": sop[scenario],
+        "kernel_stacks": dataplanes.kernel_stacks(scenario, server_scenario),
         "outcome": verdicts.outcome.astype(np.uint8),
         "return_lands_on": verdicts.lands_on.astype(np.uint8),
         "return_evidence": verdicts.return_evidence.astype(np.uint8),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.catalog import field
+from flowstitch.catalog.dataplanes import SERVICE_NAT
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.chains import first_of_each
 from flowstitch.normalize.address import family_of
@@ -132,8 +133,10 @@ def _shows_dialled(entries: Entries, lead: Ints, client: Endpoint, cluster: Clus
     lead_node = np.where(lead >= 0, entries.node[lead] if len(entries) else 0, 0)
     own = (client.node > 0) & (lead_node == client.node)
     pod = client.kind == field("client_kind").code("pod")
-    known = cluster.dataplane.service_nat
-    return away | (own & ~(pod & (known == "unseen"))) | (pod & (known == "masqueraded"))
+    nat = np.array([SERVICE_NAT.index(plane.service_nat) for plane in cluster.dataplanes.all])
+    nat = nat[cluster.plane_of[client.node]]
+    unseen, masqueraded = (nat == SERVICE_NAT.index(word) for word in ("unseen", "masqueraded"))
+    return away | (own & ~(pod & unseen)) | (pod & masqueraded)
 
 
 def _first_observers(stitched: Stitched, source: Owned, ranks: Ints) -> Ints:

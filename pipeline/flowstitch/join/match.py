@@ -9,6 +9,8 @@ import numpy as np
 from flowstitch.catalog import field
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from flowstitch.arrays import Ints
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.legs import Legs
@@ -20,11 +22,15 @@ _CROSSED = {"client": ("forward_out", "return_in"), "server": ("forward_in", "re
 
 
 def find_match(
-    stitched: Stitched, ends: Endpoints, scenario: Ints, legs: Legs, verdicts: Verdicts, cluster: Cluster
-) -> Ints:
+    stitched: Stitched, ends: Endpoints, scenarios: Mapping[str, Ints], legs: Legs, verdicts: Verdicts, cluster: Cluster
+) -> Ints:  # fmt: skip
     """Enum codes of ``match``, shape (paths,).
 
     Conntrack of each end's node has to be there; where the scenario bypasses it, a flow log of an ENI of that node.
+
+    Parameters
+    ----------
+    scenarios : by end, shape (paths,), the scenario in the data plane of its node.
     """
     code = field("match").code
     entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
@@ -35,7 +41,7 @@ def find_match(
         home = getattr(ends, end).node
         there = home == 0
         there[path[node == home[path]]] = True
-        bypassed = cluster.dataplane.bypasses(end, scenario)
+        bypassed = cluster.dataplanes.bypasses(end, scenarios[end])
         there |= bypassed & ((legs.eni[crossed[0]] > 0) | (legs.eni[crossed[1]] > 0))
         whole &= there
         told |= bypassed

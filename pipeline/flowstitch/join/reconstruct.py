@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.holdings import Holdings
     from flowstitch.ingest.read import Export
     from flowstitch.join.chains import Chains
-    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.dataplanes import Dataplanes
     from flowstitch.join.groups import Group
     from flowstitch.normalize.columns import Pools
 
@@ -79,7 +79,7 @@ class Reconstruction:
     """
 
     def __init__(
-        self, export: Export, held: Holdings, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools,
+        self, export: Export, held: Holdings, addresses: Sequence[dict[str, Any]], dataplanes: Dataplanes, pools: Pools,
         stage: Callable[[str], None], threads: int = 1, scratch: Scratch | None = None,
     ) -> None:  # fmt: skip
         """Stitch all rows of an export, which forgets them as they are put into buckets.
@@ -87,7 +87,7 @@ class Reconstruction:
         Parameters
         ----------
         export : with an inventory as ``finish_inventory`` left it. held : what it holds.
-        addresses : rows of the table ``addresses``.
+        addresses : rows of the table ``addresses``. dataplanes : of the nodes.
         stage : is told the name of each stage as it begins.
         threads : how many work at the same time; the result does not depend on it.
         scratch : keeps rows of conntrack and flow logs; in memory without.
@@ -96,7 +96,7 @@ class Reconstruction:
         self._kinds = source_kinds(export.sources, pools)
         self._rows = {name: concat_columns(name, list(export.drain(name))) for name in SMALL}
         self._attempts = split_attempts(self._rows["requests"], pools)
-        self._cluster = cluster = know_cluster(held, addresses, dataplane, pools)
+        self._cluster = cluster = know_cluster(held, addresses, dataplanes, pools)
         self._carriers: dict[int, Carriers] = {}
         scratch = scratch or Scratch()
         with Workers(threads) as workers:
@@ -232,10 +232,11 @@ def _know_paths(group: Group, cluster: Cluster) -> Paths:
     legs = observe_legs(stitched, ends, cluster)
     verdicts = judge(stitched, ends, legs, group.shared, cluster)
     nat = find_translations(stitched, ends)
-    scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
-    drift, drifts = find_drift(stitched, ends, scenario, legs, verdicts, cluster)
-    match = find_match(stitched, ends, scenario, legs, verdicts, cluster)
-    return Paths(ends, legs, nat, verdicts, scenario, reasons, match, drift, drifts)
+    scenario, server_scenario, reasons = classify(stitched, ends, nat, verdicts, cluster)
+    scenarios = {"client": scenario, "server": server_scenario}
+    drift, drifts = find_drift(stitched, ends, scenarios, legs, verdicts, cluster)
+    match = find_match(stitched, ends, scenarios, legs, verdicts, cluster)
+    return Paths(ends, legs, nat, verdicts, scenario, server_scenario, reasons, match, drift, drifts)
 
 
 def _in_order(by_path: Ints, chains: Chains) -> Ints:

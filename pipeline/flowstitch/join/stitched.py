@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowstitch.join.chains import Chains
     from flowstitch.join.classify import Translations
     from flowstitch.join.coverage import Coverage
-    from flowstitch.join.dataplane import Dataplane
+    from flowstitch.join.dataplanes import Dataplanes
     from flowstitch.join.endpoints import Endpoints
     from flowstitch.join.entries import BucketEntries, Entries, Events
     from flowstitch.join.ipvs import IpvsMatches
@@ -48,6 +48,7 @@ class Cluster:
     stand_in : by address number, bool, ENIs' own addresses, by which masquerade replaces those of others.
     knows_insiders : the export has ENIs, or pods and nodes, so that an address which is none of them is outside.
     knows_services, knows_endpoints : the export has those, so that what they do not have is not there.
+    dataplanes : of its nodes. plane_of : by name code of a node, place of its data plane among all of them.
     coverage : where conntrack and flow logs were whole, so that what they do not show was not there.
     """
 
@@ -63,7 +64,8 @@ class Cluster:
     knows_services: bool
     knows_endpoints: bool
     coverage: Coverage
-    dataplane: Dataplane
+    dataplanes: Dataplanes
+    plane_of: Ints
     pools: Pools
 
 
@@ -114,7 +116,7 @@ class Paths:
 
     Attributes
     ----------
-    scenario : number of the scenario in the data plane. reasons : why it is unclassified, a name code, 0 where it is not.
+    scenario, server_scenario : number of the scenario in the data plane, and in that of the server's node; the same where that is the same. reasons : why it is unclassified, a name code, 0 where it is not.
     match : enum code, whether every observer is there.
     drift : broken expectations, an index into ``drifts``. drifts : the distinct lists of them.
     """
@@ -124,6 +126,7 @@ class Paths:
     nat: Translations
     verdicts: Verdicts
     scenario: Ints
+    server_scenario: Ints
     reasons: Ints
     match: Ints
     drift: Ints
@@ -148,7 +151,7 @@ def refuse_overlapping_vpcs(inventory: Inventory) -> None:
 
 
 def know_cluster(
-    held: Holdings, addresses: Sequence[dict[str, Any]], dataplane: Dataplane, pools: Pools
+    held: Holdings, addresses: Sequence[dict[str, Any]], dataplanes: Dataplanes, pools: Pools
 ) -> Cluster:
     """Cluster of what an export holds, whose addresses, with those of all rows, are interned in ``pools``.
 
@@ -164,16 +167,21 @@ def know_cluster(
     refuse_overlapping_vpcs(inventory)
     owners, services, enis = Owners(addresses, pools), Services(inventory, pools), eni_facts(inventory, pools)
     local = local_addresses(addresses, inventory, pools)
-    lb_source = within(dataplane.lb_source_networks, pools)
-    own = [row["primary_ip"] for row in inventory.tables["enis"] if dataplane.masquerade_source == "eni"]
+    lb_source = within({net for plane in dataplanes.all for net in plane.lb_source_networks}, pools)
+    own = [
+        row["primary_ip"]
+        for row in inventory.tables["enis"]
+        if dataplanes.of(row["node"]).masquerade_source == "eni"
+    ]
     numbers = pools.addresses.intern_texts(own)
     stand_in = np.zeros(len(pools.addresses), np.bool_)
     stand_in[numbers[numbers > 0]] = True
     known = {name: inventory.has_list(name) for name in inventory.tables}
+    pools.names.codes(dataplanes.by_node)
     # after all that gives names their codes, before what has an item for each
     coverage = coverage_of(held, pools)
     return Cluster(
         inventory, owners, services, enis, local, lb_source, name_hashes(pools), stand_in,
         known["enis"] or (known["pods"] and known["nodes"]),
-        known["services"], known["services"] and known["endpoints"], coverage, dataplane, pools,
+        known["services"], known["services"] and known["endpoints"], coverage, dataplanes, dataplanes.numbers(pools), pools,
     )  # fmt: skip

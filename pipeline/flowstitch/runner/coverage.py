@@ -8,7 +8,7 @@ from flowstitch.ingest.holdings import Holdings
 from flowstitch.ingest.model import ROW_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flowstitch.ingest.read import Export
     from flowstitch.normalize.columns import Pools
@@ -56,7 +56,7 @@ def holdings_of(export: Export, pools: Pools) -> Holdings:
     return held
 
 
-def find_missing(held: Holdings, *, by_rules: bool = True) -> list[str]:
+def find_missing(held: Holdings, *, by_rules: Callable[[str], bool] = lambda _: True) -> list[str]:
     """Sentences for the user on what is not there; none for an export that is whole.
 
     One sentence for each kind of thing, with the first ``MAX_NAMES`` of those it concerns. What lies in a file that was not
@@ -65,7 +65,7 @@ def find_missing(held: Holdings, *, by_rules: bool = True) -> list[str]:
     Parameters
     ----------
     held : with an inventory as ``finish_inventory`` left it.
-    by_rules : the data plane lets one expect by the nodes' rules by which ENI a request leaves.
+    by_rules : of a node, whether its data plane lets one expect by its rules by which ENI a request leaves.
     """
     if any(kind == "canonical-table" for kind, _ in held.unread):
         return []
@@ -73,7 +73,7 @@ def find_missing(held: Holdings, *, by_rules: bool = True) -> list[str]:
         *_missing_conntrack(held),
         *_missing_flow_logs(held),
         *_missing_tables(held),
-        *_missing_settings(held, by_rules=by_rules),
+        *_missing_settings(held, by_rules),
         *_switched_off(held),
         *_uneven(held),
         *_without_backend(held),
@@ -156,13 +156,13 @@ def _missing_tables(held: Holdings) -> Iterator[str]:
         yield from (_TABLES[name] for name in missing)
 
 
-def _missing_settings(held: Holdings, *, by_rules: bool) -> Iterator[str]:
+def _missing_settings(held: Holdings, by_rules: Callable[[str], bool]) -> Iterator[str]:
     facts = held.inventory.facts
     ruled = {name for name, known in facts.items() if known.rules is not None}
     set_up = {name for name, known in facts.items() if known.sysctls}
     ruled |= {node for kind, node in held.unread if kind == "ip-rule"}
     yield from _of_nodes(
-        held.nodes.keys() - ruled if by_rules else (),
+        filter(by_rules, held.nodes.keys() - ruled),
         "no ip rules in the export; by which ENI requests of pods should leave there is not known, so that drift is not found.",
     )
     yield from _of_nodes(

@@ -15,6 +15,7 @@ from flowstitch.catalog.dataplanes import read_dataplane
 from flowstitch.ingest.addresses import build_addresses
 from flowstitch.ingest.memory import default_memory, rows_in_memory
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
+from flowstitch.join.dataplanes import load_dataplanes
 from flowstitch.join.dead_ends import find_dead_ends
 from flowstitch.join.reconstruct import Reconstruction
 from flowstitch.join.requests import Carriers
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flowstitch.arrays import Columns
+    from flowstitch.ingest.model import Inventory
     from flowstitch.ingest.read import Export
     from flowstitch.ingest.watched import Listener
+    from flowstitch.join.dataplanes import Dataplanes
 
 _Arrays = TypeVar("_Arrays", Carriers, Count)
 DEFAULT_DATAPLANE = "terway-eniip"
@@ -49,7 +52,7 @@ class Options:
 
     Attributes
     ----------
-    dataplane : name of a file in ``schemas/dataplanes``.
+    dataplane : name of a file in ``schemas/dataplanes``, for nodes of which nothing tells another.
     since, until : rows outside are skipped, µs since the epoch, half-open; None is open.
     overlap : µs before and behind that are read too, only what is of the span is told; None tells all that is read. See ``flowstitch.runner.cutting``.
     observations : rows of it that the result has, ``ALL`` or ``UNMATCHED``: of what is on no path alone.
@@ -152,23 +155,25 @@ def write_result(
     directory : to write into; what a killed run has finished in it is taken over if inputs and options were the same.
     export : forgets its rows as they are put into buckets. pools, scratch : it was read with.
     """
-    dataplane = load_dataplane(options.dataplane)
-    nodes = {row["name"] for row in export.inventory.tables["nodes"]}
-    addresses = build_addresses(export.inventory, nodes if dataplane.pod_addresses == "routed" else ())
+    dumped = {source.node for source in export.sources if source.node}
+    dataplanes = load_dataplanes(options.dataplane, export.inventory, sorted(dumped))
+    addresses = build_addresses(export.inventory, _routed(export.inventory, dataplanes))
+    for row in export.inventory.tables["nodes"]:
+        row["dataplane"] = dataplanes.of(row["name"]).name
     # the join takes the rows from the export: what is told of them as they were read is told before
     described, held = export_tables(export, pools), holdings_of(export, pools)
-    missing = find_missing(held, by_rules=bool(dataplane.forward_out))
+    missing = find_missing(held, by_rules=lambda node: bool(dataplanes.of(node).forward_out))
     inputs = fingerprint_of(export, options)
-    found = Reconstruction(export, held, addresses, dataplane, pools, stages, options.threads, scratch)
+    found = Reconstruction(export, held, addresses, dataplanes, pools, stages, options.threads, scratch)
     stages("writing")
     summary = Summary(durations_s=stages.durations_s)
     finished, balance = Finished(directory, inputs), Balance(export.sources, pools)
     summary.counts |= _write_paths(directory, found, finished, balance, pools, options)
-    scenarios, hops = scenario_rows(dataplane)
-    dumped = {source.node for source in export.sources}
+    scenarios, hops = scenario_rows(dataplanes.all)
     tables: dict[str, Any] = described | options.span.tell({"lb_connections": found.connections}) | {
         "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
-        "drift_codes": dataplane.drift, "dead_ends": find_dead_ends(export.inventory, dumped, dataplane),
+        "drift_codes": [row for plane in dataplanes.all for row in plane.drift],
+        "dead_ends": find_dead_ends(export.inventory, dumped, dataplanes),
     }  # fmt: skip
     balance.settle(described["sources"], overlap=options.overlap is not None)
     summary.counts |= write_tables(directory, tables, pools, options.threads)
@@ -188,8 +193,15 @@ def write_result(
 
 def fingerprint_of(export: Export, options: Options) -> str:
     """What tells whether a result follows from these inputs and options."""
-    rules = read_dataplane(options.dataplane)
+    told = export.inventory.dataplanes_of(source.node for source in export.sources)
+    rules = {name: read_dataplane(name) for name in sorted({options.dataplane, *told.values()})}
     return fingerprint(export.sources, provenance(export) | {"options": _told(options), "rules": rules})
+
+
+def _routed(inventory: Inventory, dataplanes: Dataplanes) -> set[str]:
+    """Nodes to which the VPC routes the addresses of their pods."""
+    nodes = {row["node"] for row in inventory.tables["pods"] if row["node"]}
+    return {node for node in nodes if dataplanes.of(node).pod_addresses == "routed"}
 
 
 def _write_paths(

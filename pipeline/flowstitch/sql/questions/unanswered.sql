@@ -58,7 +58,7 @@ requests as (
     from datapaths
     left join reach using (path_id)
     left join uncovered using (path_id)
-    left join scenarios using (dataplane, scenario)
+    left join scenarios on scenarios.dataplane = coalesce(server_dataplane, datapaths.dataplane) and scenarios.scenario = datapaths.scenario
 )
 select
     client_node, target, dialled_port, server_node,

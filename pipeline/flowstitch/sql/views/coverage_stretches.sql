@@ -88,6 +88,9 @@ select 'conntrack', node, null, 'not observed', false, null, null, 0, null
 from nodes_known
 where node not in (select node from conntrack_spans where node is not null)
 union all
-select 'conntrack', null, null, 'bypassed', false, null, null, 0, scenario
+-- of every node where there is one data plane, else of those that have it
+select 'conntrack', nodes.node, null, 'bypassed', false, null, null, 0, scenario
 from scenarios
-where bypasses_conntrack is not null;
+cross join (select count(distinct dataplane) > 1 as mixed from scenarios)
+left join (select distinct name as node, dataplane from nodes) as nodes on mixed and nodes.dataplane = scenarios.dataplane
+where bypasses_conntrack is not null and (not mixed or nodes.node is not null);

@@ -46,10 +46,11 @@ select
     proofs.evidence
 from told
 join drift_codes as codes
-    on codes.dataplane = told.dataplane
+    -- what is at the server's node is held against that node's data plane
+    on codes.dataplane = if(codes.leg in ('forward_in', 'return_out'), coalesce(told.server_dataplane, told.dataplane), told.dataplane)
     and codes.expectation = parts.expectation and codes.expected = parts.expected and codes.observed = parts.observed
 left join proofs on proofs.path_id = told.path_id and proofs.leg = codes.leg
 left join scenario_hops as hops
-    on hops.dataplane = told.dataplane and hops.scenario = told.scenario
+    on hops.dataplane = codes.dataplane and hops.scenario = told.scenario
     and hops.variant is not distinct from told.variant and hops.leg = codes.leg
 order by told.path_id, codes.leg;
