@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flowstitch.catalog.load import load_toml, schema_root
+from flowstitch.ingest.holdings import Holdings
+from flowstitch.ingest.model import Source
+from flowstitch.join.coverage import coverage_of
+from flowstitch.kernels.lifetimes import SECOND
+from flowstitch.normalize.columns import Pools, null_columns
 from join.test_stories import direct, masqueraded, two_nodes
-from story import Story
+from story import T0, Story
 
 CLIENT, SERVER = ("10.0.1.1", 40000), ("10.0.2.1", 8080)
 
@@ -130,3 +137,32 @@ def test_an_answer_of_the_server_did_not_reach_a_client_that_lost_events(tmp_pat
     events.write_text(events.read_text() + "WARNING: We have hit ENOBUFS! We are losing events.\n")
     story.write = lambda _: folder  # type: ignore[method-assign]
     assert first_outcome(story, tmp_path / "lossy") is None
+
+
+@pytest.mark.parametrize(
+    ("dialect", "seconds"), [("alibaba-vpc-flow", 600), ("gcp-vpc-flow", 900), ("azure-nsg-flow", 300)]
+)
+def test_how_far_a_log_is_known_to_reach_is_its_dialects(dialect: str, seconds: int) -> None:
+    pools, held = Pools(), Holdings()
+    held.note(Source(Path("flows"), "flows", 0, "vpc-flow-log", dialect))
+    eni = pools.names.code("eni-1")
+    rows = null_columns("flows", 1) | {
+        "eni": np.array([eni], np.uint32),
+        "source": np.array([pools.names.code("flows")], np.uint32),
+        "window_start": np.array([T0 * SECOND]),
+        "window_end": np.array([(T0 + 60) * SECOND]),
+    }
+    held.take("flows", rows, pools)
+    coverage = coverage_of(held, pools)
+    for late, logged in ((seconds, True), (seconds + 1, False)):
+        for at in (T0 - late, T0 + 60 + late):
+            found = coverage.logged(np.array([eni]), *np.array([[at], [at]]) * SECOND)
+            assert found.tolist() == [logged], (late, at)
+
+
+def test_every_dialect_of_flow_logs_says_how_long_its_windows_are() -> None:
+    names = [path.stem for path in (schema_root() / "dialects").glob("*.toml")]
+    files = {name: load_toml(f"dialects/{name}") for name in names}
+    flows = {name: raw for name, raw in files.items() if raw.get("kind") == "vpc-flow-log"}
+    assert len(flows) >= 6
+    assert all(0 < raw["longest_window_s"] <= 3600 for raw in flows.values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.catalog import field as column
+from flowstitch.catalog.load import load_toml
 from flowstitch.ingest.model import Inventory
 from flowstitch.normalize.columns import NULL_TIME
 
@@ -49,11 +50,13 @@ class LogHoldings:
     Attributes
     ----------
     first, last : its span, µs; without a time the first is later than the last.
+    window : the longest that its rows can add up over, µs.
     skipped : start and end of windows of which records are missing, µs, arrays of shape (2, windows).
     """
 
     first: int = MAX_TIME
     last: int = NULL_TIME
+    window: int = 0
     skipped: list[Ints] = field(default_factory=list)
 
 
@@ -68,6 +71,7 @@ class Holdings:
     first, last : span of all rows, µs; without any the first is later than the last.
     inventory : the cluster.
     unread : (kind, node) of files that were not read to their end; what is not found there is not missing.
+    windows : by name of a flow log, the longest that its rows can add up over, µs.
     """
 
     nodes: dict[str, NodeHoldings] = field(default_factory=dict)
@@ -78,11 +82,13 @@ class Holdings:
     last: int = NULL_TIME
     inventory: Inventory = field(default_factory=Inventory)
     unread: set[tuple[str, str]] = field(default_factory=set)
+    windows: dict[str, int] = field(default_factory=dict)
 
     def note(self, source: Source, *, incomplete: bool = False) -> None:
         """Take note of a file; incomplete where it is torn, or says that events were lost."""
         if source.kind == "vpc-flow-log":
             self.flow_logs = True
+            self.windows[source.name] = _longest_window(source)
         elif source.kind == "lb-connection-log":
             self.lb_connections = True
         elif source.kind == "conntrack-list":
@@ -128,12 +134,17 @@ class Holdings:
         known = (start != NULL_TIME) & (end != NULL_TIME)
         self._stretch(start[known])
         self._stretch(end[known])
+        windows = {pools.names.code(name): window for name, window in self.windows.items()}
         first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
+        of_source, window = np.zeros((2, len(pools.names)), np.int64)
+        of_source[list(windows)] = list(windows.values())
+        np.maximum.at(window, eni, of_source[rows["source"]])
         np.minimum.at(first, eni[known], start[known])
         np.maximum.at(last, eni[known], end[known])
         lacking = known & (rows["log_status"] == column("log_status").code("SKIPDATA"))
         for code in np.unique(eni).tolist():
             log = self.logs.setdefault(pools.names.word(code) or "", LogHoldings())
+            log.window = max(log.window, int(window[code]))
             log.first, log.last = min(log.first, int(first[code])), max(log.last, int(last[code]))
             mine = lacking & (eni == code) if lacking.any() else lacking
             if mine.any():
@@ -145,6 +156,12 @@ class Holdings:
     def _stretch(self, times: Ints) -> None:
         if times.shape[0]:
             self.first, self.last = min(self.first, int(times.min())), max(self.last, int(times.max()))
+
+
+def _longest_window(source: Source) -> int:
+    """What ``longest_window_s`` of a flow log's dialect says, µs; 0 where the dialect is not known."""
+    known = load_toml(f"dialects/{source.dialect}") if source.dialect else {}
+    return 1_000_000 * int(known.get("longest_window_s", 0))
 
 
 def _telling(rows: Columns) -> Flags:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from flowstitch.join.stitched import Cluster, Stitched
     from flowstitch.normalize.columns import Pools
 
-# The longest window that clouds aggregate over: a row tells that the log was written so long before and after it
-# (https://www.alibabacloud.com/help/en/vpc/user-guide/flowlog-overview, AWS has the same).
-WINDOW = 600 * SECOND
 # After that the first packet is sent again (RFC 6298 2.1): a stream that ends sooner did not wait for the answer.
 ANSWER = SECOND
 # conntrack looks for entries whose time is over once a minute at most (GC_SCAN_INTERVAL_MAX, nf_conntrack_core.c); twice
@@ -39,6 +36,7 @@ class Coverage:
     lossy : bool, by node: its event stream says that events were lost, or was not read to its end.
     events_to : by node, its last event by its own clock, µs; without events the least number.
     log_from, log_to : by ENI, first and last moment of its flow log, µs; without one the first is later than the last.
+    log_window : by ENI, how long before and after its span its flow log is known to have been written, µs.
     skipped : by ENI, start and end of the windows of which records are missing, µs, each in ascending order; without such, nothing.
     """
 
@@ -46,11 +44,13 @@ class Coverage:
     events_to: Ints
     log_from: Ints
     log_to: Ints
+    log_window: Ints
     skipped: Mapping[int, tuple[Ints, Ints]]
 
     def logged(self, eni: Ints, first: Ints, last: Ints) -> Flags:
         """Whether the flow log of each ENI has all records of a time, µs by the flow log's clock; never of ENI 0, which is none."""
-        written = (self.log_from[eni] - WINDOW <= first) & (self.log_to[eni] + WINDOW >= last)
+        window = self.log_window[eni]
+        written = (self.log_from[eni] - window <= first) & (self.log_to[eni] + window >= last)
         whole: Flags = (eni > 0) & written & ~self.lacks(eni, first, last)
         return whole
 
@@ -82,13 +82,13 @@ def coverage_of(held: Holdings, pools: Pools) -> Coverage:
     for code, node in nodes.items():
         lossy[code], events_to[code] = node.lossy, node.last
     log_from, log_to = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
-    skipped = {}
+    log_window, skipped = np.zeros(count, np.int64), {}
     for code, log in logs.items():
-        log_from[code], log_to[code] = log.first, log.last
+        log_from[code], log_to[code], log_window[code] = log.first, log.last, log.window
         if log.skipped:
             starts, ends = np.concatenate(log.skipped, axis=1)
             skipped[code] = np.sort(starts), np.sort(ends)
-    return Coverage(lossy, events_to, log_from, log_to, skipped)
+    return Coverage(lossy, events_to, log_from, log_to, log_window, skipped)
 
 
 def answers_would_show(
