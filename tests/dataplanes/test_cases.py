@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import flowstitch
 from dataplanes.building import Case
+from flowstitch.cli.main import commands
 from flowstitch.runner.pipeline import Options
 
 FOLDER = Path(__file__).parent
@@ -30,6 +32,9 @@ def test_case(path: Path, tmp_path: Path) -> None:
                 opened.ask(asked["question"]).to_arrow_table().to_pylist(), asked.get("where", {})
             )
             assert _like(answer, asked["rows"], case) == asked["rows"]
+    for line in case.raw.get("explained", ()):
+        told = CliRunner().invoke(commands, ["explain", str(tmp_path / "result"), str(paths[0]["path_id"])])
+        assert line in [text.strip() for text in told.stdout.splitlines()], told.output
     wanted = [case.raw["path"]] if "path" in case.raw else []
     paths = _where(paths, case.raw.get("path_of", {}))
     assert _like(paths, wanted, case) == [_named(want, case) for want in wanted]

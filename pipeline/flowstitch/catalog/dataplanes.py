@@ -63,6 +63,7 @@ _SCENARIO: _Types = {"slug": str, "title": str, "when": dict}
 _SCENARIO_MORE: _Types = {"sop": int, "expect": dict, "variants": list, "bypasses_conntrack": list}
 _CHAINS: _Types = {"kernel_stacks": int, "forward": list, "return": list}
 _VARIANT: _Types = {"name": str, "when": dict}
+_VARIANT_MORE: _Types = {"expect": dict, "bypasses_conntrack": list}
 _DRIFT: _Types = {"leg": str, "expected": str, "observed": str, "cause": str}
 _WORDS = {str: "text", int: "a number", list: "a list", dict: "a table", bool: "true or false"}
 _MOST_SOP = 255
@@ -117,7 +118,7 @@ def flat_scenarios(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
     for scenario in raw["scenario"]:
         own = {key: value for key, value in scenario.items() if key not in {"variants", *_CHAINS, "expect"}}
         for variant in scenario.get("variants", ()):
-            chains = {key: variant[key] for key in (*_CHAINS, "expect") if key in variant}
+            chains = {key: variant[key] for key in (*_CHAINS, *_VARIANT_MORE) if key in variant}
             found.append(
                 own | chains | {"variant": variant["name"], "when": scenario["when"] | variant["when"]}
             )
@@ -225,7 +226,7 @@ def _check_scenarios(place: str, raw: Mapping[str, Any]) -> None:
 
 
 def _check_variant(place: str, variant: Any, when: Mapping[str, Any]) -> None:
-    _check_keys(place, _table(place, variant), _VARIANT | _CHAINS, {"expect": dict})
+    _check_keys(place, _table(place, variant), _VARIANT | _CHAINS, _VARIANT_MORE)
     where = f"{place}: {variant['name']}: when"
     _check_when(where, variant["when"])
     for feature in variant["when"]:

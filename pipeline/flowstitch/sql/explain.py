@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST_ID = (1 << 64) - 1
 _ID_DIGITS = len(str(_MOST_ID))
 MAX_CANDIDATES = 20
+BYPASSED = "no conntrack row, by design: the data plane bypasses it"
 LEFT_OUT = "rows of paths are left out of the result, by --observations unmatched"
 _SIDES = ("client", "dialled", "server", "snat", "seen")
 _FIND = f"""
@@ -92,6 +93,7 @@ class Path:
     enis : (node, role) by ENI. drifts : its rows of view ``drifts``; without sentences where an earlier version made the result.
     counters : its rows of view ``path_counters`` in order; none where an earlier version made the result.
     whole : the result has its observations; where not, that there are none says nothing.
+    bypassed : 'client' and 'server', where conntrack of that node does not see the path by design of its data plane.
     """
 
     facts: Record
@@ -102,6 +104,7 @@ class Path:
     drifts: list[Record]
     counters: list[Record]
     whole: bool = True
+    bypassed: frozenset[str] = frozenset()
 
 
 def parse_target(text: str) -> int | Address:
@@ -177,7 +180,15 @@ def load_path(session: Result, path_id: int) -> Path:
         _drifts(session, facts[0]),
         _counters(session, path_id) if session.whole else [],
         session.whole,
+        _bypassed(session, facts[0]),
     )
+
+
+def _bypassed(session: Result, facts: Record) -> frozenset[str]:
+    planes = {"client": facts["dataplane"], "server": facts["server_dataplane"] or facts["dataplane"]}
+    rows = _records(session, "from scenarios where scenario = $scenario", {"scenario": facts["scenario"]})
+    hidden = {row["dataplane"]: row["bypasses_conntrack"] or () for row in rows}
+    return frozenset(side for side, plane in planes.items() if side in hidden.get(plane, ()))
 
 
 def _drifts(session: Result, facts: Record) -> list[Record]:
@@ -301,7 +312,8 @@ class _Teller:
         if side == "server" and node == self._path.facts["client_node"]:
             return
         rows = self._conntrack(node)
-        without = "no conntrack row" if self._path.whole else LEFT_OUT
+        without = BYPASSED if side in self._path.bypassed else "no conntrack row"
+        without = without if self._path.whole else LEFT_OUT
         yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else without)
 
     def _others(self, place: int) -> Iterator[Hop]:
