@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.catalog.drift import drift_codes
@@ -91,6 +92,7 @@ def read_dataplane(name: str) -> Mapping[str, Any]:
     return raw
 
 
+@cache
 def labelled_dataplanes() -> dict[str, dict[str, str]]:
     """Labels by which nodes of data planes are known, by the name of the data plane; only of those that have such."""
     files = {name: load_toml(f"dataplanes/{name}") for name in dataplane_names()}

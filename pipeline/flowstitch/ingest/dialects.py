@@ -27,6 +27,17 @@ def dialects(form: str) -> dict[str, dict[str, Any]]:
     return {name: dialect for name, dialect in found.items() if form in forms_of(dialect)}
 
 
+@cache
+def longest_windows_us() -> dict[str, int]:
+    """Of each dialect of flow logs the longest time over which its rows add up, µs."""
+    files = {
+        path.stem: load_toml(f"dialects/{path.stem}") for path in (schema_root() / "dialects").glob("*.toml")
+    }
+    return {
+        name: raw["longest_window_s"] * 1_000_000 for name, raw in files.items() if "longest_window_s" in raw
+    }
+
+
 def forms_of(dialect: dict[str, Any]) -> list[str]:
     """Physical forms that a dialect comes in."""
     forms = dialect.get("form", [])

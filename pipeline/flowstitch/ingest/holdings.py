@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flowstitch.catalog import field as column
-from flowstitch.catalog.load import load_toml
+from flowstitch.ingest.dialects import longest_windows_us
 from flowstitch.ingest.model import Inventory
 from flowstitch.normalize.columns import NULL_TIME
 
@@ -88,7 +88,7 @@ class Holdings:
         """Take note of a file; incomplete where it is torn, or says that events were lost."""
         if source.kind == "vpc-flow-log":
             self.flow_logs = True
-            self.windows[source.name] = _longest_window(source)
+            self.windows[source.name] = longest_windows_us().get(source.dialect, 0)
         elif source.kind == "lb-connection-log":
             self.lb_connections = True
         elif source.kind == "conntrack-list":
@@ -134,10 +134,10 @@ class Holdings:
         known = (start != NULL_TIME) & (end != NULL_TIME)
         self._stretch(start[known])
         self._stretch(end[known])
-        windows = {pools.names.code(name): window for name, window in self.windows.items()}
         first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
         of_source, window = np.zeros((2, len(pools.names)), np.int64)
-        of_source[list(windows)] = list(windows.values())
+        for source in np.unique(rows["source"]).tolist():
+            of_source[source] = self.windows.get(pools.names.word(source) or "", 0)
         np.maximum.at(window, eni, of_source[rows["source"]])
         np.minimum.at(first, eni[known], start[known])
         np.maximum.at(last, eni[known], end[known])
@@ -156,12 +156,6 @@ class Holdings:
     def _stretch(self, times: Ints) -> None:
         if times.shape[0]:
             self.first, self.last = min(self.first, int(times.min())), max(self.last, int(times.max()))
-
-
-def _longest_window(source: Source) -> int:
-    """What ``longest_window_s`` of a flow log's dialect says, µs; 0 where the dialect is not known."""
-    known = load_toml(f"dialects/{source.dialect}") if source.dialect else {}
-    return 1_000_000 * int(known.get("longest_window_s", 0))
 
 
 def _telling(rows: Columns) -> Flags:
