@@ -185,7 +185,7 @@ def load_path(session: Result, path_id: int) -> Path:
 
 
 def _bypassed(session: Result, facts: Record) -> frozenset[str]:
-    planes = {"client": facts["dataplane"], "server": facts["server_dataplane"] or facts["dataplane"]}
+    planes = {"client": facts["dataplane"], "server": facts.get("server_dataplane") or facts["dataplane"]}
     rows = _records(session, "from scenarios where scenario = $scenario", {"scenario": facts["scenario"]})
     hidden = {row["dataplane"]: row["bypasses_conntrack"] or () for row in rows}
     return frozenset(side for side, plane in planes.items() if side in hidden.get(plane, ()))
