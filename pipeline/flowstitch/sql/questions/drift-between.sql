@@ -36,7 +36,7 @@ cases as (
     union all
     select side, 'asymmetric', concat_ws(' ', client_node, 'out of', forward_out_eni_role, 'into', return_in_eni_role) from paths where crossed
     union all
-    select side, 'drift', concat_ws(': ', coalesce(scenario, 'not known'), text) from paths, unnest(drift) as drifted(text)
+    select side, 'drift', concat_ws(': ', coalesce(scenario, 'not known'), unnest(drift)) from paths where len(drift) > 0
     union all
     select distinct side, 'dead end', concat_ws(' ', node, service, protocol, path_end(address, port), reason) from ends
 ),

@@ -22,11 +22,11 @@ with owned as (
 carried as (
     select
         eni,
-        count(*) as rows,
+        sum(rows)::bigint as rows,
         coalesce(sum(packets), 0)::bigint as packets,
         coalesce(sum(bytes), 0)::bigint as bytes,
         epoch(max(last_seen) - min(first_seen)) as seconds
-    from flow_rows
+    from flow_minutes
     where eni is not null
     group by eni
 )

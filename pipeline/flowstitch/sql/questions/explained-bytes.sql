@@ -18,7 +18,7 @@ select
     any_value(node) as node,
     eni,
     any_value(eni_role) as eni_role,
-    count(*) as rows,
+    sum(rows)::bigint as rows,
     coalesce(sum(bytes), 0)::bigint as bytes,
     sum(if(explained, bytes, 0))::bigint as explained_bytes,
     sum(if(paths > 0 and not explained, bytes, 0))::bigint as alone_bytes,
@@ -26,6 +26,6 @@ select
     sum(if(paths > 1, bytes, 0))::bigint as shared_bytes,
     share(sum(if(explained, bytes, 0)), sum(bytes)) as share,
     coalesce(list(distinct reason order by reason) filter (where reason is not null), []) as reasons
-from flow_rows
+from flow_minutes
 group by eni
 order by share nulls first, bytes desc, eni

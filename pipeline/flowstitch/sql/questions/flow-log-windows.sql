@@ -18,12 +18,12 @@
 with logged as (
     select
         eni,
-        count(*) as rows,
-        count(*) filter (where reason = 'no traffic in the window') as nodata_rows,
-        count(*) filter (where reason = 'records of the window are missing') as skipdata_rows,
+        sum(rows)::bigint as rows,
+        coalesce(sum(rows) filter (where reason = 'no traffic in the window'), 0)::bigint as nodata_rows,
+        coalesce(sum(rows) filter (where reason = 'records of the window are missing'), 0)::bigint as skipdata_rows,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen
-    from flow_rows
+    from flow_minutes
     where eni is not null
     group by eni
 ),

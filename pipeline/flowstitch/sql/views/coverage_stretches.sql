@@ -21,8 +21,9 @@ with seen as (
             when 'records of the window are missing' then 'records missing'
             else 'logged'
         end as state,
-        first_seen, last_seen, 1 as rows
-    from flow_rows
+        -- a minute has no gap that would be told
+        first_seen, last_seen, rows
+    from flow_minutes
     where eni is not null and first_seen is not null
     union all
     select

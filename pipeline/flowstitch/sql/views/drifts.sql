@@ -20,10 +20,12 @@
 --   eni: ENI that was crossed instead.
 --   evidence: Rows of flow logs that show it, file:line; null where the result has no observations of them.
 create or replace view drifts as
-with told as (
-    select
-        datapaths.*, regexp_extract(text, '^(\w+): expected (\w+), observed (\w+)$', ['expectation', 'expected', 'observed']) as parts
-    from datapaths, unnest(drift) as drifted(text)
+with drifted as (
+    select *, unnest(drift) as text from datapaths where len(drift) > 0
+),
+told as (
+    select *, regexp_extract(text, '^(\w+): expected (\w+), observed (\w+)$', ['expectation', 'expected', 'observed']) as parts
+    from drifted
 ),
 proofs as (
     select path_id, part as leg, list(source || ':' || line order by source, line) as evidence

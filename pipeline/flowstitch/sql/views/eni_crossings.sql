@@ -19,14 +19,18 @@ with lengths as (
     select path_id, max(position) as last_position from segments group by path_id
 ),
 crossed as (
+    select path_id, position, src_ip, dst_ip, observers, unnest(crossings) as crossing
+    from segments
+),
+directed as (
     select
-        path_id, position, src_ip, dst_ip, observers, crossing,
+        *,
         split_part(crossing, ' ', 1) as hop_direction,
         split_part(crossing, ' ', 2) as direction
-    from segments, unnest(crossings) as crossings(crossing)
+    from crossed
 ),
 placed as (
-    select *, substr(crossing, length(hop_direction) + length(direction) + 3) as eni from crossed
+    select *, substr(crossing, length(hop_direction) + length(direction) + 3) as eni from directed
 )
 select
     path_id, position,

@@ -16,19 +16,29 @@
 --   explained: It belongs to a path that conntrack or IPVS saw as well.
 --   reason: Why it has no path; null where it has one.
 create or replace view flow_rows as
-with told as (
+with unseen as (
+    -- paths that flow logs alone tell, mostly the fewer
+    select path_id from datapaths where not coalesce(list_has_any(evidence, ['conntrack', 'ipvs']), false)
+),
+logged as not materialized (
+    select
+        source, line, eni, packets, bytes, first_seen, last_seen, observations.path_id, reason, shared_by,
+        observations.path_id is not null and unseen.path_id is null as explained
+    from whole_observations as observations
+    left join unseen on unseen.path_id = observations.path_id
+    where kind = 'vpc-flow-log'
+),
+told as (
+    -- what belongs to one path or none is there once
+    select source, line, eni, packets, bytes, first_seen, last_seen, (path_id is not null)::bigint as paths, explained, reason
+    from logged
+    where shared_by <= 1
+    union all
     select
         source, line, eni,
-        max(packets) as packets,
-        max(bytes) as bytes,
-        min(observations.first_seen) as first_seen,
-        max(observations.last_seen) as last_seen,
-        count(observations.path_id) as paths,
-        coalesce(bool_or(list_has_any(evidence, ['conntrack', 'ipvs'])), false) as explained,
-        max(reason) as reason
-    from whole_observations as observations
-    left join datapaths using (path_id)
-    where kind = 'vpc-flow-log'
+        max(packets), max(bytes), min(first_seen), max(last_seen), count(path_id), bool_or(explained), max(reason)
+    from logged
+    where shared_by > 1 or shared_by is null
     group by source, line, eni
 )
 select

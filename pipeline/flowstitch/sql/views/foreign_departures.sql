@@ -19,20 +19,40 @@ with held as (
 holders as (
     select ip, if(count(*) = 1, max(eni), null) as holder_eni from held group by ip
 ),
+crossed as (
+    select path_id, position, src_ip, dst_ip, observers, unnest(crossings) as crossing
+    from segments
+),
+departed as (
+    select
+        path_id, position, observers,
+        split_part(crossing, ' ', 1) as hop_direction,
+        substr(crossing, length(hop_direction) + length(' out ') + 1) as eni,
+        if(hop_direction = 'forward', src_ip, dst_ip) as src_ip
+    from crossed
+    where contains(crossing, ' out ')
+),
 foreign_ones as (
     select *
-    from eni_crossings
-    semi join held using (eni)
-    anti join held as own on own.eni = eni_crossings.eni and own.ip = src_ip
-    where direction = 'out'
+    from departed
+    anti join held as own on own.eni = departed.eni and own.ip = departed.src_ip
+    where eni in (select eni from held)
+),
+lengths as (
+    select path_id, max(position) as last_position
+    from segments
+    where path_id in (select path_id from foreign_ones where hop_direction = 'return')
+    group by path_id
 )
 select distinct
-    path_id, foreign_ones.node, eni, eni_role, hop_direction, src_ip, holder_eni,
+    path_id, known_enis.node, eni, eni_role, hop_direction, src_ip, holder_eni,
     owner_kind as src_kind,
     case
-        when if(hop_direction = 'forward', position > 0, not is_last) then true
-        when list_contains(observers, foreign_ones.node) then false
+        when if(hop_direction = 'forward', position > 0, position < last_position) then true
+        when list_contains(observers, known_enis.node) then false
     end as translated
 from foreign_ones
+join known_enis using (eni)
+left join lengths using (path_id)
 left join holders on holders.ip = src_ip
 left join address_owners on address_owners.ip = src_ip;
