@@ -24,27 +24,25 @@
 --   near_bytes: IP bytes that the near point counted.
 --   far_bytes: IP bytes that the far point counted.
 select
-    far.hop_direction,
-    near.part as near_part, near.node as near_node,
-    far.part as far_part, far.node as far_node,
+    hop_direction,
+    before_part as near_part, before_node as near_node,
+    part as far_part, node as far_node,
     count(*) as connections,
-    count(*) filter (where far.judgement <> 'agrees') as differing,
+    count(*) filter (where judgement <> 'agrees') as differing,
     share(differing, connections) as share,
-    count(*) filter (where far.judgement = 'segmentation') as segmentation,
-    count(*) filter (where far.judgement = 'handshake') as handshake,
-    count(*) filter (where far.judgement = 'loss') as loss,
-    coalesce(sum(far.packets_less) filter (where far.judgement = 'loss'), 0)::bigint as lost_packets,
-    count(*) filter (where far.judgement = 'more') as more,
-    count(*) filter (where far.judgement = 'double counting') as double_counting,
-    count(*) filter (where far.judgement = 'wrap-around') as wrap_around,
-    count(*) filter (where far.judgement = 'not whole') as not_whole,
-    sum(near.packets)::bigint as near_packets,
-    sum(far.packets)::bigint as far_packets,
-    sum(near.bytes)::bigint as near_bytes,
-    sum(far.bytes)::bigint as far_bytes
-from path_counters as far
-join path_counters as near on (near.path_id, near.hop_direction, near.point) = (far.path_id, far.hop_direction, far.before)
-join datapaths on datapaths.path_id = far.path_id
-where far.packets is not null and match <> 'ambiguous'
-group by far.hop_direction, near_part, near_node, far_part, far_node
-order by loss desc, differing desc, connections desc, far.hop_direction, near_part, near_node, far_part, far_node
+    count(*) filter (where judgement = 'segmentation') as segmentation,
+    count(*) filter (where judgement = 'handshake') as handshake,
+    count(*) filter (where judgement = 'loss') as loss,
+    coalesce(sum(packets_less) filter (where judgement = 'loss'), 0)::bigint as lost_packets,
+    count(*) filter (where judgement = 'more') as more,
+    count(*) filter (where judgement = 'double counting') as double_counting,
+    count(*) filter (where judgement = 'wrap-around') as wrap_around,
+    count(*) filter (where judgement = 'not whole') as not_whole,
+    sum(before_packets)::bigint as near_packets,
+    sum(packets)::bigint as far_packets,
+    sum(before_bytes)::bigint as near_bytes,
+    sum(bytes)::bigint as far_bytes
+from path_counters
+where packets is not null and before is not null and path_id not in (select path_id from datapaths where match = 'ambiguous')
+group by hop_direction, near_part, near_node, far_part, far_node
+order by loss desc, differing desc, connections desc, hop_direction, near_part, near_node, far_part, far_node

@@ -12,29 +12,29 @@
 --   packets: Packets that it counted in this direction; null where it did not, or shares its rows with other paths.
 --   bytes: IP bytes of these.
 --   before: Number of the nearest point before it that counted; null where there is none.
+--   before_part: Which point that is; null as above.
+--   before_node: Its node; null as above, or where it is not known.
+--   before_packets: Packets that it counted; null as above.
+--   before_bytes: IP bytes of these; null as above.
 --   packets_less: Packets that the point before counted and this one did not; negative where it counted more.
 --   bytes_less: The same in bytes.
 --   judgement: agrees; segmentation: of TCP, packets were put together or cut up and carry the same, or bare acknowledgements were lost; handshake: a TCP handshake that never finished, whose repetitions conntrack does not count; loss; more: it counted what the point before did not; double counting: a row is there twice, or two ENIs logged all of it; wrap-around: the difference is a multiple of 2^32, or at least 2^31 bytes that the packets cannot have carried; not whole: one of the two did not see the whole lifetime; no accounting; shared: the rows belong to other paths too. Null for the first that counted.
 create or replace view path_counters as
-with skipped as (
-    select eni, window_start, window_end from unmatched where log_status = 'SKIPDATA'
-),
-unaccounted as (
+with unaccounted as (
     select node from sysctls where key = 'net.netfilter.nf_conntrack_acct' and trim(value) = '0'
 ),
 entries as (
     -- of the events only DESTROY has counters, those of a list were not final
     select
-        path_id, part, observations.node, any_value(position) as position,
+        path_id, part, node, any_value(position) as position,
         max(packets - reply_packets) filter (where kind = 'conntrack-events') as forward_packets,
         max(bytes - reply_bytes) filter (where kind = 'conntrack-events') as forward_bytes,
         max(reply_packets) filter (where kind = 'conntrack-events') as return_packets,
         max(reply_bytes) filter (where kind = 'conntrack-events') as return_bytes,
-        count(*) filter (where kind = 'conntrack-list' and packets is null) > 0 or bool_or(unaccounted.node is not null) as uncounted
-    from whole_observations as observations
-    left join unaccounted on unaccounted.node = observations.node
+        bool_or(kind = 'conntrack-list' and packets is null) or node in (from unaccounted) as uncounted
+    from whole_observations
     where kind in ('conntrack-list', 'conntrack-events') and path_id is not null and part in ('client', 'transit', 'server')
-    group by path_id, part, observations.node
+    group by path_id, part, node
 ),
 logged as (
     -- one row of the log each; rows that say the same are the same packets
@@ -53,6 +53,25 @@ legs as (
     from logged
     group by path_id, part, position, node, eni
 ),
+lacking as (
+    -- legs whose log says that it skipped records meanwhile
+    select distinct path_id, part, position
+    from legs
+    join (select eni, window_start, window_end from unmatched where log_status = 'SKIPDATA') as skipped using (eni)
+    join datapaths using (path_id)
+    where window_start < datapaths.last_seen and window_end > datapaths.first_seen
+),
+crossed as (
+    select
+        path_id, part, position, any_value(node) as node,
+        if(min(eni) = max(eni), [min(eni)], list_sort(list_distinct(list(eni)))) as enis,
+        sum(packets)::bigint as packets, sum(bytes)::bigint as bytes,
+        sum(once_packets)::bigint as once_packets, sum(once_bytes)::bigint as once_bytes,
+        max(once_packets) as one_packets, max(once_bytes) as one_bytes,
+        bool_or(shared) as shared, min(first_seen) as log_from, max(last_seen) as log_to
+    from legs
+    group by path_id, part, position
+),
 points as (
     select
         path_id, part, node, position, unnest(['forward', 'return']) as hop_direction, []::varchar[] as enis,
@@ -62,14 +81,12 @@ points as (
     from entries
     union all
     select
-        path_id, part, any_value(legs.node), position, split_part(part, '_', 1), list(distinct legs.eni order by legs.eni),
-        if(bool_or(shared), null, sum(packets))::bigint, if(bool_or(shared), null, sum(bytes))::bigint,
-        sum(once_packets)::bigint, sum(once_bytes)::bigint, max(once_packets), max(once_bytes),
-        bool_or(shared), false, min(legs.first_seen), max(legs.last_seen),
-        bool_or(exists (from skipped where skipped.eni = legs.eni and window_start < lived.last_seen and window_end > lived.first_seen))
-    from legs
-    join (select path_id, first_seen, last_seen from datapaths) as lived using (path_id)
-    group by path_id, part, position
+        crossed.path_id, crossed.part, node, crossed.position, split_part(crossed.part, '_', 1), enis,
+        if(shared, null, packets), if(shared, null, bytes), once_packets, once_bytes, one_packets, one_bytes,
+        shared, false, log_from, log_to, lacking.path_id is not null
+    from crossed
+    left join lacking
+        on lacking.path_id = crossed.path_id and lacking.part = crossed.part and lacking.position is not distinct from crossed.position
 ),
 placed as (
     select
@@ -105,7 +122,7 @@ followed as (
     select
         *,
         last_value(if(packets is null, null, {
-            point: point, packets: once_packets, bytes: once_bytes, one_packets: one_packets, one_bytes: one_bytes, partial: partial, enis: enis
+            point: point, part: part, node: node, all_packets: packets, all_bytes: bytes, packets: once_packets, bytes: once_bytes, one_packets: one_packets, one_bytes: one_bytes, partial: partial, enis: enis
         }) ignore nulls) over (
             partition by path_id, hop_direction order by point rows between unbounded preceding and 1 preceding
         ) as former
@@ -119,7 +136,9 @@ compared as (
     from followed
 )
 select
-    path_id, hop_direction, point, part, node, enis, packets, bytes, former.point as before, packets_less, bytes_less,
+    path_id, hop_direction, point, part, node, enis, packets, bytes,
+    former.point as before, former.part as before_part, former.node as before_node, former.all_packets as before_packets, former.all_bytes as before_bytes,
+    packets_less, bytes_less,
     case
         when shared then 'shared'
         when packets is null then if(uncounted or ended_uncounted, 'no accounting', 'not whole')
