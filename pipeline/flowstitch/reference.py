@@ -54,7 +54,8 @@ def question_catalogue() -> Iterator[str]:
 def _section(item: Question, what: str, takes: list[str]) -> Iterator[str]:
     yield from ("", f"## {item.name}", f"{item.title} {item.why}", "")
     options = f"; takes {' and '.join(f'`{option}`' for option in takes)}" if takes else ""
-    yield f"{item.grain[:1].upper()}{item.grain[1:]}; {what}{options}. Needs {item.needs}"
+    kept = f" A run writes it into its result: {item.kept}" if item.kept else ""
+    yield f"{item.grain[:1].upper()}{item.grain[1:]}; {what}{options}. Needs {item.needs}{kept}"
     yield ""
     yield from markdown_table([{"column": f"`{name}`", "is": meaning} for name, meaning in item.columns])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,3 +209,67 @@ def test_drift_is_told_with_hop_and_proof(call: Call, result: Path) -> None:
 
 def test_without_drift_it_says_so(call: Call, result: Path, masqueraded: dict[str, Any]) -> None:
     assert "\ndrift     none\n" in call("explain", result, masqueraded["path_id"]).stdout
+
+
+def test_json_says_what_the_text_says(
+    call: Call, result: Path, capture: Path, masqueraded: dict[str, Any]
+) -> None:
+    wanted = ("explain", result, masqueraded["path_id"], "--export", capture)
+    text, told = call(*wanted).stdout, json.loads(call(*wanted, "-f", "json").stdout)
+    assert told["path"]["path_id"] == masqueraded["path_id"]
+    assert told["path"]["first_seen"] == f"{masqueraded['first_seen'].isoformat()}Z"
+    assert list(told["path"]) == list(masqueraded)
+    _, forward, back = text.split("\n\n")
+    for way, part in (("forward", forward), ("return", back)):
+        lines = [line.strip()[2:] for line in part.splitlines() if line[2] in "●→⇄·"]
+        assert [hop["text"] + (f": {hop['note']}" if hop["note"] else "") for hop in told[way]] == lines != []
+    proofs = {
+        (row["source"], row["line"])
+        for way in ("forward", "return")
+        for hop in told[way]
+        for row in hop["rows"]
+    }
+    assert proofs >= {(source, int(line)) for source, line in PROOF.findall(text)} != set()
+    for source, line in proofs:
+        place = find_source(find_files([str(capture)]), source)
+        assert place is not None
+        (raw,) = read_lines(place, [line]).values()
+        assert raw.decode() in {
+            row["raw"] for way in ("forward", "return") for hop in told[way] for row in hop["rows"]
+        }
+
+
+def test_json_has_the_tuples_before_and_behind_a_translation(
+    call: Call, result: Path, masqueraded: dict[str, Any]
+) -> None:
+    path, told = masqueraded, json.loads(call("explain", result, masqueraded["path_id"], "-f", "json").stdout)
+    client = {
+        "protocol": "tcp",
+        "src_ip": path["client_ip"],
+        "src_port": path["client_port"],
+        "icmp_id": None,
+    }
+    server = {
+        "protocol": "tcp",
+        "dst_ip": path["server_ip"],
+        "dst_port": path["server_port"],
+        "icmp_id": None,
+    }
+    (there,), (back,) = ([hop for hop in told[way] if hop["kind"] == "nat"] for way in ("forward", "return"))
+    assert there["before"] == client | {"dst_ip": path["dialled_ip"], "dst_port": path["dialled_port"]}
+    assert there["after"] == server | {"src_ip": path["snat_ip"], "src_port": path["snat_port"]}
+    assert (back["after"]["src_ip"], back["after"]["dst_port"]) == (path["dialled_ip"], path["client_port"])
+    assert (back["before"]["src_ip"], back["before"]["dst_port"]) == (path["server_ip"], path["snat_port"])
+    assert all(row["raw"] is None for hop in told["forward"] for row in hop["rows"])
+    assert [segment["position"] for segment in told["segments"]] == [0, 1]
+    assert {row["judgement"] for row in told["counters"]} == {None, "agrees"}
+    assert told["drifts"] == []
+
+
+def test_several_paths_of_an_address_are_told_as_json(call: Call, result: Path) -> None:
+    done = call("explain", result, "192.168.2.253:80", "-f", "json")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert told["found"] > len(told["paths"]) > 1
+    assert "path_id" in told["paths"][0]
+    assert "found" not in told["paths"][0]

@@ -14,6 +14,7 @@ import flowstitch
 from cli.conftest import Call
 from flowstitch.errors import FlowstitchError, UsageError
 from flowstitch.sql.definitions import OPEN, view_name
+from flowstitch.sql.kept import kept_views
 from flowstitch.sql.questions import questions
 
 UNCOMMENTED = """
@@ -37,7 +38,7 @@ def test_a_plain_client_finds_everything_in_the_file(database: Path, result: Pat
         tables = [
             name for (name,) in plain.execute("select table_name from duckdb_tables() order by 1").fetchall()
         ]
-        assert tables == sorted([*opened.tables, "runs"])
+        assert tables == sorted([*opened.tables, *kept_views(), "runs"])
         for name in opened.tables:
             assert plain.table(name).columns == opened.table(name).column_names
             known = opened.sql(f"from {name}").fetchall()

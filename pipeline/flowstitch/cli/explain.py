@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowstitch.cli.output import time_text, write_table
+from flowstitch.cli.output import time_text, write_document, write_table
 from flowstitch.cli.results import also_option
 from flowstitch.errors import UsageError
 from flowstitch.runner.times import parse_time
@@ -29,10 +29,11 @@ Examples:
   flowstitch explain result/ 10.0.1.91:20036 --at 2026-11-23T00:46:25Z
   flowstitch explain result/ [fd00::1]:80
   flowstitch explain result/ 10.0.1.91:20036 --export export/     with the raw lines
+  flowstitch explain result/ 131946010768004732 -f json           the same for a program
   flowstitch explain result/ 131946010768004732 -f mermaid        a flow chart for a page of Markdown
   flowstitch explain result/ 131946010768004732 -f dot | dot -Tsvg > path.svg
 """
-FORMATS = ("text", "mermaid", "dot")
+FORMATS = ("text", "json", "mermaid", "dot")
 MAX_ROWS = 12
 _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request": "·"}
 
@@ -54,7 +55,7 @@ _MARKS = {"wire": "●", "nat": "⇄", "eni": "→", "conntrack": "·", "request
     "form",
     type=click.Choice(FORMATS),
     default=FORMATS[0],
-    help="Text, or a picture in the language of Mermaid or Graphviz.  [default: text]",
+    help="Text, the same as JSON, or a picture in the language of Mermaid or Graphviz.  [default: text]",
 )
 def command(
     result: str, target: str, also: tuple[str, ...], at: str | None, exports: tuple[str, ...], form: str
@@ -75,17 +76,19 @@ def command(
         if isinstance(wanted, int):
             path_id: int | None = wanted
         else:
-            path_id = _pick(session, wanted, moment, target)
+            path_id = _pick(session, wanted, moment, target, form)
         if path_id is None:
             return
         path = load_path(session, path_id)
     if form == "text":
         _show(path, files)
+    elif form == "json":
+        _tell(path, files)
     else:
         _draw(path, form)
 
 
-def _pick(session: Result, address: Any, at: int | None, target: str) -> int | None:
+def _pick(session: Result, address: Any, at: int | None, target: str, form: str) -> int | None:
     """The path of an address; None when there are several, which are listed then."""
     from flowstitch.sql.explain import endpoint, find_paths  # noqa: PLC0415
 
@@ -97,6 +100,10 @@ def _pick(session: Result, address: Any, at: int | None, target: str) -> int | N
     if count == 1 or at is not None:
         picked: int = found[0]["path_id"]
         return picked
+    if form == "json":
+        columns = [name for name in found[0] if name != "found"]
+        write_document({"found": count, "paths": [{name: row[name] for name in columns} for row in found]})
+        return None
     names = ["path_id", "first_seen", "last_seen", "client", "dialled", "server", "scenario"]
     sides = ("client", "dialled", "server")
     rows = [
@@ -124,6 +131,15 @@ def _show(path: NetworkPath, files: Sequence[File]) -> None:
         click.echo(f"\n{title}")
         for line in _chain(hops, raw):
             click.echo(line)
+
+
+def _tell(path: NetworkPath, files: Sequence[File]) -> None:
+    from flowstitch.sql.document import document  # noqa: PLC0415
+    from flowstitch.sql.explain import chains  # noqa: PLC0415
+
+    raw = _raw_lines([hop for way in chains(path) for hop in way], files, most=None)
+    texts = {place: text.decode("utf-8", "backslashreplace") for place, text in raw.items()}
+    write_document(document(path, texts))
 
 
 def _draw(path: NetworkPath, form: str) -> None:
@@ -291,15 +307,15 @@ def _files(exports: Sequence[str]) -> Sequence[File]:
         raise UsageError(f"--export: {error}") from error
 
 
-def _raw_lines(hops: Sequence[Hop], files: Sequence[File]) -> Raw:
-    """Raw lines of what proves the hops, by source and line."""
+def _raw_lines(hops: Sequence[Hop], files: Sequence[File], most: int | None = MAX_ROWS) -> Raw:
+    """Raw lines of what proves the hops, by source and line; of each hop the first ``most``, None for all."""
     if not files:
         return {}
     from flowstitch.ingest.raw import find_source, read_lines  # noqa: PLC0415
     from flowstitch.sql.explain import wanted_lines  # noqa: PLC0415
 
     raw: dict[tuple[str, int], bytes] = {}
-    for source, numbers in wanted_lines(hops, MAX_ROWS).items():
+    for source, numbers in wanted_lines(hops, most).items():
         place = find_source(files, source)
         if place is not None:
             raw |= {(source, number): text for number, text in read_lines(place, numbers).items()}

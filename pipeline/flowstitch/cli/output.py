@@ -143,6 +143,11 @@ def write_json(rows: Sequence[dict[str, Any]]) -> None:
     _write_json(names, (list(row.values()) for row in rows), sys.stdout)
 
 
+def write_document(document: dict[str, Any]) -> None:
+    """Write one object to stdout as JSON, indented; times are ISO 8601 in UTC."""
+    click.echo(json.dumps(_plain(document), ensure_ascii=False, indent=2))
+
+
 def time_text(moment: datetime | int | str) -> str:
     """ISO 8601 in UTC of a time (without a zone: UTC) or of microseconds since the epoch; a text stays as it is."""
     if isinstance(moment, str):

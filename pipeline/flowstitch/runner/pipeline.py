@@ -30,6 +30,7 @@ from flowstitch.runner.resume import Finished, fingerprint
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
+from flowstitch.sql.kept import write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,11 +178,13 @@ def write_result(
     }  # fmt: skip
     balance.settle(described["sources"], overlap=options.overlap is not None)
     summary.counts |= write_tables(directory, tables, pools, options.threads)
-    (directory / OPEN).write_text(open_script(sorted(summary.counts)), encoding="utf-8")
     wanting = judge_sources(export, options.max_rejects)
     summary.incomplete = wanting.incomplete
     summary.warnings = wanting.warnings + missing + _join_warnings(found)
     write_json(directory / MANIFEST, _manifest(export, options, summary, found))
+    room, place = rows_in_memory(options.memory_bytes), options.scratch or directory
+    kept = write_kept(directory, memory_bytes=room, threads=options.threads, scratch=place)
+    (directory / OPEN).write_text(open_script(sorted(summary.counts), kept), encoding="utf-8")
     finished.forget()
     stages.end()
     write_json(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from flowstitch.sql.runs import RUNS, runs_query
 from flowstitch.sql.texts import parquet_source, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from flowstitch.sql.questions import Question
 
 _HERE = Path(__file__).parent
+_WORD = re.compile(r"\w+")
+_MADE = re.compile(r"create or replace (?:macro|view) (\w+)")
 # The view that lists the questions, and how those that answer them begin: ``from ask_return_eni``.
 LIST, PREFIX = "questions", "ask_"
 OPEN = "open.sql"
@@ -51,11 +54,60 @@ set timezone = 'UTC';
 """
 
 
+@dataclass(frozen=True)
+class Definition:
+    """What makes a view, or some macros.
+
+    Attributes
+    ----------
+    name : of the view, or of the file of the macros. body : the statements.
+    makes, words : names that it makes, and all words of it.
+    """
+
+    name: str
+    body: str
+    makes: frozenset[str]
+    words: frozenset[str]
+
+
 @cache
-def library() -> tuple[str, ...]:
-    """Statements that make the macros, then the views: the texts of their files, without headers."""
-    macros = [path.read_text(encoding="utf-8").strip() for path in sorted((_HERE / "macros").glob("*.sql"))]
-    return (*macros, *(view.body for view in views()))
+def library() -> tuple[Definition, ...]:
+    """Macros, then views, each behind what it reads: the texts of their files, without headers."""
+    macros = [
+        (path.stem, path.read_text(encoding="utf-8").strip())
+        for path in sorted((_HERE / "macros").glob("*.sql"))
+    ]
+    return tuple(
+        Definition(name, body, frozenset(_MADE.findall(body)), words_of(body))
+        for name, body in (*macros, *((view.name, view.body) for view in views()))
+    )
+
+
+def words_of(text: str) -> frozenset[str]:
+    """All words of a text of SQL in lower case, those in quotes and comments too."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def needed(query: str, read: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names and statements of what a query needs of the library, in order.
+
+    Parameters
+    ----------
+    read : what is read instead of a view, by its name, see ``flowstitch.sql.kept``.
+    """
+    words, found = set(words_of(query)), []
+    for item in reversed(library()):
+        if item.makes & words:
+            found.append((item.name, made(item, read)))
+            words |= item.words if item.name not in read else set()
+    return found[::-1]
+
+
+def made(item: Definition, read: Mapping[str, str], kind: str = "view") -> str:
+    """Statement that makes a definition; of what is read instead a view or a table, as ``kind`` says."""
+    if item.name not in read:
+        return item.body
+    return f"create or replace {kind} {item.name} as from {read[item.name]};"
 
 
 @cache
@@ -97,12 +149,12 @@ def execute_known(connection: duckdb.DuckDBPyConnection, statements: Iterable[st
             connection.execute(statement)
 
 
-def comments(tables: Sequence[str], kind: str) -> Iterator[str]:
+def comments(tables: Sequence[str], kind: str, kept: Iterable[str] = ()) -> Iterator[str]:
     """Statements that say what tables, views, questions and each of their columns are.
 
     Parameters
     ----------
-    tables : names of tables. kind : what they are to DuckDB, ``table`` or ``view``.
+    tables : names of tables. kind : what they are to DuckDB, ``table`` or ``view``. kept : views that are of that kind too.
     """
     for name in tables:
         known = table(name)
@@ -115,7 +167,8 @@ def comments(tables: Sequence[str], kind: str) -> Iterator[str]:
     described = [(item.name, item) for item in views()]
     described += [(view_name(item.name), item) for item in questions() if not item.compares]
     for view, asked in described:
-        yield f"comment on view {view} is {quoted(_with_grain(asked.title, asked.grain))};"
+        its_kind = kind if view in kept else "view"
+        yield f"comment on {its_kind} {view} is {quoted(_with_grain(asked.title, asked.grain))};"
         for column, meaning in asked.columns:
             yield f'comment on column {view}."{column}" is {quoted(meaning)};'
     yield f"comment on view {LIST} is 'The questions, each answered by a view.';"
@@ -135,11 +188,17 @@ def column_comment(item: Field) -> str:
     return item.doc + unit + values + null
 
 
-def open_script(tables: Sequence[str]) -> str:
-    """Text of ``open.sql`` of a result with these tables."""
+def open_script(tables: Sequence[str], read: Mapping[str, str]) -> str:
+    """Text of ``open.sql`` of a result.
+
+    Parameters
+    ----------
+    tables : that it has. read : see ``needed``.
+    """
     statements = [
         f"create or replace view {name} as from {parquet_source(f'{name}/*.parquet')};" for name in tables
     ]
     statements.append(f"create or replace view {RUNS} as {runs_query(MANIFEST)};")
-    statements += [*library(), *question_statements(), *comments(tables, "view")]
+    statements += [made(item, read) for item in library()]
+    statements += [*question_statements(), *comments(tables, "view")]
     return _OPEN_HEAD + "\n".join(statements) + "\n"

@@ -73,6 +73,7 @@ class Hop:
     rows : rows of ``observations`` that prove it.
     note : what else is to be said of the proof, for example that there is none.
     device : where it happens, of those that a packet goes through.
+    tuples : of a 'wire' its tuple, of a 'nat' between two segments those before and behind it, as the packet has them.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Hop:
     rows: list[Record] = field(default_factory=list)
     note: str = ""
     device: Device | None = None
+    tuples: list[Record] = field(default_factory=list)
 
 
 @dataclass
@@ -198,7 +200,7 @@ def _drifts(session: Result, facts: Record) -> list[Record]:
 
 
 def _counters(session: Result, path_id: int) -> list[Record]:
-    if not _records(session, "from duckdb_views() where view_name = 'path_counters'", {}):
+    if not session.has_view("path_counters"):
         return []
     return _records(
         session,
@@ -249,7 +251,7 @@ class _Teller:
         for place, segment in enumerate(self._segments):
             if place:
                 hops.append(self._translation(place))
-            hops.append(Hop("wire", self._tuple(segment)))
+            hops.append(_wire(segment))
             if not place:
                 hops += self._endpoint_conntrack("client")
             hops += self._crossings(place, "forward")
@@ -264,8 +266,9 @@ class _Teller:
             if place < last:
                 node = self._translators[place]
                 text, device = f"{node} undoes its translation", Device("netfilter", node=node)
-                hops.append(Hop("nat", text, note="the same conntrack rows prove it", device=device))
-            hops.append(Hop("wire", self._tuple(segment, back=True)))
+                tuples = [wire_tuple(one, back=True) for one in (self._segments[place + 1], segment)]
+                hops.append(Hop("nat", text, [], "the same conntrack rows prove it", device, tuples))
+            hops.append(_wire(segment, back=True))
             hops += self._crossings(place, "return")
         return hops
 
@@ -287,13 +290,6 @@ class _Teller:
                 "request", "load balancer sent requests, no other connection could have carried them", rows
             )
 
-    def _tuple(self, segment: Record, *, back: bool = False) -> str:
-        ends = [endpoint(segment[f"{side}_ip"], segment[f"{side}_port"]) for side in ("src", "dst")]
-        text = " → ".join(reversed(ends) if back else ends)
-        if segment["icmp_id"] is not None:
-            text += f" (echo id {segment['icmp_id']})"
-        return text
-
     def _translation(self, place: int) -> Hop:
         before, after, node = self._segments[place - 1], self._segments[place], self._translators[place - 1]
         changes = [
@@ -302,7 +298,8 @@ class _Teller:
             if (old := _end(before, side)) != (new := _end(after, side))
         ]
         text = f"{node} translates {', '.join(changes) or 'nothing'}"
-        return Hop("nat", text, self._conntrack(node), device=Device("netfilter", node=node))
+        tuples = [wire_tuple(before), wire_tuple(after)]
+        return Hop("nat", text, self._conntrack(node), "", Device("netfilter", node=node), tuples)
 
     def _endpoint_conntrack(self, side: str) -> Iterator[Hop]:
         """Conntrack of the client's or the server's node, where it was not told as a translation."""
@@ -383,6 +380,25 @@ class _Teller:
         return facts["return_lands_on"] if landing and facts["return_evidence"] == "inferred" else None
 
 
+def wire_tuple(segment: Record, *, back: bool = False) -> Record:
+    """Tuple of a segment's packets, of the replies with ``back``."""
+    ends = ("dst", "src") if back else ("src", "dst")
+    told = {
+        f"{end}_{what}": segment[f"{side}_{what}"]
+        for end, side in zip(("src", "dst"), ends, strict=True)
+        for what in ("ip", "port")
+    }
+    return {"protocol": segment["protocol"], **told, "icmp_id": segment["icmp_id"]}
+
+
+def _wire(segment: Record, *, back: bool = False) -> Hop:
+    wire = wire_tuple(segment, back=back)
+    text = " → ".join(endpoint(*_end(wire, side)) for side in ("src", "dst"))
+    if wire["icmp_id"] is not None:
+        text += f" (echo id {wire['icmp_id']})"
+    return Hop("wire", text, tuples=[wire])
+
+
 _PREPOSITIONS = {"out": "out of", "in": "into"}
 
 
@@ -390,8 +406,8 @@ def _end(row: Record, side: str) -> tuple[str | None, int | None]:
     return row[f"{side}_ip"], row[f"{side}_port"]
 
 
-def wanted_lines(hops: Sequence[Hop], most: int) -> dict[str, list[int]]:
-    """Lines that prove the hops, by source; of each hop the first ``most``."""
+def wanted_lines(hops: Sequence[Hop], most: int | None) -> dict[str, list[int]]:
+    """Lines that prove the hops, by source; of each hop the first ``most``, None for all."""
     lines: dict[str, list[int]] = {}
     for hop in hops:
         for row in hop.rows[:most]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from flowstitch.atomic import atomic_file, check_replaceable
 from flowstitch.errors import FlowstitchError
-from flowstitch.sql.definitions import comments, execute_known, library, question_statements
+from flowstitch.sql.definitions import comments, execute_known, library, made, question_statements
+from flowstitch.sql.kept import kept_in
 from flowstitch.sql.runs import RUNS, runs_query
 from flowstitch.sql.tables import manifest_pattern
 from flowstitch.sql.texts import quoted
@@ -57,9 +58,9 @@ def export_db(results: Sequence[Path], file: Path, *, overwrite: bool = False) -
                 for name, source in sources.items():
                     connection.execute(f"create table {name} as from {source}")
                 connection.execute(f"create table {RUNS} as {runs_query(*map(manifest_pattern, results))}")
-                execute_known(
-                    connection, [*library(), *question_statements(), *comments(list(sources), "table")]
-                )
+                kept = kept_in(results[0]) if len(results) == 1 else {}
+                execute_known(connection, [made(item, kept, "table") for item in library()])
+                execute_known(connection, [*question_statements(), *comments(list(sources), "table", kept)])
                 rows = {name: _count(connection, name) for name in sources}
                 connection.execute("use memory")
                 connection.execute("detach made")

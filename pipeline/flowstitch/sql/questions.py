@@ -7,6 +7,7 @@ The header is the comment above the query::
     -- grain: what one row is
     -- needs: what the export has to have, and what the answer is without it
     -- compares: only of a question about two results: what the second one is
+    -- kept: only of a view that a run writes into its result: why it does
     -- columns:
     --   name: what the column means, one line for each column, in order
 """
@@ -33,6 +34,7 @@ class Question:
     name : name of its file.
     title, why, grain, needs : from its header.
     compares : what the second result is, whose tables stand in schema ``after``; empty where it needs none.
+    kept : why a run writes the answer of a view into its result; empty where it does not.
     columns : (name, meaning) of each column of the answer, in order.
     sql : the query; it has no parameters.
     """
@@ -43,6 +45,7 @@ class Question:
     grain: str
     needs: str
     compares: str
+    kept: str
     columns: tuple[tuple[str, str], ...]
     sql: str
 
@@ -99,6 +102,7 @@ def parse_question(name: str, sql: str) -> Question:
         values["grain"],
         values["needs"],
         values.get("compares", ""),
+        values.get("kept", ""),
         tuple(columns),
         sql,
     )

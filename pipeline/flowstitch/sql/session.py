@@ -9,15 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.errors import UsageError, unknown_name
+from flowstitch.errors import FlowstitchError, UsageError, unknown_name
 from flowstitch.runner.layout import UNMATCHED
-from flowstitch.sql.definitions import comments, execute_known, library, question_statements
+from flowstitch.sql.definitions import comments, execute_known, library, needed, question_statements
+from flowstitch.sql.kept import kept_in
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
 from flowstitch.sql.runs import RUNS, runs_query
-from flowstitch.sql.tables import manifest_pattern, within
-from flowstitch.sql.texts import quoted
+from flowstitch.sql.tables import manifest_pattern, pattern_of, within
+from flowstitch.sql.texts import parquet_source, quoted
 from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ AFTER = "after"
 # A query with one of these may list the questions, or show what columns mean.
 _LISTING = ("show", "duckdb_", "information_schema")
 _COMMENTS = "duckdb_"
+# Memory that DuckDB has at least.
+_LEAST_MIB = 128
 _UNKNOWN_COLUMN = re.compile(r'does not have a column named "([^"]+)"')
 
 
@@ -72,6 +75,10 @@ class Result:
         # as they are, and as they stand in the patterns of the views
         self._directories = [*opened, *map(glob.escape, opened)]
         self._questions_made = self._commented = self._locked = False
+        # of the library what queries have needed, and what is read instead of its views
+        self._made: set[str] = set()
+        is_whole = len(self._results) == 1 and since is None and until is None
+        self._kept = kept_in(self._results[0]) if is_whole else {}
         self._connection = duckdb.connect(":memory:")
         self._connection.execute("set timezone = 'UTC'")
         # a name that is no table must not be taken for a variable of this module
@@ -81,7 +88,7 @@ class Result:
             self._connection.execute(f"create schema {AFTER}")
             self._make_tables(others, AFTER, since, until)
         runs = runs_query(*map(manifest_pattern, self._results))
-        execute_known(self._connection, [f"create view {RUNS} as {runs}", *library()])
+        execute_known(self._connection, [f"create view {RUNS} as {runs}"])
 
     def _make_tables(
         self, results: Sequence[Path], schema: str, since: int | None, until: int | None
@@ -128,6 +135,7 @@ class Result:
             check_reads(query)
         if any(word in query.lower() for word in _LISTING):
             self._make_questions()
+        self._make_library(query)
         if _COMMENTS in query.lower():
             self._make_comments()
         try:
@@ -173,6 +181,39 @@ class Result:
         ).fetchall()
         return bool(whole)
 
+    def has_view(self, name: str) -> bool:
+        """Whether there is such a view; a result of an earlier version may lack what it reads."""
+        self._make_library(name)
+        query = "from duckdb_views() where view_name = $name"
+        return bool(self._connection.execute(query, {"name": name}).fetchall())
+
+    def limit(self, *, memory_bytes: int, threads: int, scratch: Path) -> None:
+        """Bound what DuckDB may have; what has no room in memory is on the disk below ``scratch`` meanwhile."""
+        for setting in (
+            f"threads = {threads}",
+            f"memory_limit = '{max(memory_bytes >> 20, _LEAST_MIB)}MiB'",
+            f"temp_directory = {quoted(str(scratch))}",
+        ):
+            self._connection.execute(f"set {setting}")
+
+    def write_view(self, name: str, file: Path) -> None:
+        """Write the rows of a view, sorted, as Parquet, and read it from there.
+
+        Raises
+        ------
+        FlowstitchError when writing fails.
+        """
+        import duckdb  # noqa: PLC0415
+
+        self._make_library(name)
+        form = "(format parquet, compression zstd)"
+        try:
+            self._connection.execute(f"copy (from {name} order by all) to {quoted(str(file))} {form}")
+        except duckdb.Error as error:
+            raise FlowstitchError(f"{file}: writing failed: {str(error).splitlines()[0]}") from error
+        self._kept[name] = parquet_source(pattern_of(file))
+        self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
+
     def lock(self) -> None:
         """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
         directories = ", ".join(map(quoted, self._directories))
@@ -209,6 +250,7 @@ class Result:
             )
         if self._compares and not asked.compares:
             raise UsageError(f"question {name!r} is about one result; two were given.")
+        self._make_library(asked.sql)
         try:
             answer = self._connection.sql(asked.sql)
         except duckdb.Error as error:
@@ -255,10 +297,19 @@ class Result:
         earlier = None if before is None else Path(before)
         return write_report(self, Path(file), overwrite=overwrite, before=earlier)
 
+    def _make_library(self, query: str) -> None:
+        """Make the macros and views that a query needs: to make all takes longer than most queries."""
+        for name, statement in needed(query, self._kept):
+            if name not in self._made:
+                execute_known(self._connection, [statement])
+                self._made.add(name)
+
     def _make_questions(self) -> bool:
         """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""
         if self._questions_made:
             return False
+        for item in library():
+            self._make_library(item.name)
         execute_known(self._connection, question_statements())
         self._questions_made = True
         return True

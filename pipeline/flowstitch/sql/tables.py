@@ -52,14 +52,19 @@ def tables_in(path: Path) -> list[str]:
     return [name for name in table_names() if name in there]
 
 
+def pattern_of(path: Path) -> str:
+    """Pattern of a file or directory; what stands for several names in a pattern stands for itself here."""
+    return glob.escape(str(path.absolute()))
+
+
 def pattern(path: Path, table: str) -> str:
-    """Pattern of the files of a table; what stands for several names in a pattern stands for itself here."""
-    return f"{glob.escape(str(path.absolute()))}/{table}/*.parquet"
+    """Pattern of the files of a table of a result."""
+    return f"{pattern_of(path)}/{table}/*.parquet"
 
 
 def manifest_pattern(path: Path) -> str:
-    """The same of the manifest."""
-    return f"{glob.escape(str(path.absolute()))}/{MANIFEST}"
+    """Pattern of the manifest of a result."""
+    return f"{pattern_of(path)}/{MANIFEST}"
 
 
 def within(name: str, source: str, since: int | None, until: int | None) -> str:

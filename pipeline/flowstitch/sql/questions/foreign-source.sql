@@ -14,10 +14,9 @@
 --   connections: Connections.
 --   bytes: IP bytes of these connections in this direction, at the observer nearest to the client; null where nobody counted.
 select
-    foreign_departures.node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated,
-    count(*) as connections,
-    sum(if(hop_direction = 'forward', forward_bytes, return_bytes))::bigint as bytes
-from foreign_departures
-join datapaths using (path_id)
-group by foreign_departures.node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated
+    node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated,
+    sum(connections)::bigint as connections,
+    sum(bytes)::bigint as bytes
+from foreign_sources
+group by node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated
 order by translated nulls last, connections desc, eni, hop_direction, src_ip

@@ -13,11 +13,10 @@
 --   connections: Connections.
 --   bytes: IP bytes of these connections in this direction, at the observer nearest to the client; null where nobody counted.
 select
-    foreign_departures.node, eni, eni_role, src_ip, hop_direction, scenario, service,
-    count(*) as connections,
-    sum(if(hop_direction = 'forward', forward_bytes, return_bytes))::bigint as bytes
-from foreign_departures
-join datapaths using (path_id)
+    node, eni, eni_role, src_ip, hop_direction, scenario, service,
+    sum(connections)::bigint as connections,
+    sum(bytes)::bigint as bytes
+from foreign_sources
 where eni_role in ('secondary', 'member') and src_kind = 'node'
-group by foreign_departures.node, eni, eni_role, src_ip, hop_direction, scenario, service
+group by node, eni, eni_role, src_ip, hop_direction, scenario, service
 order by connections desc, eni, hop_direction, scenario, service

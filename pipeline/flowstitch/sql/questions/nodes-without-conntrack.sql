@@ -12,44 +12,12 @@
 --   share: Share of alone_rows in rows.
 --   not_covered_rows: Of alone_rows, those that conntrack of the node could not have explained: of a time of which it has no events or lost some, or of a scenario that bypasses it by design.
 --   verdict: no conntrack: the export has none of the node; all, some or none of it is explained; not covered: it could not have seen any; no flow log: no row to hold it against.
-with missed as (
-    select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
-),
-bypassing as (
-    select distinct source, line
-    from whole_observations as observations
-    join datapaths using (path_id)
-    join scenarios using (dataplane, scenario)
-    where kind = 'vpc-flow-log' and bypasses_conntrack is not null
-),
-judged as (
-    select
-        flow_rows.*,
-        not explained and (
-            bypassing.line is not null
-            or dumped.node is null or first_seen > dumped.until or last_seen < dumped.since
-            or exists (from missed where missed.node = flow_rows.node and first_seen <= missed.until and last_seen >= missed.since)
-        ) as not_covered
-    from flow_rows
-    left join conntrack_spans as dumped on dumped.node is not distinct from flow_rows.node
-    left join bypassing using (source, line)
-),
-logged as (
-    select
-        node,
-        count(packets) as rows,
-        count(packets) filter (where explained) as explained_rows,
-        count(packets) filter (where not_covered) as not_covered_rows,
-        coalesce(sum(bytes) filter (where not explained), 0)::bigint as alone_bytes
-    from judged
-    group by node
-),
-placed as (
+with placed as (
     select distinct node from known_enis
     union
     select node from conntrack_spans
     union
-    select node from logged
+    select node from node_flows
 )
 select
     placed.node,
@@ -70,5 +38,5 @@ select
     end as verdict
 from placed
 left join conntrack_spans as dumped on dumped.node is not distinct from placed.node
-left join logged on logged.node is not distinct from placed.node
+left join node_flows as logged on logged.node is not distinct from placed.node
 order by share desc nulls first, rows desc, placed.node

@@ -13,14 +13,13 @@
 --   connections: Connections.
 --   bytes: IP bytes of these connections in this direction, at the observer nearest to the client; null where nobody counted.
 select
-    foreign_departures.node, eni,
+    foreign_sources.node, eni,
     any_value(address_owners.name) as name,
     src_ip, hop_direction, scenario, translated,
-    count(*) as connections,
-    sum(if(hop_direction = 'forward', forward_bytes, return_bytes))::bigint as bytes
-from foreign_departures
-join datapaths using (path_id)
+    sum(connections)::bigint as connections,
+    sum(bytes)::bigint as bytes
+from foreign_sources
 left join address_owners on ip = src_ip
 where eni_role = 'primary' and src_kind = 'pod'
-group by foreign_departures.node, eni, src_ip, hop_direction, scenario, translated
+group by foreign_sources.node, eni, src_ip, hop_direction, scenario, translated
 order by translated nulls last, connections desc, eni, src_ip, hop_direction, scenario

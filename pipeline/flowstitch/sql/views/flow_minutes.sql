@@ -2,6 +2,7 @@
 -- why: Most that is asked of a flow log are sums; of many rows they are found in these few.
 -- grain: one row per ENI, minute in which rows begin, reason, number of paths and whether they are explained; one for each window without traffic or with records missing
 -- needs: flow logs; without them no rows.
+-- kept: the rows of flow logs are read once, not with each question.
 -- columns:
 --   eni: ENI of the rows.
 --   eni_role: Its role; null where the ENI is not in the inventory.

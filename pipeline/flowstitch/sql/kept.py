@@ -1,0 +1,77 @@
+"""Views that a run writes into its result: what is asked again and again is computed from all rows once.
+
+A view whose header says why it is ``kept`` is one. Its answer stands in ``RESULT/kept/DIGEST/NAME.parquet``; the digest is of all views and macros,
+so a result whose views another version computed otherwise is asked by its rows. So are several results that are opened as one, and a part of
+the time of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from functools import cache
+from typing import TYPE_CHECKING
+
+from flowstitch.sql.definitions import library, needed, views
+from flowstitch.sql.tables import pattern_of
+from flowstitch.sql.texts import parquet_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DIRECTORY = "kept"
+# The view that fails where a run left rows out.
+_ALL_ROWS = "whole_observations"
+
+
+@cache
+def kept_views() -> tuple[str, ...]:
+    """Names of the views that a run writes, each behind those that it reads."""
+    return tuple(view.name for view in views() if view.kept)
+
+
+@cache
+def kept_directory() -> str:
+    """Where they are in a result, from its directory."""
+    text = "\n".join(item.body for item in library())
+    return f"{DIRECTORY}/{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+
+
+def kept_in(result: Path) -> dict[str, str]:
+    """What reads each view that a result keeps, by its name."""
+    home = result / kept_directory()
+    files = {name: home / f"{name}.parquet" for name in kept_views()}
+    return {name: parquet_source(pattern_of(file)) for name, file in files.items() if file.is_file()}
+
+
+def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) -> dict[str, str]:
+    """Write the views into a result whose tables and manifest are there; one that needs rows which the result leaves out is not kept.
+
+    Parameters
+    ----------
+    memory_bytes : how much DuckDB may have; what has no room is on the disk below ``scratch`` meanwhile.
+
+    Returns
+    -------
+    What reads each of them from within the result, by its name.
+
+    Raises
+    ------
+    FlowstitchError when writing fails.
+    """
+    from flowstitch.sql.session import Result  # noqa: PLC0415
+
+    home = result / kept_directory()
+    # a killed run may have left some
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    with Result(result) as session:
+        session.limit(memory_bytes=memory_bytes, threads=threads, scratch=scratch)
+        wanted = [name for name in kept_views() if session.whole or not _reads_all(name)]
+        for name in wanted:
+            session.write_view(name, home / f"{name}.parquet")
+    return {name: parquet_source(f"{kept_directory()}/{name}.parquet") for name in wanted}
+
+
+def _reads_all(view: str) -> bool:
+    return any(name == _ALL_ROWS for name, _ in needed(view, {}))

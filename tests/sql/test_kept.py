@@ -1,0 +1,86 @@
+"""What a run keeps of its views is what their statements give."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import flowstitch
+from flowstitch.sql.definitions import library
+from flowstitch.sql.kept import DIRECTORY, kept_directory, kept_in, kept_views
+from flowstitch.sql.session import Result
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a small cluster whose observers missed some, with flow-log rows that several connections share."""
+    from flowstitch.simulator.generate import generate
+    from flowstitch.simulator.settings import Settings
+
+    home = tmp_path_factory.mktemp("kept")
+    generate(
+        home / "cluster",
+        Settings(connections=3000, lost_events=0.02, lost_nodes=1, skipped_windows=0.05, port_reuse=0.05),
+    )
+    flowstitch.run(home / "cluster" / "export", out=home / "result")
+    return home / "result"
+
+
+def rows(opened: Result, name: str) -> list[tuple[object, ...]]:
+    return opened.sql(f"from {name} order by all").fetchall()
+
+
+@pytest.mark.parametrize("name", kept_views())
+def test_what_is_kept_is_what_the_statement_of_the_view_gives(
+    name: str, result: Path, simulated: Path, tmp_path: Path
+) -> None:
+    for place, made in enumerate((result, simulated)):
+        bare = tmp_path / str(place)
+        shutil.copytree(made, bare, ignore=shutil.ignore_patterns(DIRECTORY))
+        assert set(kept_in(made)) == set(kept_views())
+        assert not kept_in(bare)
+        with flowstitch.open(made) as kept, flowstitch.open(bare) as computed:
+            assert rows(kept, name) == rows(computed, name) != []
+            assert kept.sql(f"from {name}").types == computed.sql(f"from {name}").types
+
+
+def test_a_part_of_the_time_and_several_results_are_computed_from_their_rows(
+    result: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(result, changed)
+    file = changed / kept_directory() / "flow_minutes.parquet"
+    duckdb.sql(f"copy (from '{file}' limit 1) to '{file}.less' (format parquet)")
+    Path(f"{file}.less").replace(file)
+    with flowstitch.open(result) as whole:
+        known = rows(whole, "flow_minutes")
+    with flowstitch.open(changed) as opened:
+        assert len(rows(opened, "flow_minutes")) == 1
+    with flowstitch.open(changed, since=0) as opened:
+        assert rows(opened, "flow_minutes") == known
+    with flowstitch.open([changed, result]) as opened:
+        assert rows(opened, "flow_minutes") == known
+
+
+def test_what_another_version_kept_is_not_read(result: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(result, other)
+    (other / kept_directory()).rename(other / DIRECTORY / "00000000")
+    assert not kept_in(other)
+    with flowstitch.open(result) as known, flowstitch.open(other) as opened:
+        assert rows(opened, "node_flows") == rows(known, "node_flows")
+
+
+def test_a_session_makes_what_a_query_needs(result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        opened.sql("select duration_s(first_seen, last_seen) from paths")
+        made = opened._connection.execute(
+            "select view_name from duckdb_views() where not internal"
+        ).fetchall()
+        names = {name for (name,) in made}
+        assert "paths" in names
+        assert not names & {item.name for item in library()} - {"paths"}
+        assert len(rows(opened, "coverage_stretches")) > 0
