@@ -182,7 +182,7 @@ def test_a_result_without_a_table_of_today_is_exported(result: Path, tmp_path: P
     shutil.rmtree(tmp_path / "old" / "lb_requests")
     with flowstitch.open(tmp_path / "old") as opened:
         opened.export_db(tmp_path / "old.duckdb")
-        with pytest.raises(UsageError, match="lb_paths does not exist"):
+        with pytest.raises(UsageError, match="has no table lb_requests, which this asks for"):
             opened.sql("from lb_paths")
     with duckdb.connect(tmp_path / "old.duckdb", read_only=True) as plain:
         assert plain.execute("select count(*) from ask_return_eni").fetchall() != [(0,)]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
 import flowstitch
 from flowstitch.errors import UsageError
+
+if TYPE_CHECKING:
+    from cli.conftest import Call
 
 
 @pytest.mark.parametrize("name", ["r*", "r?", "r**", "[r]", "r[0-9]", "r{1,2}", "it's", "r\n\x1b[31m"])
@@ -28,3 +34,55 @@ def test_a_name_that_duckdb_cannot_open_is_refused_in_a_sentence(result: Path, t
     shutil.copytree(result, tmp_path / "r\\1")
     with pytest.raises(UsageError, match=r"table '\w+' cannot be opened: .*\.$"):
         flowstitch.open(tmp_path / "r\\1")
+
+
+def made_by(version: str, result: Path, home: Path) -> Path:
+    """A copy of a result with the version that its manifest names."""
+    shutil.copytree(result, home)
+    manifest = json.loads((home / "run.json").read_text(encoding="utf-8"))
+    (home / "run.json").write_text(json.dumps(manifest | {"flowstitch": version}), encoding="utf-8")
+    return home
+
+
+def without_column(home: Path, table: str, column: str) -> None:
+    for file in (home / table).glob("*.parquet"):
+        pq.write_table(pq.read_table(file).drop_columns([column]), file)
+
+
+@pytest.mark.parametrize(
+    "command", [("ask", "backend-balance"), ("report", "-o", "x.html"), ("sql", "from paths")]
+)
+def test_what_an_earlier_version_did_not_write_is_named(
+    command: tuple[str, ...], call: Call, result: Path, tmp_path: Path
+) -> None:
+    old = made_by("0.0.9", result, tmp_path / "old")
+    without_column(old, "datapaths", "return_bytes")
+    name, *rest = command
+    done = call(name, old, *(str(tmp_path / word) if word.endswith(".html") else word for word in rest))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"flowstitch: {old}: has no column return_bytes of datapaths, which this asks for; "
+    )
+    assert done.stderr.endswith(
+        f"flowstitch 0.0.9 made it, and this is {flowstitch.__version__}. "
+        "Run it again over its exports, or ask it with the version that made it.\n"
+    )
+
+
+def test_a_table_that_is_missing_is_named(call: Call, result: Path, tmp_path: Path) -> None:
+    torn = made_by(flowstitch.__version__, result, tmp_path / "torn")
+    shutil.rmtree(torn / "endpoints")
+    done = call("ask", torn, "hairpins")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"flowstitch: {torn}: has no table endpoints, which this asks for; flowstitch {flowstitch.__version__} made it, "
+        "which writes that: files are missing. Run it again.\n"
+    )
+
+
+def test_what_a_query_gets_wrong_is_not_laid_to_the_result(call: Call, result: Path, tmp_path: Path) -> None:
+    old = made_by("0.0.9", result, tmp_path / "old")
+    without_column(old, "datapaths", "return_bytes")
+    done = call("sql", old, "select colour from datapaths")
+    assert done.exit_code == 2
+    assert 'Referenced column "colour" not found' in done.stderr

@@ -13,6 +13,7 @@ from flowstitch.errors import FlowstitchError, UsageError, unknown_name
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.sql.definitions import comments, execute_known, library, needed, question_statements
 from flowstitch.sql.kept import kept_in
+from flowstitch.sql.lacking import lacking_sentence, what_is_lacking
 from flowstitch.sql.narrowing import narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
@@ -127,7 +128,7 @@ class Result:
 
         Raises
         ------
-        UsageError with DuckDB's own words when the query is wrong.
+        UsageError with DuckDB's own words when the query is wrong, or with what the result lacks for it when another version made it.
         """
         import duckdb  # noqa: PLC0415
 
@@ -148,9 +149,14 @@ class Result:
             raise self._failed(query, parameters, error) from error
 
     def _failed(self, query: str, parameters: dict[str, Any] | None, error: duckdb.Error) -> UsageError:
-        """Error of a query in DuckDB's own words, with the place, which a relation may not tell."""
+        """Error of a query: what the result lacks for it, else DuckDB's own words with the place, which a relation may not tell."""
         import duckdb  # noqa: PLC0415
 
+        if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+            there = {name: self._connection.table(name).columns for name in self.tables}
+            lacking = what_is_lacking(query, there)
+            if lacking:
+                return UsageError(lacking_sentence(self.name, self._results, lacking))
         if isinstance(error, duckdb.CatalogException | duckdb.BinderException) and "LINE " not in str(error):
             try:
                 # fails before it does anything, as it did
