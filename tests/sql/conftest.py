@@ -93,7 +93,7 @@ def _prepare(connection: Any) -> None:
         connection.execute(statement)
     # rows that are made by hand are all that there are
     whole = f"create view {RUNS} as select 'all' as observations"
-    for statement in (whole, *library(), *question_statements()):
+    for statement in (whole, *(item.body for item in library()), *question_statements()):
         connection.execute(statement)
 
 
