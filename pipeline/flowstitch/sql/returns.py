@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 _COUNTS = """
 select
-    count(*),
-    count(*) filter (where return_lands_on in ('primary', 'secondary', 'member')),
-    count(*) filter (where return_lands_on = 'primary'),
-    count(*) filter (where return_lands_on = 'primary' and return_evidence = 'observed')
-from datapaths
+    coalesce(sum(connections), 0)::bigint,
+    coalesce(sum(connections) filter (where return_lands_on in ('primary', 'secondary', 'member')), 0)::bigint,
+    coalesce(sum(connections) filter (where return_lands_on = 'primary'), 0)::bigint,
+    coalesce(sum(connections) filter (where return_lands_on = 'primary' and return_evidence = 'observed'), 0)::bigint
+from path_counts
 """
 _TOP = """
 select

@@ -4,9 +4,9 @@ select
     coalesce(dialled_kind, 'not known') as dialled,
     coalesce(scenario, 'not known') as scenario,
     coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
-    count(*) as connections,
+    sum(connections)::bigint as connections,
     coalesce(sum(return_bytes), 0)::bigint as bytes
-from datapaths
+from path_counts
 group by all
 order by connections desc, client, dialled, scenario, lands
 limit 400

@@ -3,21 +3,21 @@ with ends as (
     select
         left(coalesce(client_node, 'outside or not known'), 80) as client,
         left(coalesce(server_node, 'outside or not known'), 80) as server,
-        return_lands_on, outcome, return_bytes
-    from datapaths
+        return_lands_on, outcome, connections, return_bytes
+    from path_counts
 ),
 busy as (
     select node
-    from (select client as node from ends union all select server from ends)
+    from (select client as node, connections from ends union all select server, connections from ends)
     group by node
-    order by count(*) desc, node
+    order by sum(connections) desc, node
     limit 20
 )
 select
     if(client in (from busy), client, 'other nodes') as client,
     if(server in (from busy), server, 'other nodes') as server,
     coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
-    count(*) as connections,
+    sum(connections)::bigint as connections,
     coalesce(sum(return_bytes), 0)::bigint as bytes
 from ends
 group by all

@@ -21,15 +21,14 @@ with limits as (
     group by node
 ),
 dumps as (
+    -- an entry belongs to one path
     select
-        source, line,
-        any_value(protocol) as protocol,
-        bool_or(outcome in ('unanswered', 'rejected')) as unanswered,
-        bool_or(snat_ip is not null or snat_port is not null) as masqueraded
+        source, line, protocol,
+        outcome in ('unanswered', 'rejected') as unanswered,
+        snat_ip is not null or snat_port is not null as masqueraded
     from whole_observations as observations
     left join datapaths using (path_id)
     where kind = 'conntrack-list'
-    group by source, line
 )
 select
     sources.node, source,

@@ -18,11 +18,11 @@ pairs as (
         service,
         clients.zone as client_zone,
         servers.zone as server_zone,
-        count(*) as connections,
-        sum(count(*)) over (partition by service) as of_service,
+        sum(connections)::bigint as connections,
+        sum(sum(connections)) over (partition by service) as of_service,
         sum(forward_bytes)::bigint as forward_bytes,
         sum(return_bytes)::bigint as return_bytes
-    from datapaths
+    from path_counts
     join zones as clients on clients.node = client_node
     join zones as servers on servers.node = server_node
     where clients.zone is not null and servers.zone is not null

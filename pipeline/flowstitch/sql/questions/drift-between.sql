@@ -13,14 +13,21 @@
 --   after_share: The same in the later one.
 --   change: after_share less before_share; null for dead ends.
 with paths as (
-    select 'before' as side, scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric" as crossed, drift
+    -- few rows tell all of them
+    select
+        'before' as side, scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric" as crossed, drift,
+        count(*) as connections
     from datapaths
+    group by all
     union all
-    select 'after', scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric", drift
+    select
+        'after', scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric", drift,
+        count(*)
     from after.datapaths
+    group by all
 ),
 totals as (
-    select side, count(*) as total from paths group by side
+    select side, sum(connections) as total from paths group by side
 ),
 ends as (
     select 'before' as side, * from dead_ends
@@ -28,23 +35,23 @@ ends as (
     select 'after' as side, * from after.dead_ends
 ),
 cases as (
-    select side, 'scenario' as aspect, coalesce(scenario, 'not known') as what from paths
+    select side, 'scenario' as aspect, coalesce(scenario, 'not known') as what, connections from paths
     union all
-    select side, 'outcome', coalesce(outcome, 'not known') from paths
+    select side, 'outcome', coalesce(outcome, 'not known'), connections from paths
     union all
-    select side, 'return', concat_ws(' on ', coalesce(scenario, 'not known'), coalesce(return_lands_on, 'nothing')) from paths
+    select side, 'return', concat_ws(' on ', coalesce(scenario, 'not known'), coalesce(return_lands_on, 'nothing')), connections from paths
     union all
-    select side, 'asymmetric', concat_ws(' ', client_node, 'out of', forward_out_eni_role, 'into', return_in_eni_role) from paths where crossed
+    select side, 'asymmetric', concat_ws(' ', client_node, 'out of', forward_out_eni_role, 'into', return_in_eni_role), connections from paths where crossed
     union all
-    select side, 'drift', concat_ws(': ', coalesce(scenario, 'not known'), unnest(drift)) from paths where len(drift) > 0
+    select side, 'drift', concat_ws(': ', coalesce(scenario, 'not known'), unnest(drift)), connections from paths where len(drift) > 0
     union all
-    select distinct side, 'dead end', concat_ws(' ', node, service, protocol, path_end(address, port), reason) from ends
+    select distinct side, 'dead end', concat_ws(' ', node, service, protocol, path_end(address, port), reason), 1 from ends
 ),
 counted as (
     select
         aspect, what,
-        count(*) filter (where side = 'before') as before,
-        count(*) filter (where side = 'after') as after
+        coalesce(sum(connections) filter (where side = 'before'), 0)::bigint as before,
+        coalesce(sum(connections) filter (where side = 'after'), 0)::bigint as after
     from cases
     group by aspect, what
 ),

@@ -11,12 +11,12 @@
 --   most: Most of any connection.
 select
     service,
-    count(*) as connections,
-    sum(forward_bytes + return_bytes)::bigint as bytes,
-    round(sum(kernel_stacks * (forward_bytes + return_bytes)) / nullif(sum(forward_bytes + return_bytes), 0), 4) as stacks_per_byte,
-    round(avg(kernel_stacks), 4) as stacks_per_connection,
+    sum(connections)::bigint as connections,
+    sum(bytes)::bigint as bytes,
+    round(sum(kernel_stacks * bytes) / nullif(sum(bytes), 0), 4) as stacks_per_byte,
+    round(sum(kernel_stacks * connections) / sum(connections), 4) as stacks_per_connection,
     max(kernel_stacks) as most
-from datapaths
+from path_counts
 where kernel_stacks is not null
 group by service
 order by bytes desc nulls last, connections desc, service

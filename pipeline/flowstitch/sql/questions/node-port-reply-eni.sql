@@ -13,15 +13,27 @@
 --   symmetric: They are the same.
 --   connections: Connections.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
-with ends as (
+with crossed as (
+    select path_id, unnest(crossings) as crossing
+    from segments
+    where position = 0 and path_id in (
+        select path_id from datapaths where client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
+    )
+),
+placed as (
+    -- see view eni_crossings
+    select path_id, split_part(crossing, ' ', 1) as hop_direction, split_part(crossing, ' ', 2) as direction, split_part(crossing, ' ', 3) as eni
+    from crossed
+),
+ends as (
     select
         path_id, node,
         max(eni) filter (where hop_direction = 'forward' and direction = 'in') as in_eni,
         max(eni_role) filter (where hop_direction = 'forward' and direction = 'in') as in_eni_role,
         max(eni) filter (where hop_direction = 'return' and direction = 'out') as out_eni,
         max(eni_role) filter (where hop_direction = 'return' and direction = 'out') as out_eni_role
-    from eni_crossings
-    where position = 0
+    from placed
+    left join known_enis using (eni)
     group by path_id, node
 )
 select

@@ -26,7 +26,7 @@ with refusing as (
             when bool_or(part = 'forward_out') then 'client'
         end as side
     from whole_observations as observations
-    where kind = 'vpc-flow-log' and path_id is not null
+    where kind = 'vpc-flow-log' and path_id in (select path_id from datapaths where outcome = 'rejected')
     group by path_id
 )
 select

@@ -14,11 +14,11 @@
 with over_eni as (
     select
         client_node, service, scenario, return_evidence,
-        count(*) filter (where return_lands_on = 'primary') as connections,
+        (sum(connections) filter (where return_lands_on = 'primary'))::bigint as connections,
         sum(return_bytes) filter (where return_lands_on = 'primary') as return_bytes,
-        sum(count(*)) over node as node_connections,
+        sum(sum(connections)) over node as node_connections,
         sum(sum(return_bytes)) over node as node_bytes
-    from datapaths
+    from path_counts
     where return_lands_on in ('primary', 'secondary', 'member')
     group by client_node, service, scenario, return_evidence
     window node as (partition by client_node)

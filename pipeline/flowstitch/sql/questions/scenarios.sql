@@ -17,20 +17,20 @@
 --   expected: Where the data plane lets the replies land, owner: on the ENI that holds the address they go to; null where it does not say.
 --   drifted: Connections that break an expectation of the data plane.
 select
-    any_value(datapaths.sop) as sop,
+    any_value(path_counts.sop) as sop,
     scenario,
-    count(*) as connections,
+    sum(connections)::bigint as connections,
     sum(forward_bytes)::bigint as forward_bytes,
     sum(return_bytes)::bigint as return_bytes,
-    count(*) filter (where return_lands_on = 'primary') as on_primary,
-    count(*) filter (where return_lands_on = 'secondary') as on_secondary,
-    count(*) filter (where return_lands_on = 'member') as on_member,
-    count(*) filter (where return_lands_on = 'local') as local,
-    count(*) filter (where return_lands_on = 'outside') as outside,
-    count(*) filter (where return_lands_on is null) as no_return,
+    coalesce(sum(connections) filter (where return_lands_on = 'primary'), 0)::bigint as on_primary,
+    coalesce(sum(connections) filter (where return_lands_on = 'secondary'), 0)::bigint as on_secondary,
+    coalesce(sum(connections) filter (where return_lands_on = 'member'), 0)::bigint as on_member,
+    coalesce(sum(connections) filter (where return_lands_on = 'local'), 0)::bigint as local,
+    coalesce(sum(connections) filter (where return_lands_on = 'outside'), 0)::bigint as outside,
+    coalesce(sum(connections) filter (where return_lands_on is null), 0)::bigint as no_return,
     any_value(expected_return_lands_on) as expected,
-    count(*) filter (where len(drift) > 0) as drifted
-from datapaths
+    coalesce(sum(connections) filter (where drifted), 0)::bigint as drifted
+from path_counts
 left join scenarios using (dataplane, scenario)
 group by scenario
 order by connections desc, scenario

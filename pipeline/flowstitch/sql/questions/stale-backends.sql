@@ -19,6 +19,10 @@ with backends as (
         coalesce(valid_to, 'infinity'::timestamp) as ended
     from endpoints
 ),
+-- backends that were there all the time, as most are
+steady as (
+    select distinct service, protocol, server_port, server_ip from backends where begun = '-infinity' and ended = 'infinity'
+),
 owned as (
     select
         ip as server_ip,
@@ -34,6 +38,7 @@ of_service as (
         max(ended) filter (where ended <= last_seen) as gone_since,
         if(count(ended) > 0, 'endpoint removed', 'no endpoint') as reason
     from datapaths
+    anti join steady using (service, protocol, server_port, server_ip)
     left join backends using (service, protocol, server_port, server_ip)
     where service in (select service from endpoints) and server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
     group by path_id

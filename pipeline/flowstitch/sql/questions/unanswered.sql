@@ -16,8 +16,14 @@
 --   eni_not_covered: Requests without an answer of which that is not known: no ENI logged them, and one has no flow log of the time or lacks records.
 --   at_server_node: Requests without an answer that the conntrack of the server's node saw; null where that is known of none.
 --   node_not_covered: Requests without an answer of which that is not known: no entry, and no events of the time, or some were lost, or conntrack is bypassed.
-with reach as (
-    select path_id, flatten(list(observers)) as observers from segments group by path_id
+with lost as (
+    select * from datapaths where outcome in ('unanswered', 'one_way', 'rejected')
+),
+reach as (
+    select path_id, flatten(list(observers)) as observers
+    from segments
+    where path_id in (select path_id from lost)
+    group by path_id
 ),
 missed as (
     -- times of which an observer does not show everything; a list has what was there at one moment
@@ -36,42 +42,54 @@ missed as (
 ),
 uncovered as (
     select path_id, bool_or(observer = 'flow log') as eni_missed, bool_or(observer = 'conntrack') as node_missed
-    from datapaths
-    join missed on missed.node = server_node and missed.since <= datapaths.last_seen and missed.until >= datapaths.first_seen
-    where outcome in ('unanswered', 'one_way', 'rejected')
+    from lost
+    join missed on missed.node = server_node and missed.since <= lost.last_seen and missed.until >= lost.first_seen
     group by path_id
+),
+totals as (
+    select client_node, coalesce(service, server_name, server_ip, dialled_ip) as target, dialled_port, server_node, count(*) as connections
+    from datapaths
+    group by client_node, target, dialled_port, server_node
 ),
 requests as (
     select
-        datapaths.client_node,
+        lost.client_node,
         coalesce(service, server_name, server_ip, dialled_ip) as target,
         dialled_port,
         server_node,
         outcome,
-        outcome in ('unanswered', 'one_way', 'rejected') as lost,
         server_node is null or client_node is not distinct from server_node as crosses_none,
         case when crosses_none then null when forward_in_eni is not null then true when not coalesce(eni_missed, false) then false end as at_eni,
         case
             when list_contains(observers, server_node) then true
             when server_node is not null and not coalesce(node_missed, false) and not coalesce(list_contains(bypasses_conntrack, 'server'), false) then false
         end as at_node
-    from datapaths
+    from lost
     left join reach using (path_id)
     left join uncovered using (path_id)
-    left join scenarios on scenarios.dataplane = coalesce(server_dataplane, datapaths.dataplane) and scenarios.scenario = datapaths.scenario
+    left join scenarios on scenarios.dataplane = coalesce(server_dataplane, lost.dataplane) and scenarios.scenario = lost.scenario
+),
+found as (
+    select
+        client_node, target, dialled_port, server_node,
+        count(*) as lost,
+        count(*) filter (where outcome = 'unanswered') as unanswered,
+        count(*) filter (where outcome = 'one_way') as one_way,
+        count(*) filter (where outcome = 'rejected') as rejected,
+        sum(at_eni::int)::bigint as at_server_eni,
+        count(*) filter (where at_eni is null and not crosses_none) as eni_not_covered,
+        sum(at_node::int)::bigint as at_server_node,
+        count(*) filter (where at_node is null and server_node is not null) as node_not_covered
+    from requests
+    group by client_node, target, dialled_port, server_node
 )
 select
-    client_node, target, dialled_port, server_node,
-    count(*) as connections,
-    count(*) filter (where outcome = 'unanswered') as unanswered,
-    count(*) filter (where outcome = 'one_way') as one_way,
-    count(*) filter (where outcome = 'rejected') as rejected,
-    share(count(*) filter (where lost), count(*)) as share,
-    (sum(at_eni::int) filter (where lost))::bigint as at_server_eni,
-    count(*) filter (where lost and at_eni is null and not crosses_none) as eni_not_covered,
-    (sum(at_node::int) filter (where lost))::bigint as at_server_node,
-    count(*) filter (where lost and at_node is null and server_node is not null) as node_not_covered
-from requests
-group by client_node, target, dialled_port, server_node
-having bool_or(lost)
-order by unanswered + one_way + rejected desc, client_node, target, dialled_port, server_node
+    found.client_node, found.target, found.dialled_port, found.server_node,
+    connections, unanswered, one_way, rejected,
+    share(lost, connections) as share,
+    at_server_eni, eni_not_covered, at_server_node, node_not_covered
+from found
+join totals
+    on totals.client_node is not distinct from found.client_node and totals.target is not distinct from found.target
+    and totals.dialled_port is not distinct from found.dialled_port and totals.server_node is not distinct from found.server_node
+order by unanswered + one_way + rejected desc, found.client_node, found.target, found.dialled_port, found.server_node

@@ -17,7 +17,7 @@ bypassing as (
     select source, line
     from whole_observations as observations
     where kind = 'vpc-flow-log'
-        and path_id in (select path_id from datapaths join scenarios using (dataplane, scenario) where bypasses_conntrack)
+        and path_id in (select path_id from datapaths join scenarios using (dataplane, scenario) where bypasses_conntrack is not null)
 ),
 alone as (
     select source, line, node, first_seen, last_seen from flow_rows where not explained and packets is not null

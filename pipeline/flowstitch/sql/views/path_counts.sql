@@ -1,0 +1,36 @@
+-- title: How many connections are there of each kind, between which nodes, and what became of them?
+-- why: Most that is asked of connections are sums; of many paths they are found in these few rows.
+-- grain: one row per client node, server node, service and all that is one of a few words: kinds, scenario, outcome, where the replies landed
+-- needs: nothing; what is not known is null.
+-- kept: the paths are read once, not with each question.
+-- columns:
+--   client_node: Node of the client; null where it is not on one, or not known.
+--   server_node: Node of the server; null as above.
+--   service: Service that was dialled; null where none was.
+--   client_kind: What the client is; null where it is not known.
+--   dialled_kind: What was dialled; null where it is not known.
+--   dataplane: Data plane; null where none was told.
+--   scenario: Scenario, see table scenarios; null where it is not known.
+--   sop: Number of the scenario; null where it has none.
+--   kernel_stacks: Network stacks that a packet goes through; null where it is not known.
+--   outcome: What became of the connections; null where it is not known.
+--   return_lands_on: Where the replies landed; null where nothing came back, or it is not known.
+--   return_evidence: What that is known by; null as above.
+--   asymmetric: Requests and replies crossed different ENIs of the client's node; null where one of them was not observed.
+--   drifted: They break an expectation of the data plane.
+--   connections: Connections.
+--   forward_bytes: IP bytes of the requests; null where nobody counted.
+--   return_bytes: IP bytes of the replies; null where nobody counted.
+--   bytes: IP bytes both ways of those of which both were counted; null where there are none.
+create or replace view path_counts as
+select
+    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
+    outcome, return_lands_on, return_evidence, "asymmetric", len(drift) > 0 as drifted,
+    count(*) as connections,
+    sum(forward_bytes)::bigint as forward_bytes,
+    sum(return_bytes)::bigint as return_bytes,
+    sum(forward_bytes + return_bytes)::bigint as bytes
+from datapaths
+group by
+    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
+    outcome, return_lands_on, return_evidence, "asymmetric", drifted;
