@@ -5,5 +5,5 @@ select
     (select count(*) from datapaths) as connections,
     (select count(*) from sources) as files,
     (select count(distinct node) from sources where kind in ('conntrack-list', 'conntrack-events') and parsed > 0) as nodes,
-    (select count(distinct eni) from observations where kind = 'vpc-flow-log') as enis,
+    (select count(distinct eni) from flow_minutes) as enis,
     (select coalesce(list_sort(list(distinct dataplane)), []) from datapaths where dataplane is not null) as dataplanes

@@ -22,6 +22,7 @@
 --   forward_bytes: IP bytes of the requests; null where nobody counted.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 --   bytes: IP bytes both ways of those of which both were counted; null where there are none.
+--   path_id: One of them, see datapaths: the greatest.
 create or replace view path_counts as
 select
     client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
@@ -29,7 +30,8 @@ select
     count(*) as connections,
     sum(forward_bytes)::bigint as forward_bytes,
     sum(return_bytes)::bigint as return_bytes,
-    sum(forward_bytes + return_bytes)::bigint as bytes
+    sum(forward_bytes + return_bytes)::bigint as bytes,
+    max(path_id) as path_id
 from datapaths
 group by
     client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
