@@ -13,6 +13,7 @@ import pytest
 import flowstitch
 from flowstitch.report.page import SCRIPTS
 from flowstitch.runner.layout import MANIFEST
+from flowstitch.sql.kept import DIRECTORY
 from report.browser import browser, browser_path
 from report.reading import Page
 
@@ -48,7 +49,8 @@ def hostile_json(value: Any) -> Any:
 def hostile_result(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of the capture, all of its texts hostile."""
     out = tmp_path_factory.mktemp("hostile") / ("<script>alert(1)<" + "script>'\"& $(id)\u202e")
-    shutil.copytree(result, out)
+    # what a run keeps is made of texts that are not hostile yet
+    shutil.copytree(result, out, ignore=shutil.ignore_patterns(DIRECTORY))
     with flowstitch.open(result) as session:
         for table in session.tables:
             columns = session.sql(f"select column_name, column_type from (describe {table})").fetchall()
