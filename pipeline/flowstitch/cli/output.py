@@ -36,6 +36,11 @@ FORMATS = ("table", "json", "csv", "parquet")
 BATCH_ROWS = 1 << 14
 # A table is laid out as a whole, and nobody reads more.
 MAX_TABLE_ROWS = 10_000
+# Types of DuckDB, as it calls them, whose values Arrow gives alike.
+_PLAIN_NUMBERS = frozenset(
+    [f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint")] + ["double", "float"]
+)  # fmt: skip
+_PLAIN_KINDS = _PLAIN_NUMBERS | {"varchar", "boolean"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,13 +72,30 @@ def write_relation(
     UsageError : also when the query is wrong, with DuckDB's own words.
     """
     import duckdb
-    import pyarrow as pa
 
     if answer is None:
         raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
+    kinds = [str(kind).lower() for kind in answer.types]
+    try:
+        # without Arrow, which takes longer to import than most answers to be found
+        if chosen_form(form, output) == "table" and all(kind in _PLAIN_KINDS for kind in kinds):
+            rows = answer.limit(MAX_TABLE_ROWS + 1).fetchall()
+            numeric = [kind in _PLAIN_NUMBERS for kind in kinds]
+            write_table(answer.columns, _cut(iter(rows)), numeric, output=output, title=title)
+        else:
+            _write_by_arrow(answer, form, output, title)
+    except duckdb.Error as error:
+        raise UsageError(f"the query failed: {error}") from error
+
+
+def _write_by_arrow(
+    answer: duckdb.DuckDBPyRelation, form: str | None, output: str | None, title: str
+) -> None:
+    import pyarrow as pa
+
     try:
         write_answer(answer.to_arrow_reader(BATCH_ROWS), form, output, title=title)
-    except (duckdb.Error, pa.ArrowException) as error:
+    except pa.ArrowException as error:
         raise UsageError(f"the query failed: {error}") from error
 
 

@@ -84,8 +84,13 @@ def _query(body: str, sheet: Sheet) -> str:
         return f'{answer} select * exclude (place), null as "{PATH}" from answer order by {front}place'
     named = ", ".join(f'{inner} as "{name}"' for name, inner in sheet.keys.items())
     equal = " and ".join(f'answer."{name}" is not distinct from examples."{name}"' for name in sheet.keys)
+    # of the paths only those of these rows are put together
     return f"""{answer},
+        named as (select {named}, path_id from {sheet.paths} where {sheet.where}),
         examples as (
-            select {named}, max(path_id) as "{PATH}" from {sheet.paths} where {sheet.where} group by all
+            select * exclude (path_id), max(path_id) as "{PATH}"
+            from named as examples
+            semi join answer on {equal}
+            group by all
         )
         select answer.* exclude (place), "{PATH}" from answer left join examples on {equal} order by {front}place"""

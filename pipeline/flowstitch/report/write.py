@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
 # Views that several questions read and that take long.
-_SHARED = ("path_counts", "flow_minutes", "foreign_sources", "drifts", "coverage_stretches")
+_SHARED = ("path_counts", "flow_minutes", "drifts", "coverage_stretches", "dead_end_paths")
 
 
 def write_report(

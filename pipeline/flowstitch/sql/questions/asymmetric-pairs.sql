@@ -14,24 +14,25 @@
 --   forward_bytes: IP bytes of the requests; null where nobody counted.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 --   drifted: Connections among them that break an expectation of the data plane.
-with pairs as (
+with nodes_observed as (
+    select client_node, sum(connections) as observed from path_counts where "asymmetric" is not null group by client_node
+),
+pairs as (
     select
         client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
-        "asymmetric" as crossed,
         count(*) as connections,
-        sum(count(*)) over (partition by client_node) as observed,
         sum(forward_bytes)::bigint as forward_bytes,
         sum(return_bytes)::bigint as return_bytes,
         count(*) filter (where len(drift) > 0) as drifted
     from datapaths
-    where "asymmetric" is not null
-    group by client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role, crossed
+    where "asymmetric"
+    group by client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role
 )
 select
-    client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
+    pairs.client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
     connections,
     share(connections, observed) as share,
     forward_bytes, return_bytes, drifted
 from pairs
-where crossed
-order by connections desc, client_node, scenario, forward_out_eni, return_in_eni
+join nodes_observed on nodes_observed.client_node is not distinct from pairs.client_node
+order by connections desc, pairs.client_node, scenario, forward_out_eni, return_in_eni

@@ -19,17 +19,20 @@ with clients as (
     from datapaths
     where client_ip is not null and server_kind in ('pod', 'node') and scenario is distinct from 'lb-health-check'
 ),
-groups as (
+totals as (
+    select target, count(*) as of_target from clients group by target
+),
+hidden as (
     select
         target, scenario, hidden_by,
         count(*) as connections,
-        sum(count(*)) over (partition by target) as of_target,
         if(hidden_by = 'masquerade', count(distinct client_ip), null) as clients,
         count(distinct at_server) as seen_addresses
     from clients
+    where hidden_by is not null
     group by target, scenario, hidden_by
 )
-select target, scenario, hidden_by, connections, share(connections, of_target) as share, clients, seen_addresses
-from groups
-where hidden_by is not null
-order by connections desc, target, scenario, hidden_by
+select hidden.target, scenario, hidden_by, connections, share(connections, of_target) as share, clients, seen_addresses
+from hidden
+join totals on totals.target is not distinct from hidden.target
+order by connections desc, hidden.target, scenario, hidden_by

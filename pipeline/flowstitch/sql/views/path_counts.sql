@@ -22,6 +22,8 @@
 --   forward_bytes: IP bytes of the requests; null where nobody counted.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 --   bytes: IP bytes both ways of those of which both were counted; null where there are none.
+--   first_seen: First packet of the first of them.
+--   last_seen: Last packet of the last of them.
 --   path_id: One of them, see datapaths: the greatest.
 create or replace view path_counts as
 select
@@ -31,6 +33,8 @@ select
     sum(forward_bytes)::bigint as forward_bytes,
     sum(return_bytes)::bigint as return_bytes,
     sum(forward_bytes + return_bytes)::bigint as bytes,
+    min(first_seen) as first_seen,
+    max(last_seen) as last_seen,
     max(path_id) as path_id
 from datapaths
 group by
