@@ -9,6 +9,8 @@ import duckdb
 import pytest
 
 import flowstitch
+from flowstitch.runner.layout import UNMATCHED
+from flowstitch.runner.pipeline import Options
 from flowstitch.sql.kept import DIRECTORY, kept_directory, kept_in, kept_views
 from flowstitch.sql.session import Result
 
@@ -80,5 +82,19 @@ def test_a_session_makes_what_a_query_needs(result: Path) -> None:
             "select view_name from duckdb_views() where not internal"
         ).fetchall()
         names = {name for (name,) in made}
-        assert names - set(opened.tables) == {"paths"}
+        assert names - set(opened.tables) == {"paths", "runs"}
         assert len(rows(opened, "coverage_stretches")) > 0
+
+
+def test_what_needs_rows_that_are_left_out_is_not_kept(capture: Path, result: Path, tmp_path: Path) -> None:
+    lean = tmp_path / "lean"
+    flowstitch.run(capture, out=lean, options=Options(observations=UNMATCHED))
+    assert set(kept_in(lean)) == {"path_counts", "foreign_sources"}
+    with flowstitch.open(lean) as opened, flowstitch.open(result) as whole:
+        for name in kept_in(lean):
+            assert rows(opened, name) == rows(whole, name)
+    with duckdb.connect() as shell:
+        shell.execute(f"set file_search_path = '{lean}'")
+        shell.execute((lean / "open.sql").read_text(encoding="utf-8"))
+        with flowstitch.open(result) as whole:
+            assert shell.execute("from ask_return_eni").fetchall() == whole.ask("return-eni").fetchall()
