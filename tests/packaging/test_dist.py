@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # What the wheel carries, by the directory of the checkout that it comes from.
 CARRIED = {"pipeline/flowstitch": "flowstitch", "schemas": "flowstitch/schemas", "data": "flowstitch/data"}
-NOT_IN_SDIST = {".ci/run", ".gitignore"}
+NOT_IN_SDIST = {".ci/run", ".ci/site/mkdocs.yml", ".ci/site/pages.py", ".gitignore"}
 
 
 def tracked() -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 import flowstitch
 from flowstitch.report.page import SCRIPTS
 from flowstitch.runner.layout import MANIFEST
-from flowstitch.sql.kept import DIRECTORY
+from flowstitch.sql.kept import PATTERN
 from report.browser import browser, browser_path
 from report.reading import Page
 
@@ -50,7 +50,7 @@ def hostile_result(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """The result of the capture, all of its texts hostile."""
     out = tmp_path_factory.mktemp("hostile") / ("<script>alert(1)<" + "script>'\"& $(id)\u202e")
     # what a run keeps is made of texts that are not hostile yet
-    shutil.copytree(result, out, ignore=shutil.ignore_patterns(DIRECTORY))
+    shutil.copytree(result, out, ignore=shutil.ignore_patterns(PATTERN))
     with flowstitch.open(result) as session:
         for table in session.tables:
             columns = session.sql(f"select column_name, column_type from (describe {table})").fetchall()

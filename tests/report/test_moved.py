@@ -9,7 +9,7 @@ import pytest
 
 import flowstitch
 from flowstitch.report.moved import moved_sentences
-from flowstitch.sql.kept import DIRECTORY
+from flowstitch.sql.kept import PATTERN
 from hostile import call
 from report.reading import Page
 
@@ -19,7 +19,7 @@ def earlier(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result of the capture without the clients that dial a load balancer from the cluster, and without its flow logs' rows."""
     out = tmp_path_factory.mktemp("moved") / "before"
     # what a run keeps would be that of the whole
-    shutil.copytree(result, out, ignore=shutil.ignore_patterns(DIRECTORY))
+    shutil.copytree(result, out, ignore=shutil.ignore_patterns(PATTERN))
     changes = {"datapaths": "scenario <> 'pod-to-lbip-cluster-remote'", "sources": "kind <> 'lb-access-log'"}
     with flowstitch.open(result) as session:
         for table, where in changes.items():

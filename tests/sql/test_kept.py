@@ -11,7 +11,7 @@ import pytest
 import flowstitch
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.pipeline import Options
-from flowstitch.sql.kept import DIRECTORY, kept_directory, kept_in, kept_views
+from flowstitch.sql.kept import PATTERN, kept_file, kept_in, kept_views
 from flowstitch.sql.session import Result
 
 
@@ -40,7 +40,7 @@ def test_what_is_kept_is_what_the_statement_of_the_view_gives(
 ) -> None:
     for place, made in enumerate((result, simulated)):
         bare = tmp_path / str(place)
-        shutil.copytree(made, bare, ignore=shutil.ignore_patterns(DIRECTORY))
+        shutil.copytree(made, bare, ignore=shutil.ignore_patterns(PATTERN))
         assert set(kept_in(made)) == set(kept_views())
         assert not kept_in(bare)
         with flowstitch.open(made) as kept, flowstitch.open(bare) as computed:
@@ -53,7 +53,7 @@ def test_a_part_of_the_time_and_several_results_are_computed_from_their_rows(
 ) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(result, changed)
-    file = changed / kept_directory() / "flow_minutes.parquet"
+    file = changed / kept_file("flow_minutes")
     duckdb.sql(f"copy (from '{file}' limit 1) to '{file}.less' (format parquet)")
     Path(f"{file}.less").replace(file)
     with flowstitch.open(result) as whole:
@@ -69,7 +69,8 @@ def test_a_part_of_the_time_and_several_results_are_computed_from_their_rows(
 def test_what_another_version_kept_is_not_read(result: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(result, other)
-    (other / kept_directory()).rename(other / DIRECTORY / "00000000")
+    for name in kept_views():
+        (other / kept_file(name)).rename(other / f"kept-00000000-{name}.parquet")
     assert not kept_in(other)
     with flowstitch.open(result) as known, flowstitch.open(other) as opened:
         assert rows(opened, "node_flows") == rows(known, "node_flows")

@@ -1,6 +1,6 @@
 """Views that a run writes into its result: what is asked again and again is computed from all rows once.
 
-A view whose header says why it is ``kept`` is one. Its answer stands in ``RESULT/kept/DIGEST/NAME.parquet``; the digest is of all views and macros,
+A view whose header says why it is ``kept`` is one. Its answer stands in ``RESULT/kept-DIGEST-NAME.parquet``; the digest is of all views and macros,
 so a result whose views another version computed otherwise is asked by its rows. So are several results that are opened as one, and a part of
 the time of one.
 """
@@ -8,7 +8,6 @@ the time of one.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ from flowstitch.sql.texts import parquet_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-DIRECTORY = "kept"
+# Files of theirs in a result, which has a directory for each table and for nothing else.
+PATTERN = "kept-*.parquet"
 # The view that fails where a run left rows out.
 _ALL_ROWS = "whole_observations"
 
@@ -31,16 +31,19 @@ def kept_views() -> tuple[str, ...]:
 
 
 @cache
-def kept_directory() -> str:
-    """Where they are in a result, from its directory."""
+def _digest() -> str:
     text = "\n".join(item.body for item in library())
-    return f"{DIRECTORY}/{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}"
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+
+
+def kept_file(view: str) -> str:
+    """Name of the file of a view in a result."""
+    return PATTERN.replace("*", f"{_digest()}-{view}")
 
 
 def kept_in(result: Path) -> dict[str, str]:
     """What reads each view that a result keeps, by its name."""
-    home = result / kept_directory()
-    files = {name: home / f"{name}.parquet" for name in kept_views()}
+    files = {name: result / kept_file(name) for name in kept_views()}
     return {name: parquet_source(pattern_of(file)) for name, file in files.items() if file.is_file()}
 
 
@@ -61,16 +64,15 @@ def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) 
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
-    home = result / kept_directory()
     # a killed run may have left some
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    for file in result.glob(PATTERN):
+        file.unlink()
     with Result(result) as session:
         session.limit(memory_bytes=memory_bytes, threads=threads, scratch=scratch)
         wanted = [name for name in kept_views() if session.whole or not _reads_all(name)]
         for name in wanted:
-            session.write_view(name, home / f"{name}.parquet")
-    return {name: parquet_source(f"{kept_directory()}/{name}.parquet") for name in wanted}
+            session.write_view(name, result / kept_file(name))
+    return {name: parquet_source(kept_file(name)) for name in wanted}
 
 
 def _reads_all(view: str) -> bool:

@@ -19,4 +19,4 @@ select
 from foreign_sources
 where eni_role in ('secondary', 'member') and src_kind = 'node'
 group by node, eni, eni_role, src_ip, hop_direction, scenario, service
-order by connections desc, eni, hop_direction, scenario, service
+order by connections desc, eni, hop_direction, scenario, service, src_ip
