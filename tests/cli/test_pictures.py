@@ -10,7 +10,7 @@ import pytest
 
 import flowstitch
 from flowstitch.cli.pictures import dot, mermaid
-from flowstitch.sql.explain import load_path
+from flowstitch.sql.pathfacts import load_path
 from flowstitch.sql.picture import Picture, Step, Stop, draw
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from flowstitch.ingest.places import File
-    from flowstitch.sql.explain import Hop, Record
-    from flowstitch.sql.explain import Path as NetworkPath
+    from flowstitch.sql.explain import Hop
+    from flowstitch.sql.pathfacts import Path as NetworkPath
+    from flowstitch.sql.pathfacts import Record
     from flowstitch.sql.session import Result
 
     Raw = Mapping[tuple[str, int], bytes]
@@ -66,7 +67,7 @@ def command(
     listed, unless --at picks one. Every proof is named as file:line of the export. In a picture the request goes by solid
     arrows and the reply by dashed ones; what no row shows has a dashed border.
     """
-    from flowstitch.sql.explain import load_path, parse_target  # noqa: PLC0415
+    from flowstitch.sql.pathfacts import load_path, parse_target  # noqa: PLC0415
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     wanted = parse_target(target)
@@ -90,7 +91,7 @@ def command(
 
 def _pick(session: Result, address: Any, at: int | None, target: str, form: str) -> int | None:
     """The path of an address; None when there are several, which are listed then."""
-    from flowstitch.sql.explain import endpoint, find_paths  # noqa: PLC0415
+    from flowstitch.sql.pathfacts import endpoint, find_paths  # noqa: PLC0415
 
     found, count = find_paths(session, address, at)
     if not found:
@@ -238,7 +239,7 @@ def _owner(facts: Record, side: str) -> str:
 
 
 def _end(facts: Record, side: str) -> str:
-    from flowstitch.sql.explain import endpoint  # noqa: PLC0415
+    from flowstitch.sql.pathfacts import endpoint  # noqa: PLC0415
 
     return endpoint(facts[f"{side}_ip"], facts[f"{side}_port"])
 

@@ -10,7 +10,8 @@ from flowstitch.sql.explain import chains
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from flowstitch.sql.explain import Hop, Path
+    from flowstitch.sql.explain import Hop
+    from flowstitch.sql.pathfacts import Path
 
 # Columns of ``observations`` that say what a row proves.
 _PROOF = (

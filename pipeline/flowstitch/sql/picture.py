@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from flowstitch.sql.explain import Device, chains, endpoint
+from flowstitch.sql.explain import Device, chains
+from flowstitch.sql.pathfacts import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from flowstitch.sql.explain import Hop, Path, Record
+    from flowstitch.sql.explain import Hop
+    from flowstitch.sql.pathfacts import Path, Record
 
 FORWARD, RETURN = "forward", "return"
 _ENDS = {FORWARD: ("client", "server"), RETURN: ("server", "client")}
