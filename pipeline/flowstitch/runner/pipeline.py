@@ -223,9 +223,9 @@ def _write_paths(
         return without_matched(told) if options.observations == UNMATCHED else told, count
 
     def write(part: int) -> tuple[dict[str, int], Count]:
-        kept = finished.get(part)
-        if kept:
-            rows, arrays = kept
+        done = finished.get(part)
+        if done:
+            rows, arrays = done
             found.has(part, _of_arrays(Carriers, arrays))
             return rows, _of_arrays(Count, arrays)
         told, count = tell(found.part(part))

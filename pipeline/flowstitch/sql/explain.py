@@ -144,9 +144,13 @@ class _Teller:
         if side == "server" and node == self._path.facts["client_node"]:
             return
         rows = self._conntrack(node)
-        without = BYPASSED if side in self._path.bypassed else "no conntrack row"
-        without = without if self._path.whole else LEFT_OUT
-        yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else without)
+        yield Hop("conntrack", f"conntrack of {node}", rows, "" if rows else self._without_rows(side))
+
+    def _without_rows(self, side: str) -> str:
+        """Why conntrack of the client's or server's node has no row of the path."""
+        if not self._path.whole:
+            return LEFT_OUT
+        return BYPASSED if side in self._path.bypassed else "no conntrack row"
 
     def _others(self, place: int) -> Iterator[Hop]:
         """Conntrack of nodes that the segment only passes."""
