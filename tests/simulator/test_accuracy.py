@@ -11,6 +11,7 @@ import pytest
 
 from flowstitch.simulator.accuracy import accuracy
 from flowstitch.simulator.cases import cases
+from plain_duckdb import answered
 from simulator.conftest import Simulate
 from truth import FLOORS, score
 
@@ -52,11 +53,11 @@ def test_what_a_security_group_drops_is_said_to_be_rejected(
     simulate: Simulate, reconstruct: Reconstruct
 ) -> None:
     simulation = simulate()
-    outcomes = duckdb.execute(
+    outcomes = answered(
         f"""select distinct "case", p.outcome, p.evidence from '{simulation}/truth.parquet' t
             join '{reconstruct(simulation)}/datapaths/*.parquet' p using (protocol, client_ip, client_port, server_ip, server_port)
             where "case" like '%denied' order by all"""
-    ).fetchall()
+    )
     assert outcomes == [
         ("outside-denied", "rejected", ["flow"]), ("pod-denied", "rejected", ["conntrack", "flow"])
     ]  # fmt: skip
@@ -67,16 +68,14 @@ def test_what_comes_in_by_the_clients_eni_has_reached_its_node(
 ) -> None:
     """``one_way`` is an answer that did not reach the client; NEW is all that the node tells of what ends just before the export."""
     result = reconstruct(simulate(seed=9, events="ends"))
-    contradictions = duckdb.execute(
+    contradictions = answered(
         f"select path_id from '{result}/datapaths/*.parquet' where outcome = 'one_way' and return_in_eni is not null"
-    ).fetchall()
+    )
     assert contradictions == []
 
 
 def test_every_case_happens(simulate: Simulate) -> None:
-    met = duckdb.execute(
-        f"select distinct \"case\" from '{simulate(seed=3, connections=4000)}/truth.parquet'"
-    ).fetchall()
+    met = answered(f"select distinct \"case\" from '{simulate(seed=3, connections=4000)}/truth.parquet'")
     assert {case for (case,) in met} == {case.name for case in cases("ipvs")}
 
 
@@ -98,10 +97,9 @@ def test_the_other_form_of_the_truth_says_the_same(simulate: Simulate, reconstru
 def test_pods_behind_services_make_room_for_others(simulate: Simulate, reconstruct: Reconstruct) -> None:
     """One address, several pods over time: each connection is told with the one that had it then."""
     simulation = simulate()
-    told = duckdb.execute(
+    ((told, right),) = answered(
         f"""select count(*), count(*) filter (t.server_name = p.server_name) from '{simulation}/truth.parquet' t
             join '{reconstruct(simulation)}/datapaths/*.parquet' p using (protocol, client_ip, client_port, server_ip, service)
             where server_ip in (select server_ip from '{simulation}/truth.parquet' group by all having count(distinct server_name) > 1)"""
-    ).fetchone()
-    assert told
-    assert told[0] == told[1] > 50
+    )
+    assert told == right > 50

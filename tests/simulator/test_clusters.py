@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from flowstitch.simulator.settings import (
     WINDOWS_S,
     Settings,
 )
+from plain_duckdb import answered
 
 CLUSTERS = int(os.environ.get("FLOWSTITCH_CLUSTERS", "25"))
 SHARES = st.just(0.0) | st.floats(0.001, 1.0)
@@ -92,10 +92,10 @@ def test_a_cluster_is_reconstructed(cluster: Settings) -> None:
 
 def unaccounted(result: Path) -> list[Any]:
     """Sources whose rows do not balance or do not stand in the observations, and paths that share their id."""
-    return duckdb.execute(
+    return answered(
         f"""with seen as (select source, count(distinct line) seen from '{result}/observations/*.parquet' group by source)
             select source from '{result}/sources/*.parquet' left join seen using (source)
             where "rows" <> parsed + skipped + rejected or parsed <> coalesce(seen, 0)
             union all
             select path_id::text from '{result}/datapaths/*.parquet' group by path_id having count(*) > 1"""
-    ).fetchall()
+    )

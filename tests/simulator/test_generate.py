@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from flowstitch.errors import UsageError
 from flowstitch.simulator.generate import generate
 from flowstitch.simulator.settings import Settings
+from plain_duckdb import answered
 from simulator.conftest import SMALL, Simulate
 
 Reconstruct = Callable[[Path], Path]
@@ -44,9 +44,7 @@ def test_defects_change_what_is_observed_alone(simulate: Simulate) -> None:
 
 def rows(result: Path, query: str) -> list[tuple[object, ...]]:
     """Answer of a query, with the directory of the result in place of ``{}``."""
-    with duckdb.connect() as session:
-        session.execute("set timezone = 'UTC'")
-        return session.execute(query.replace("{}", str(result))).fetchall()
+    return answered(query.replace("{}", str(result)))
 
 
 def test_raw_logs_and_tables_of_one_seed_have_one_result(

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from flowstitch.simulator.accuracy import PROMISED, WHOLE, Measure, accuracy
+from plain_duckdb import answered
 from simulator.conftest import Simulate
 
 Reconstruct = Callable[[Path], Path]
@@ -38,11 +39,11 @@ def short_of(found: dict[str, Measure], precision: float, recall: float) -> dict
 
 
 def test_ports_come_again_as_often_as_asked(cluster: dict[str, Any], simulate: Simulate) -> None:
-    ((share,),) = duckdb.execute(
+    ((share,),) = answered(
         f"""select avg((gap < interval 60 second)::int) from (
               select coalesce(t_start - lag(t_end) over same, interval 1 day) gap from '{simulate(**cluster)}/truth.parquet'
               window same as (partition by protocol, client_ip, client_port, icmp_id, dialled_ip, dialled_port order by t_start))"""
-    ).fetchall()
+    )
     assert 0.04 < share < 0.06
 
 

@@ -13,6 +13,7 @@ from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.pipeline import Options
 from flowstitch.sql.kept import PATTERN, kept_file, kept_in, kept_views
 from flowstitch.sql.session import Result
+from plain_duckdb import answered
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_a_part_of_the_time_and_several_results_are_computed_from_their_rows(
     changed = tmp_path / "changed"
     shutil.copytree(result, changed)
     file = changed / kept_file("flow_minutes")
-    duckdb.sql(f"copy (from '{file}' limit 1) to '{file}.less' (format parquet)")
+    answered(f"copy (from '{file}' limit 1) to '{file}.less' (format parquet)")
     Path(f"{file}.less").replace(file)
     with flowstitch.open(result) as whole:
         known = rows(whole, "flow_minutes")

@@ -157,8 +157,8 @@ def run(export: str, out: str) -> str:
 
 def paths(home: str, export: str, out: str) -> pa.Table:  # noqa: ARG001 - of the run
     """What is compared, see ``question.py``."""
-    return duckdb.sql(
-        f"""select {", ".join(COLUMNS)} from (
+    query = f"""select {", ".join(COLUMNS)} from (
             select *, case protocol_number when 6 then 'tcp' when 17 then 'udp' end as protocol from '{home}/datapaths.parquet'
         ) where from_pod and protocol is not null"""
-    ).to_arrow_table()
+    with duckdb.connect() as session:
+        return session.sql(query).to_arrow_table()

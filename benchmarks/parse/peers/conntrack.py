@@ -64,7 +64,8 @@ def sql_rows(files: str, *more: str) -> str:
 
 def duckdb_regexp_extract(path: str) -> pa.Table:
     """DuckDB: one column of lines, ``regexp_extract`` with a list of names."""
-    return duckdb.sql(sql_rows(path), params={"pattern": SQL_PATTERN}).to_arrow_table()
+    with duckdb.connect() as session:
+        return session.sql(sql_rows(path), params={"pattern": SQL_PATTERN}).to_arrow_table()
 
 
 def polars_extract_groups(path: str) -> pa.Table:

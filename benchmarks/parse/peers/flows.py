@@ -121,7 +121,8 @@ def duckdb_csv(path: str) -> pa.Table:
         f"select {_sql_wanted(AWS)} from read_csv('{path}', delim = ' ', header = true, columns = {columns}, nullstr = '-', quote = '', "
         f"escape = '', auto_detect = false, compression = '{compression}')"
     )
-    return duckdb.sql(query).to_arrow_table()
+    with duckdb.connect() as session:
+        return session.sql(query).to_arrow_table()
 
 
 def flowlogs_reader(path: str) -> pa.Table:
@@ -160,7 +161,8 @@ def duckdb_json(path: str) -> pa.Table:
     """DuckDB: typed columns from the text."""
     columns = {name: _SQL_TYPES[kind] for name, kind in _JSON.items()}
     query = f"select {_sql_wanted(_JSON)} from read_json('{path}', format = 'newline_delimited', columns = {columns})"
-    return duckdb.sql(query).to_arrow_table()
+    with duckdb.connect() as session:
+        return session.sql(query).to_arrow_table()
 
 
 def without_false_ports(table: pa.Table, path: str) -> pa.Table:  # noqa: ARG001 - of the input
