@@ -248,17 +248,11 @@ def cover_window(
     return (set() if row["opens"] else late), True
 
 
-def settle_row(
-    row: dict, order: list[int], known: int, clients: list[tuple[int, int]]
-) -> list[tuple[int, bool]]:
-    """Segments of a flow-log row in order, and whether it goes the way of each; ``known`` of them conntrack saw."""
-    own = [] if row["lone"] is None else [known + row["lone"]]
-    end = row["src"], max(row["src_port"], 0)
-    part = 1 if row["src"] == row["dst"] else 0
-    return [
-        (number, end[part] == clients[number][part])
-        for number in own + sorted(order[place] for place in row["found"])
-    ]
+def goes_forward(row: dict, client: int, client_port: int) -> bool:
+    """Whether a flow-log row goes the way of a tuple whose source that is; between two ports of one address these tell."""
+    if row["src"] == row["dst"]:
+        return max(row["src_port"], 0) == client_port
+    return row["src"] == client
 
 
 def chains(edges: list[tuple[int, int]], segments: int) -> list[list[int]]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.join.inputs import read_table
-from benchmarks.join.question import LEGS
-from benchmarks.join.sums import count_entries, span_paths, sum_legs, turn
-from flowstitch.arrays import Columns, Flags
+from benchmarks.join.question import ENDS, LEGS
+from benchmarks.join.sums import KNOWN, TOLD, count_entries, know_segments, sum_legs, tell_paths
+from flowstitch.arrays import Columns, Flags, Ints
 from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import USED, build_entries, row_hashes
-from flowstitch.join.keys import empty_tuples
 from flowstitch.join.rows import BucketArrays, BucketRows
 from flowstitch.join.segments import BucketSegments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_hashes
@@ -47,12 +46,8 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
             flows_by_wire.close(), seen, begins, np.zeros(0, np.int64), _none_hidden, scratch, workers
         )
         chains = build_chains(sides, len(segments))
-        told = (
-            partial(_lifetimes, segments, chains, sides, len(entries)),
-            partial(_legs, flows_by_wire, windows, chains),
-        )
-        lifetimes, legs = workers.map(lambda tell: tell(), told)
-    return pa.table(lifetimes | legs)
+        rows = _know(sides, len(entries), segments, flows_by_wire, windows, workers)
+        return pa.table(_tell(chains, rows, workers))
 
 
 def _none_hidden(flows: Columns) -> Flags:
@@ -72,35 +67,36 @@ def _columns(path: str) -> Columns:
     return {name: read.column(name).chunk(0).to_numpy() for name in read.column_names}
 
 
-def _lifetimes(segments: BucketSegments, chains: Chains, sides: Sides, entries: int) -> Columns:
-    paths, extremes = len(chains), np.iinfo(np.int64)
-    first, last = np.full(paths, extremes.max), np.full(paths, extremes.min)
-    segment_count, entry_count = np.zeros((2, paths), np.int64)
-    root, tail = empty_tuples(paths), empty_tuples(paths)
+def _know(
+    sides: Sides, entries: int, segments: BucketSegments, flows: BucketRows, windows: BucketArrays[Windows], workers: Workers
+) -> Ints:  # fmt: skip
+    """Row of each segment, see ``sums``."""
+    out = np.empty((len(segments), KNOWN), np.int64)
     for numbers, part in segments.parts():
-        path = chains.path[numbers]
-        span_paths(path, part.first, part.last, first, last, segment_count)
-        for ends, chosen in ((root, chains.root), (tail, chains.tail)):
-            at = np.flatnonzero(chosen[path] == np.arange(numbers.start, numbers.stop))
-            for name, values in vars(part.tuples).items():
-                getattr(ends, name)[path[at]] = values[at]
-    count_entries(chains.path, sides.segment[:entries], entry_count)
-    return {
-        "client_ip": root.src, "client_port": root.src_port, "dialled_ip": root.dst, "dialled_port": root.dst_port,
-        "source_ip": tail.src, "source_port": tail.src_port, "server_ip": tail.dst, "server_port": tail.dst_port,
-        "first": first, "last": last, "segments": segment_count, "entries": entry_count,
-    }  # fmt: skip
+        ends = part.tuples.src, part.tuples.src_port, part.tuples.dst, part.tuples.dst_port
+        know_segments(*ends, part.first, part.last, out[numbers])
+    count_entries(sides.segment[:entries], out)
+    inward = field("direction").code("in")
 
-
-def _legs(flows: BucketRows, windows: BucketArrays[Windows], chains: Chains) -> Columns:
-    names = ["rows", *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes"))]
-    sums = np.zeros((len(chains), len(names)), np.int64)
-    for bucket in flows.buckets:
+    def add(bucket: int) -> None:
         rows, found = flows.of(bucket), windows.of(bucket)
         sum_legs(
-            chains.path, found.segment, found.row, found.forward, rows["direction"], field("direction").code("in"),
-            rows["eni"], rows["packets"], rows["bytes"], sums,
+            found.segment, found.row, found.forward, rows["direction"], inward, rows["eni"], rows["packets"], rows["bytes"], out
         )  # fmt: skip
-    columns = np.empty(sums.shape[::-1], np.int64)
-    turn(sums, columns)
-    return dict(zip(names, columns, strict=True))
+
+    workers.map(add, flows.buckets)
+    return out
+
+
+def _tell(chains: Chains, rows: Ints, workers: Workers) -> Columns:
+    names = [
+        *(f"{end}_{what}" for end in ENDS for what in ("ip", "port")), "first", "last", "segments", "entries", "rows",
+        *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes")),
+    ]  # fmt: skip
+    out = np.empty((TOLD, len(chains)), np.int64)
+    cuts = np.linspace(0, len(chains), THREADS + 1).astype(np.int64).tolist()
+    workers.map(
+        lambda begin, end: tell_paths(begin, end, chains.root, chains.next_segment, rows, out),
+        cuts[:-1], cuts[1:],
+    )  # fmt: skip
+    return dict(zip(names, out, strict=True))

@@ -1,55 +1,76 @@
-"""What our join sums up for the answer: paths over their segments, legs over flow-log rows."""
+"""What our join sums up for the answer: of each segment a row of numbers, of each path a column entry from the rows of its segments."""
 
 from __future__ import annotations
 
 from flowstitch.kernels._jit import kernel
 
-
-@kernel
-def span_paths(path, first, last, out_first, out_last, out_segments):
-    """Times of each path, and how many segments it has.
-
-    Parameters
-    ----------
-    path, first, last : shape (segments,), int64, path of each segment and its times, µs.
-    out_first, out_last, out_segments : shape (paths,), int64, the greatest, the smallest int64, and 0, or what other segments made of them.
-    """
-    for segment in range(path.shape[0]):
-        number = path[segment]
-        out_first[number] = min(out_first[number], first[segment])
-        out_last[number] = max(out_last[number], last[segment])
-        out_segments[number] += 1
+# Columns of what is known of a segment: its tuple, its times, its entries, then what flow logs show of it.
+SRC, SRC_PORT, DST, DST_PORT, FIRST, LAST, ENTRIES, LEGS = range(8)
+# From rows on come ENI, packets and bytes of each of ``question.LEGS``.
+KNOWN = LEGS + 1 + 4 * 3
+# Columns of what is told of a path: four ends, times, and how many segments, entries and rows it has; then the legs.
+TOLD = 8 + 2 + 3 + 4 * 3
 
 
 @kernel
-def count_entries(path, side_segment, out):
-    """Entries of each path, ``out``, shape (paths,), int64, all 0; ``side_segment``, shape (entries,), int32, has the segment of the original side of each."""
+def know_segments(src, src_port, dst, dst_port, first, last, out):
+    """Rows of segments, shape (segments, KNOWN), int64, with their tuples, their times in µs and nothing summed up yet."""
+    for segment in range(out.shape[0]):
+        out[segment, SRC], out[segment, SRC_PORT] = src[segment], src_port[segment]
+        out[segment, DST], out[segment, DST_PORT] = dst[segment], dst_port[segment]
+        out[segment, FIRST], out[segment, LAST] = first[segment], last[segment]
+        for column in range(ENTRIES, KNOWN):
+            out[segment, column] = 0
+
+
+@kernel
+def count_entries(side_segment, out):
+    """Count the entries, whose original sides are on ``side_segment``, shape (entries,), int32, in the rows of the segments, ``out``."""
     for side in range(side_segment.shape[0]):
-        out[path[side_segment[side]]] += 1
+        out[side_segment[side], ENTRIES] += 1
 
 
 @kernel
-def sum_legs(path, segment, row, forward, direction, inward, eni, packets, octets, sums):
-    """Rows, and ENI, packets and bytes of each leg, by path.
+def sum_legs(segment, row, forward, direction, inward, eni, packets, octets, out):
+    """Rows, and ENI, packets and bytes of each leg, in the rows of the segments, ``out``.
 
     Parameters
     ----------
-    path : shape (segments,), int64. segment, row, forward : see ``join.windows.Windows``.
+    segment, row, forward : see ``join.windows.Windows``.
     direction, eni, packets, octets : columns of flow-log rows. inward : code of the direction that enters.
-    sums : shape (paths, 13), int64, all 0, receives rows, then ENI, packets and bytes of each of ``LEGS``.
     """
     for pair in range(segment.shape[0]):
-        number, at = path[segment[pair]], row[pair]
-        leg = 1 + (0 if forward[pair] else 6) + (3 if direction[at] == inward else 0)
-        sums[number, 0] += 1
-        sums[number, leg] = eni[at]
-        sums[number, leg + 1] += packets[at]
-        sums[number, leg + 2] += octets[at]
+        number, at = segment[pair], row[pair]
+        leg = LEGS + 1 + (0 if forward[pair] else 6) + (3 if direction[at] == inward else 0)
+        out[number, LEGS] += 1
+        out[number, leg] = eni[at]
+        out[number, leg + 1] += packets[at]
+        out[number, leg + 2] += octets[at]
 
 
 @kernel
-def turn(rows, columns):
-    """Rows, shape (n, k), as columns, shape (k, n)."""
-    for row in range(rows.shape[0]):
-        for column in range(rows.shape[1]):
-            columns[column, row] = rows[row, column]
+def tell_paths(begin, end, root, next_segment, rows, out):
+    """What the segments of paths say together; a leg is on one of them.
+
+    Parameters
+    ----------
+    begin, end : the paths in question. root, next_segment : see ``join.chains.Chains``. rows : of all segments.
+    out : shape (TOLD, paths), int64, receives it.
+    """
+    for path in range(begin, end):
+        segment = root[path]
+        for column in range(4):
+            out[column, path] = rows[segment, column]
+        first, last = rows[segment, FIRST], rows[segment, LAST]
+        count = 1
+        for column in range(ENTRIES, KNOWN):
+            out[column + TOLD - KNOWN, path] = rows[segment, column]
+        while next_segment[segment] >= 0:
+            segment = next_segment[segment]
+            first, last = min(first, rows[segment, FIRST]), max(last, rows[segment, LAST])
+            count += 1
+            for column in range(ENTRIES, KNOWN):
+                out[column + TOLD - KNOWN, path] += rows[segment, column]
+        for column in range(4):
+            out[4 + column, path] = rows[segment, column]
+        out[8, path], out[9, path], out[10, path] = first, last, count

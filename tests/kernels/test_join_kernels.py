@@ -8,12 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
-from flowstitch.kernels.align import MAX_CELLS, align_observers
+from flowstitch.kernels.align import MAX_CELLS, align_observers, settle_sides
 from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.owners import find_owners
-from flowstitch.kernels.runs import by_run
-from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pairs
+from flowstitch.kernels.runs import by_run, runs_of
+from flowstitch.kernels.windows import (
+    ACK,
+    SPAN,
+    SYN,
+    TCP,
+    cover_windows,
+    date_starts,
+    drop_pairs,
+    lay_out,
+    running_maximum,
+    settle_lonely,
+)
 
 SECOND = 1_000_000
 EVENTS = ["list", "new", "update", "destroy"]
@@ -210,7 +221,7 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
     sides = left + right
     observer = np.array([0] * len(left) + [1] * len(right), np.int64)
     lo, hi, last, held = (array([side[part] for side in sides]) for part in range(4))
-    segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
+    segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
     count = align_observers(
         *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
@@ -237,7 +248,7 @@ def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     sides = [(number, *side) for number, members in enumerate(observers) for side in members]
     lo, hi, last, held = (array([side[part] for side in sides]) for part in (1, 2, 3, 4))
     observer = array([side[0] for side in sides])
-    segment, candidates = np.empty(len(sides), np.int64), np.empty(len(sides), np.int64)
+    segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
     count = align_observers(
         *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
     )
@@ -249,7 +260,7 @@ def aligned(lo: np.ndarray, start: np.ndarray, held: np.ndarray) -> tuple[np.nda
     """Segments and candidates of what two observers saw of one wire key, half of the sides each."""
     sides = start.shape[0]
     observer = np.repeat(np.array([0, 1]), sides // 2)
-    segment, candidates = np.empty(sides, np.int64), np.empty(sides, np.int64)
+    segment, candidates = np.empty(sides, np.int32), np.empty(sides, np.int32)
     count = align_observers(
         *one_key(sides), observer, lo, start, start, held, NEAR, FAR, JITTER, segment, candidates
     )
@@ -276,7 +287,7 @@ def test_what_may_all_be_one_another_is_aligned_greedily() -> None:
 
 def test_wire_keys_do_not_mix() -> None:
     two, apart = np.array([0, 1], np.int64), np.arange(3)
-    segment, candidates = np.empty(2, np.int64), np.empty(2, np.int64)
+    segment, candidates = np.empty(2, np.int32), np.empty(2, np.int32)
     assert align_observers(two, apart, two, two, two, two, two, NEAR, FAR, JITTER, segment, candidates) == 2
 
 
@@ -284,88 +295,154 @@ window_rows = st.fixed_dictionaries(
     {
         "start": TIMES,
         "length": st.integers(0, 5),
-        "opens": st.booleans(),
+        "protocol": st.sampled_from([TCP, 17]),
+        "flags": st.sampled_from([-1, 0, SYN, SYN | ACK, ACK]),
         "key": st.integers(0, 2),
         "usable": st.booleans(),
+        **{name: st.integers(0, 2) for name in ("src", "dst")},
+        "src_port": st.integers(-1, 2),
     }
 )
 segment_times = st.tuples(TIMES, st.integers(0, 4), st.integers(0, 4)).map(
     lambda life: (life[0], life[0] + life[1] * SECOND, life[0] + (life[1] + life[2]) * SECOND)
 )
+SLACK, LINGER = SECOND, 3 * SECOND
+
+
+def of_rows(rows: list[dict], name: str, kind: type) -> np.ndarray:
+    return np.array([row[name] for row in rows], kind)
+
+
+def ends_of(rows: list[dict]) -> list[np.ndarray]:
+    kinds = (("src", np.uint32), ("src_port", np.int32), ("dst", np.uint32))
+    return [of_rows(rows, name, kind) for name, kind in kinds]
 
 
 @given(
     st.lists(window_rows, max_size=6),
     st.lists(st.lists(segment_times, max_size=4).map(sorted), min_size=3, max_size=3),
+    st.permutations(range(12)),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=12, max_size=12),
 )
-def test_cover_windows(rows: list[dict], segments: list[list[tuple[int, int, int]]]) -> None:
+def test_cover_windows(
+    rows: list[dict],
+    segments: list[list[tuple[int, int, int]]],
+    shuffled: list[int],
+    clients: list[tuple[int, int]],
+) -> None:
+    """Rows of three wire keys, whose segments are numbered in any order."""
     flat = [segment for members in segments for segment in members]
+    order = np.array([number for number in shuffled if number < len(flat)], np.int64)
     pointer = np.cumsum([0, *map(len, segments)])
-    first, last, held = (array([segment[part] for segment in flat]) for part in range(3))
-    reach = np.empty_like(last)
-    running_maximum(pointer, last, reach)
-    start = array([row["start"] for row in rows])
-    end = start + array([row["length"] * SECOND for row in rows])
+    times, (client, client_port) = (
+        np.empty((3, len(flat)), np.int64),
+        np.array(clients, np.int32)[: len(flat)].T,
+    )
+    times[:, order] = np.array(flat, np.int64).reshape(-1, 3).T
+    spans = np.empty((len(flat), SPAN), np.int64)
+    lay_out(order, pointer, *times, client.astype(np.uint32), client_port.copy(), spans)
+    start = of_rows(rows, "start", np.int64)
+    end = start + of_rows(rows, "length", np.int64) * SECOND
     arguments = (
-        array([row["key"] for row in rows]), np.array([row["usable"] for row in rows], np.bool_), start, end, np.array([row["opens"] for row in rows], np.bool_), pointer,
-        first, last, held, reach, SECOND, 3 * SECOND,
+        of_rows(rows, "key", np.int64), of_rows(rows, "usable", np.bool_), start, end,
+        of_rows(rows, "protocol", np.int32), of_rows(rows, "flags", np.int32), *ends_of(rows), pointer, spans, order[None], 1000, SLACK, LINGER,
     )  # fmt: skip
-    offsets = np.empty(len(rows) + 1, np.int64)
-    pairs = np.empty(cover_windows(*arguments, offsets, np.empty(0, np.int64)), np.int64)
-    assert cover_windows(*arguments, offsets, pairs) == pairs.shape[0]
-    for number, row in enumerate(rows):
-        covered = {int(pair) for pair in pairs[offsets[number] : offsets[number + 1]]}
+    offsets, lonely = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), np.int64)
+
+    def cover(room: int) -> tuple[int, int, list[np.ndarray]]:
+        found = [np.empty(room, kind) for kind in (np.int64, np.int64, np.bool_)]
+        return *cover_windows(*arguments, offsets, *found, lonely, np.empty(room, np.int64)), found
+
+    room, _, _ = cover(0)
+    pairs, alone, (segment, number, forward) = cover(room)
+    assert pairs == room
+    without = []
+    for at, row in enumerate(rows):
+        mine = slice(offsets[at], offsets[at + 1])
+        assert (number[mine] == at).all()
         if not row["usable"]:
-            assert covered == set()
+            assert mine.start == mine.stop
             continue
-        window = {"start": int(start[number]), "end": int(end[number]), "opens": row["opens"]}
-        wanted, late = naive.cover_window(window, segments[row["key"]], SECOND, 3 * SECOND)
-        wanted = {int(pointer[row["key"]]) + place for place in wanted}
-        assert covered == wanted or (late and len(covered) == 1 and covered <= wanted)
+        opens = row["protocol"] == TCP and row["flags"] > 0 and bool(row["flags"] & SYN)
+        window = {"start": int(start[at]), "end": int(end[at]), "opens": opens}
+        wanted, late = naive.cover_window(window, segments[row["key"]], SLACK, LINGER)
+        wanted = {int(order[pointer[row["key"]] + place]) for place in wanted}
+        covered = (segment[mine] - 1000).tolist()
+        if not wanted:
+            without.append(at)
+            assert segment[mine].tolist() == [-1]
+            continue
+        assert covered == sorted(wanted) or (late and len(covered) == 1 and {*covered} <= wanted)
+        assert forward[mine].tolist() == [naive.goes_forward(row, *clients[own]) for own in covered]
+    assert lonely[:alone].tolist() == without
 
 
-pair_rows = st.fixed_dictionaries(
-    {
-        "found": st.lists(st.integers(0, 5), max_size=4, unique=True),
-        "lone": maybe(st.integers(0, 2)),
-        **{name: st.integers(0, 2) for name in ("src", "dst")},
-        "src_port": st.integers(-1, 2),
-    }
-)
+@given(st.lists(window_rows, min_size=1, max_size=6), st.data())
+def test_rows_of_their_own(rows: list[dict], data: st.DataObject) -> None:
+    """Of rows with one pair each some get a segment of their own, and others are no pair after all."""
+    size = len(rows)
+    lonely = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)))
+    own = np.array([data.draw(st.integers(0, 2)) for _ in lonely], np.int64)
+    clients = data.draw(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=3))
+    dropped = np.array([data.draw(st.booleans()) and at not in lonely for at in range(size)])
+    client, client_port = np.array(clients).T
+    offsets, segment, number = np.arange(size + 1), np.full(size, -1), np.arange(size)
+    forward = np.zeros(size, np.bool_)
+    settle_lonely(
+        offsets, *ends_of(rows), client.astype(np.uint32), client_port.astype(np.int32), lonely, own, segment, forward
+    )  # fmt: skip
+    left = drop_pairs(dropped, offsets, segment, number, forward)
+    kept = [at for at in range(size) if not dropped[at]]
+    assert number[:left].tolist() == kept
+    assert offsets.tolist() == np.cumsum([0, *(1 - dropped.astype(int))]).tolist()
+    for pair, at in enumerate(kept):
+        mine = own[lonely == at]
+        assert [segment[pair]] == (mine.tolist() or [-1])
+        assert forward[pair] == (mine.shape[0] > 0 and naive.goes_forward(rows[at], *clients[mine[0]]))
 
 
 @given(
-    st.lists(pair_rows, max_size=6),
-    st.permutations(range(6)),
-    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=9, max_size=9),
+    st.lists(window_rows, max_size=6),
+    st.lists(st.tuples(st.integers(0, 2), maybe(TIMES), st.booleans()), max_size=5),
 )
-def test_settle_pairs(rows: list[dict], order: list[int], clients: list[tuple[int, int]]) -> None:
-    """Six segments that conntrack saw, three that it did not."""
-    for row in rows:
-        row["found"] = [] if row["lone"] is not None else row["found"]
-    offsets = np.cumsum([0, *(len(row["found"]) for row in rows)])
-    found = np.array([place for row in rows for place in row["found"]], np.int64)
-    lone = array([row["lone"] for row in rows], -1)
-    pairs = found.shape[0] + int((lone >= 0).sum())
-    out_offsets, (segment, number) = np.empty_like(offsets), (np.empty(pairs, np.int64) for _ in range(2))
-    forward = np.empty(pairs, np.bool_)
-    settle_pairs(
-        offsets, found, np.array(order), lone, 6, *(
-            np.array([row[name] for row in rows], kind)
-            for name, kind in (("src", np.uint32), ("src_port", np.int32), ("dst", np.uint32))
-        ),
-        *(np.array([client[part] for client in clients], kind) for part, kind in enumerate((np.uint32, np.int32))),
-        1000, np.arange(6)[None], out_offsets, segment, number, forward, np.empty(pairs, np.int64),
+def test_date_starts(rows: list[dict], segments: list[tuple[int, int | None, bool]]) -> None:
+    """The start of a segment tells the clocks apart where it is known and no other has its wire key."""
+    keys = np.array([key for key, _, _ in segments], np.int64)
+    order, pointer = runs_of(keys, 3)
+    out = np.empty(len(rows), np.int64)
+    count = date_starts(
+        of_rows(rows, "key", np.int64), of_rows(rows, "protocol", np.int32), of_rows(rows, "flags", np.int32),
+        of_rows(rows, "start", np.int64), pointer, order,
+        np.array([exact for *_, exact in segments], np.bool_), array([first for _, first, _ in segments]), out,
     )  # fmt: skip
-    for at, row in enumerate(rows):
-        mine = slice(out_offsets[at], out_offsets[at + 1])
-        wanted = naive.settle_row(row, order, 6, clients)
-        assert (
-            segment[mine].tolist() == [own if own >= 6 else 1000 + own for own, _ in wanted]
-            or [own - 6 for own, _ in wanted if own >= 6] == segment[mine].tolist()
-        )
-        assert forward[mine].tolist() == [ahead for _, ahead in wanted]
-        assert (number[mine] == at).all()
+    wanted = []
+    for row in rows:
+        mine = [(first, exact) for key, first, exact in segments if key == row["key"]]
+        if (
+            row["protocol"] == TCP
+            and row["flags"] == SYN
+            and len(mine) == 1
+            and mine[0][1]
+            and mine[0][0] is not None
+        ):
+            wanted.append(row["start"] + SECOND // 2 - mine[0][0])
+    assert out[:count].tolist() == wanted
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), maybe(st.integers(0, 5))), max_size=8))
+def test_settle_sides(sides: list[tuple[int, int, int | None]]) -> None:
+    """Original sides of a bucket, and reply sides that have numbers among those of all buckets."""
+    replies = {number: (segment, candidates) for segment, candidates, number in sides if number is not None}
+    own = [(segment, candidates) for segment, candidates, number in sides if number is None]
+    segment, candidates = (
+        np.array([side[part] for side in (*own, *replies.values())], np.int32) for part in range(2)
+    )
+    out = np.full((2, 20), -1, np.int32)
+    settle_sides(segment, candidates, np.array([*replies], np.int32), 3, 14, 100, *out)
+    wanted = {3 + at: side for at, side in enumerate(own)} | {14 + at: side for at, side in replies.items()}
+    for at in range(20):
+        found = tuple(out[:, at].tolist())
+        assert found == ((100 + wanted[at][0], wanted[at][1]) if at in wanted else (-1, -1))
 
 
 @given(

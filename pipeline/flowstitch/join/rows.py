@@ -97,23 +97,26 @@ class BucketArrays(Generic[_Things]):
     def __init__(self, buckets: range, scratch: Scratch) -> None:
         self._scratch = scratch
         self._kept: list[Kept] = [{} for _ in buckets]
-        self._shapes: list[Any] = [None for _ in buckets]
+        # where the arrays are in memory they themselves, else what they stood in
+        self._things: list[Any] = [None for _ in buckets]
 
     def put(self, bucket: int, things: _Things) -> None:
         """Keep arrays, see ``each_array``, in the place of those that the bucket had."""
         self._scratch.forget(self._kept[bucket])
-        columns, self._shapes[bucket] = flat(things)
-        self._kept[bucket] = self._scratch.put(columns)
+        columns, shape = flat(things)
+        kept = self._kept[bucket] = self._scratch.put(columns)
+        self._things[bucket] = things if kept is columns else shape
 
     def of(self, bucket: int) -> _Things:
         """Arrays of a bucket; they are not to be written to."""
-        return shaped(self._scratch.get(self._kept[bucket]), self._shapes[bucket])
+        kept, things = self._kept[bucket], self._things[bucket]
+        return things if isinstance(kept, dict) else shaped(self._scratch.get(kept), things)
 
     def pop(self, bucket: int) -> _Things:
         """Arrays of a bucket, which are forgotten here."""
         things = self.of(bucket)
         self._scratch.forget(self._kept[bucket])
-        self._kept[bucket] = {}
+        self._kept[bucket], self._things[bucket] = {}, None
         return things
 
 

@@ -12,7 +12,13 @@ from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import join_offsets
 from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays, BucketRows
-from flowstitch.kernels.align import align_observers, pair_starts, read_sides, summarize_segments
+from flowstitch.kernels.align import (
+    align_observers,
+    pair_starts,
+    read_sides,
+    settle_sides,
+    summarize_segments,
+)
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
 from flowstitch.kernels.runs import runs_of, sort_runs
 
@@ -135,33 +141,36 @@ def build_segments(
 
     offsets = join_offsets(workers.map(number, replies.buckets), ranks[entries.nodes])
     segments: BucketArrays[Segments] = BucketArrays(replies.buckets, scratch)
-    count, owned = translated.shape[0], np.diff(entries.begins)
-    of_reply = np.empty((2, count), np.int32)
+    aligned: BucketArrays[_Aligned] = BucketArrays(replies.buckets, scratch)
 
-    def align(bucket: int) -> tuple[Narrow, Narrow, int]:
-        segment, candidates, found = _Seen(_both(entries, replies, bucket), ranks, orders.pop(bucket)).align(
-            offsets
-        )
+    def align(bucket: int) -> int:
+        seen = _Seen(_both(entries, replies, bucket), ranks, orders.pop(bucket))
+        segment, candidates, found = seen.align(offsets)
         segments.put(bucket, found)
-        numbers, own = replies.of(bucket, {"number"})["number"], owned[bucket]
-        of_reply[:, numbers] = segment[own:], candidates[own:]
-        buckets[numbers] = bucket
-        return segment[:own].astype(np.int32), candidates[:own].astype(np.int32), len(found)
+        aligned.put(bucket, (segment, candidates, replies.of(bucket, {"number"})["number"]))
+        return len(found)
 
-    buckets = np.empty(count, np.uint16)
-    found = workers.map(align, replies.buckets)
+    begins = np.append(0, np.cumsum(workers.map(align, replies.buckets)))
     replies.keep(())
-    begins = np.append(0, np.cumsum([made for *_, made in found]))
-    own = [segment + np.int32(begin) for (segment, *_), begin in zip(found, begins.tolist(), strict=False)]
-    sides = Sides(
-        np.concatenate([np.arange(len(entries), dtype=np.int32), translated]),
-        np.arange(len(entries) + count) >= len(entries),
-        np.concatenate([*own, of_reply[0] + begins[buckets].astype(np.int32)]),
-        np.concatenate([*(candidates for _, candidates, _ in found), of_reply[1]]),
-    )
+    sides = _empty_sides(len(entries), translated)
+
+    def settle(bucket: int, first: int, begin: int) -> None:
+        settle_sides(*aligned.pop(bucket), first, len(entries), begin, sides.segment, sides.candidates)
+
+    workers.map(settle, replies.buckets, entries.begins.tolist(), begins.tolist())
     ahead = np.zeros(ranks.shape[0], np.int64)
     ahead[entries.nodes] = offsets[ranks[entries.nodes]]
     return sides, segments, begins, ahead
+
+
+def _empty_sides(entries: int, translated: Narrow) -> Sides:
+    """Sides of so many entries, of which those ``translated``, int32, have two; their segments are to be filled in."""
+    count = entries + translated.shape[0]
+    entry, segment, candidates = (np.empty(count, np.int32) for _ in range(3))
+    entry[:entries], entry[entries:] = np.arange(entries, dtype=np.int32), translated
+    reply = np.zeros(count, np.bool_)
+    reply[entries:] = True
+    return Sides(entry, reply, segment, candidates)
 
 
 def _reply_sides(
@@ -198,6 +207,8 @@ def _tuples(facts: Columns) -> Tuples:
 
 # Order of the sides of a bucket by wire key, and where each key begins there.
 _Order: TypeAlias = "tuple[Ints, Ints]"
+# Of the sides of a bucket segment and candidates, int32, and of the reply sides their numbers among those of all buckets.
+_Aligned: TypeAlias = "tuple[Narrow, Narrow, Narrow]"
 
 
 class _Seen:
@@ -226,7 +237,7 @@ class _Seen:
         count = pair_starts(self._order, self._pointer, self._ranks[self._all("node")], start, samples)
         return samples[:count].copy()
 
-    def align(self, offsets: Ints) -> tuple[Ints, Ints, Segments]:
+    def align(self, offsets: Ints) -> tuple[Narrow, Narrow, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
         read = np.empty((6, self._order.shape[0]), np.int64)
         first = self._parts[0]["node"].shape[0]
@@ -237,13 +248,15 @@ class _Seen:
             )  # fmt: skip
         observer, hi, last, lo, surely, held = read
         sort_runs(read[:3], self._pointer, self._order, np.empty_like(self._order))
-        segment, candidates = (np.empty_like(self._order) for _ in range(2))
+        segment, candidates = (np.empty(self._order.shape[0], np.int32) for _ in range(2))
         count = align_observers(
             self._order, self._pointer, observer, lo, hi, surely, held, NEAR, FAR, JITTER, segment, candidates
         )
         return segment, candidates, self._segments(segment, lo, hi, last, held, count)
 
-    def _segments(self, segment: Ints, lo: Ints, start: Ints, last: Ints, held: Ints, count: int) -> Segments:
+    def _segments(
+        self, segment: Narrow, lo: Ints, start: Ints, last: Ints, held: Ints, count: int
+    ) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
         new = self._new()
         lead = np.full(count, -1, np.int64)

@@ -14,15 +14,26 @@ from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays
 from flowstitch.join.segments import BucketSegments, Segments
-from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
+from flowstitch.kernels.lifetimes import SECOND
 from flowstitch.kernels.runs import by_run
-from flowstitch.kernels.windows import cover_windows, running_maximum, settle_pairs
+from flowstitch.kernels.windows import (
+    ACK,
+    SPAN,
+    SYN,
+    TCP,
+    cover_windows,
+    date_starts,
+    drop_pairs,
+    lay_out,
+    running_maximum,
+    settle_lonely,
+)
 from flowstitch.normalize.columns import take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from flowstitch.arrays import Columns, Flags, Ints, Words
+    from flowstitch.arrays import Columns, Flags, Ints, Narrow, Words
     from flowstitch.join.buckets import Workers
     from flowstitch.join.rows import BucketRows
     from flowstitch.normalize.scratch import Scratch
@@ -34,7 +45,6 @@ SLACK = 2 * SECOND
 LINGER = 120 * SECOND
 # Rows of one wire key that are further apart are different connections.
 GAP = 300 * SECOND
-TCP, SYN, ACK = 6, 2, 16
 ICMP_ONE_WAY, HIDDEN = 3, 4
 
 
@@ -73,6 +83,19 @@ USED = (
 )  # fmt: skip
 
 
+# What segments are made of that only flow logs saw.
+_ENDS = (
+    "protocol_number",
+    "src_ip",
+    "src_port",
+    "dst_ip",
+    "dst_port",
+    "tcp_flags",
+    "window_start",
+    "window_end",
+)
+
+
 def flow_tuples(flows: Columns) -> Tuples:
     """Tuples of flow-log rows as they go over the wire."""
     protocol, src_port, dst_port = (
@@ -102,37 +125,31 @@ class Covered:
         flows : columns of the table ``flows``. segments : what conntrack saw.
         keys : what was found when they were numbered before.
         """
-        self._segments = segments
-        self._begins = _begins(flows)
-        self.keys = keys or self._number(flows)
+        self._flows, self._segments = flows, segments
+        self.keys = keys or self._number()
         self._key, self._order, self._pointer = self.keys
 
-    def _number(self, flows: Columns) -> _Keys:
-        (of_segments, key), keys = wire_numbers(self._segments.tuples, flow_tuples(flows), logged=True)
+    def _number(self) -> _Keys:
+        (of_segments, key), keys = wire_numbers(self._segments.tuples, flow_tuples(self._flows), logged=True)
         return key, *by_run(of_segments, keys, self._segments.since)
 
-    def clock_samples(self, flows: Columns) -> Ints:
+    def clock_samples(self) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
-        key = self._key[self._begins]
-        lone = np.diff(self._pointer)[key] == 1
-        segment = self._order[self._pointer[key[lone]]]
-        dated = self._segments.exact[segment] & (self._segments.first[segment] != UNKNOWN)
-        start = flows["window_start"][self._begins][lone]
-        return start[dated] + SECOND // 2 - self._segments.first[segment[dated]]
+        samples = np.empty(self._key.shape[0], np.int64)
+        found = date_starts(
+            self._key, self._flows["protocol_number"], self._flows["tcp_flags"], self._flows["window_start"],
+            self._pointer, self._order, self._segments.exact, self._segments.first, samples,
+        )  # fmt: skip
+        return samples[:found].copy()
 
     def attach(
-        self,
-        flows: Columns,
-        ahead: int,
-        service_ports: Ints,
-        hidden: Flags,
-        first_segment: int,
+        self, ahead: int, service_ports: Ints, hidden: Flags, first_segment: int
     ) -> tuple[Windows, Ints, Segments, Segments]:
         """Flow-log rows on segments, pairs whose segment only flow logs saw, the segments by the flow logs' clock, and those others.
 
         Parameters
         ----------
-        flows : the rows. ahead : how far the flow logs' clock is ahead, µs.
+        ahead : how far the flow logs' clock is ahead, µs.
         service_ports : ports that services, their endpoints and node ports use, ascending; they tell who is the server
             where no SYN does.
         hidden : shape (rows,), bool, rows of which nobody knows the addresses, see ``hidden_addresses``.
@@ -142,53 +159,45 @@ class Covered:
         -------
         A segment has its number among those of all buckets, but one that only flow logs saw that among those of this one.
         """
-        key, segments = self._key, self._segments.later(ahead)
+        flows, segments = self._flows, self._segments.later(ahead)
         usable = (flows["log_status"] == field("log_status").code("OK")) & ~hidden
-        reason = _coverage_reasons(flows)
-        reason[hidden] = HIDDEN
-        flags = flows["tcp_flags"]
-        opens = (flows["protocol_number"] == TCP) & (flags > 0) & (flags & SYN > 0)
-        offsets, found = self._cover(flows, usable, segments, opens)
-        lonely = np.flatnonzero(usable & (offsets[1:] == offsets[:-1]))
-        tuples = flow_tuples(take_columns(flows, lonely))
-        errors = _one_way_echo(tuples, key[lonely])
-        reason[lonely[errors]] = ICMP_ONE_WAY
-        lonely, tuples = lonely[~errors], tuples.take(~errors)
-        lone = np.full(key.shape[0], -1, np.int64)
-        lone[lonely], extra = _flow_segments(
-            flows, tuples, lonely, key[lonely], self._begins[lonely], service_ports
-        )
-        client, client_port = (
-            np.concatenate([getattr(part.tuples, name) for part in (segments, extra)])
-            for name in ("src", "src_port")
-        )
-        pairs = found.shape[0] + lonely.shape[0]
-        every, row, scratch = (np.empty(pairs, np.int64) for _ in range(3))
-        every_offsets, forward = np.empty_like(offsets), np.empty(pairs, np.bool_)
-        settle_pairs(
-            offsets, found, self._order, lone, len(segments), flows["src_ip"], flows["src_port"], flows["dst_ip"],
-            client, client_port, first_segment, np.arange(len(segments))[None],
-            every_offsets, every, row, forward, scratch,
+        windows, lonely = self._cover(usable, segments, first_segment)
+        windows.reason[hidden] = HIDDEN
+        of_lonely = take_columns({name: flows[name] for name in _ENDS}, lonely)
+        errors = _one_way_echo(flow_tuples(of_lonely), self._key[lonely])
+        if errors.any():
+            windows = _without(windows, lonely[errors])
+            windows.reason[lonely[errors]] = ICMP_ONE_WAY
+            lonely, of_lonely = lonely[~errors], take_columns(of_lonely, ~errors)
+        own, extra = _flow_segments(of_lonely, self._key[lonely], service_ports)
+        settle_lonely(
+            windows.offsets, flows["src_ip"], flows["src_port"], flows["dst_ip"], extra.tuples.src, extra.tuples.src_port,
+            lonely, own, windows.segment, windows.forward,
         )  # fmt: skip
-        return Windows(every_offsets, every, row, forward, reason), every_offsets[lonely], segments, extra
+        return windows, windows.offsets[lonely], segments, extra
 
-    def _cover(self, flows: Columns, usable: Flags, segments: Segments, opens: Flags) -> tuple[Ints, Ints]:
-        """Where the segments that each row covers begin, and which these are, by their place in the order of wire keys."""
-        first, last, held = (times[self._order] for times in (segments.since, segments.last, segments.held))
-        reach = np.empty_like(last)
-        running_maximum(self._pointer, last, reach)
+    def _cover(self, usable: Flags, segments: Segments, first_segment: int) -> tuple[Windows, Ints]:
+        """The rows on the segments that conntrack saw, and those of them that have none of these, which are pairs with none."""
+        flows, order = self._flows, self._order
+        spans = np.empty((len(segments), SPAN), np.int64)
+        times = segments.since, segments.last, segments.held
+        lay_out(order, self._pointer, *times, segments.tuples.src, segments.tuples.src_port, spans)
         rows = usable.shape[0]
-        offsets = np.empty(rows + 1, np.int64)
-        window = flows["window_start"], flows["window_end"]
+        offsets, lonely = np.empty(rows + 1, np.int64), np.empty(rows, np.int64)
         # most rows cover one
         room = rows + (rows >> 2)
         while True:
-            pairs = np.empty(room, np.int64)
-            room = cover_windows(
-                self._key, usable, *window, opens, self._pointer, first, last, held, reach, SLACK, LINGER, offsets, pairs
+            segment, row, scratch = (np.empty(room, np.int64) for _ in range(3))
+            forward = np.empty(room, np.bool_)
+            pairs, alone = cover_windows(
+                self._key, usable, flows["window_start"], flows["window_end"], flows["protocol_number"], flows["tcp_flags"],
+                flows["src_ip"], flows["src_port"], flows["dst_ip"], self._pointer, spans, order[None], first_segment, SLACK, LINGER,
+                offsets, segment, row, forward, lonely, scratch,
             )  # fmt: skip
-            if room <= pairs.shape[0]:
-                return offsets, pairs[:room]
+            if pairs <= room:
+                reason = _coverage_reasons(flows["log_status"])
+                return Windows(offsets, segment[:pairs], row[:pairs], forward[:pairs], reason), lonely[:alone]
+            room = pairs
 
 
 def attach_windows(
@@ -212,7 +221,7 @@ def attach_windows(
         rows = flows.of(bucket, USED)
         covered = Covered(rows, seen.of(bucket))
         keys.put(bucket, covered.keys)
-        return covered.clock_samples(rows)
+        return covered.clock_samples()
 
     ahead = flow_log_offset(np.concatenate(workers.map(compare, flows.buckets)))
     known, extra = (BucketArrays[Segments](flows.buckets, scratch) for _ in range(2))
@@ -222,7 +231,7 @@ def attach_windows(
     def attach(bucket: int, segment: int) -> int:
         rows = flows.of(bucket, USED)
         covered = Covered(rows, seen.pop(bucket), keys.pop(bucket))
-        found, own, before, behind = covered.attach(rows, ahead, service_ports, hidden(rows), segment)
+        found, own, before, behind = covered.attach(ahead, service_ports, hidden(rows), segment)
         windows.put(bucket, found)
         alone.put(bucket, own)
         known.put(bucket, before)
@@ -241,18 +250,27 @@ def attach_windows(
     return windows, BucketSegments(known, begins, extra, extra_begins), ahead
 
 
+def _coverage_reasons(log_status: Narrow) -> Ints:
+    field_of = field("log_status")
+    reasons = np.zeros(len(field_of.values) + 1, np.int64)
+    reasons[[field_of.code("NODATA"), field_of.code("SKIPDATA")]] = 1, 2
+    return reasons[log_status]
+
+
 def _begins(flows: Columns) -> Flags:
     """Rows with a SYN and no answer in them: their source opened the connection."""
     flags = flows["tcp_flags"]
     return (flows["protocol_number"] == TCP) & (flags > 0) & (flags & (SYN | ACK) == SYN)
 
 
-def _coverage_reasons(flows: Columns) -> Ints:
-    status = field("log_status")
-    reason = np.zeros(flows["log_status"].shape[0], np.int64)
-    reason[flows["log_status"] == status.code("NODATA")] = 1
-    reason[flows["log_status"] == status.code("SKIPDATA")] = 2
-    return reason
+def _without(windows: Windows, rows: Ints) -> Windows:
+    """Without the pairs of some rows, which have one each."""
+    dropped = np.zeros(windows.reason.shape[0], np.bool_)
+    dropped[rows] = True
+    left = drop_pairs(dropped, windows.offsets, windows.segment, windows.row, windows.forward)
+    return replace(
+        windows, segment=windows.segment[:left], row=windows.row[:left], forward=windows.forward[:left]
+    )
 
 
 def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
@@ -266,26 +284,25 @@ def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
     return one_way
 
 
-def _flow_segments(
-    flows: Columns, tuples: Tuples, rows: Ints, key: Ints, begins: Flags, service_ports: Ints
-) -> tuple[Ints, Segments]:  # fmt: skip
-    """Segment of each of the rows that conntrack did not see, counted from 0, and those segments; all but ``flows`` by such row."""
-    order = np.lexsort((flows["window_start"][rows], key))
-    start, end = flows["window_start"][rows[order]], flows["window_end"][rows[order]]
+def _flow_segments(flows: Columns, key: Ints, service_ports: Ints) -> tuple[Ints, Segments]:
+    """Segment of each of the rows that conntrack did not see, counted from 0, and those segments."""
+    rows, tuples = key.shape[0], flow_tuples(flows)
+    order = np.lexsort((flows["window_start"], key))
+    start, end = flows["window_start"][order], flows["window_end"][order]
     keys = key[order]
-    cut = np.ones(rows.shape[0], np.bool_)
+    cut = np.ones(rows, np.bool_)
     reach = np.empty_like(end)
     runs = np.flatnonzero(np.diff(keys, prepend=-1))
-    running_maximum(np.append(runs, rows.shape[0]), end, reach)
+    running_maximum(np.append(runs, rows), end, reach)
     cut[1:] = (keys[1:] != keys[:-1]) | (start[1:] > reach[:-1] + GAP)
     number = np.cumsum(cut) - 1
-    segment = np.empty(rows.shape[0], np.int64)
+    segment = np.empty(rows, np.int64)
     segment[order] = number
     heads = np.flatnonzero(cut)
     count = heads.shape[0]
     forward = tuples.forward()[order]
     said = np.zeros((count, 2), np.int64)
-    np.add.at(said, (number, 1 - forward.astype(np.int64)), begins[order])
+    np.add.at(said, (number, 1 - forward.astype(np.int64)), _begins(flows)[order])
     lead = tuples.take(order[heads])
     serving = [np.isin(ports, service_ports) for ports in (lead.dst_port, lead.src_port)]
     head_forward = forward[heads]
@@ -295,7 +312,7 @@ def _flow_segments(
         by_syn, said[:, 0] > said[:, 1], np.where(by_port, head_forward == serving[0], head_forward)
     )
     lead = _turned(lead, lead_forward != head_forward)
-    last = reach[np.append(heads[1:], rows.shape[0]) - 1] + SECOND if count else reach
+    last = reach[np.append(heads[1:], rows) - 1] + SECOND if count else reach
     exact = np.zeros(count, np.bool_)
     return segment, Segments(lead, start[heads], last, last, by_syn | by_port, start[heads], exact)
 

@@ -231,8 +231,8 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
         the smallest int64 if unknown.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
-    segment : shape (n,), int64, receives the segment of each side.
-    candidates : shape (n,), int64, receives how many lifetimes of the joined observer would have fitted.
+    segment : shape (n,), int32, receives the segment of each side.
+    candidates : shape (n,), int32, receives how many lifetimes of the joined observer would have fitted.
 
     Returns
     -------
@@ -317,6 +317,24 @@ def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
 
 
 @kernel
+def settle_sides(segment, candidates, numbers, first, replies, begin, out_segment, out_candidates):
+    """Put the sides of a bucket among those of all.
+
+    Parameters
+    ----------
+    segment, candidates : shape (n,), int32, of original sides, then of reply sides.
+    numbers : shape (k,), int32, of the reply sides, counted from 0. first : number of the first original side.
+    replies : number of the first reply side of all. begin : number of the first segment of the bucket.
+    out_segment, out_candidates : shape (sides,), int32, receive them.
+    """
+    own = segment.shape[0] - numbers.shape[0]
+    for side in range(segment.shape[0]):
+        number = first + side if side < own else replies + numbers[side - own]
+        out_segment[number] = begin + segment[side]
+        out_candidates[number] = candidates[side]
+
+
+@kernel
 def pair_starts(order, pointer, node, start, out):
     """What wire keys tell that exactly two nodes saw, once each: the nodes, and how much later the second one saw the start.
 
@@ -351,7 +369,7 @@ def summarize_segments(segment, sure, lo, hi, last, held, lead, first, end, unti
 
     Parameters
     ----------
-    segment : shape (n,), int64, segment of each side.
+    segment : shape (n,), int32, segment of each side.
     sure : shape (n,), bool, the side knows who began.
     lo, hi, last, held : as ``align_observers`` takes them.
     lead : shape (segments,), int64, all -1, receives the side that says the direction: one that knows, of several the earliest.

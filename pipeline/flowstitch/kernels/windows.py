@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import inner_kernel, kernel
+from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 from flowstitch.kernels.runs import sort_run
 
-SECOND = 1_000_000
+TCP, SYN, ACK = 6, 2, 16
+# Columns of what ``lay_out`` puts together of a segment.
+FIRST, LAST, HELD, REACH, NUMBER, CLIENT, CLIENT_PORT = range(7)
+SPAN = CLIENT_PORT + 1
+
+
+@inner_kernel
+def opens(protocol, tcp_flags):
+    """Whether a row has the first packet of a TCP connection, either way's."""
+    return protocol == TCP and tcp_flags > 0 and tcp_flags & SYN > 0
+
+
+@inner_kernel
+def begins(protocol, tcp_flags):
+    """Whether a row has a SYN and no answer in it: its source opened the connection."""
+    return protocol == TCP and tcp_flags > 0 and tcp_flags & (SYN | ACK) == SYN
 
 
 @kernel
-def _cover(row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found):
-    """Segments of [begin, end) that the window of ``row`` covers, into ``found``; returns how many."""
+def lay_out(order, pointer, first, last, held, client, client_port, spans):
+    """What flow-log rows are compared with, in the place where they look for it: a row touches one cache line of a segment, not seven.
+
+    Parameters
+    ----------
+    order : shape (segments,), int64, segments of one wire key together, ascending by ``first``.
+    pointer : shape (keys + 1,), int64, where those of each key begin there.
+    first, last, held : shape (segments,), int64, µs. client, client_port : shape (segments,), source of the tuple of each.
+    spans : shape (segments, 7), int64, receives first, last, held, the latest ``last`` of its key so far, the number of the segment and its client.
+    """
+    for key in range(pointer.shape[0] - 1):
+        reach = np.iinfo(np.int64).min
+        for place in range(pointer[key], pointer[key + 1]):
+            segment = order[place]
+            reach = max(reach, last[segment])
+            spans[place, FIRST], spans[place, LAST], spans[place, HELD] = (
+                first[segment],
+                last[segment],
+                held[segment],
+            )
+            spans[place, REACH], spans[place, NUMBER] = reach, segment
+            spans[place, CLIENT], spans[place, CLIENT_PORT] = client[segment], client_port[segment]
+
+
+@kernel
+def _cover(begin, end, spans, window_start, window_end, opening, slack, linger, found):
+    """Places of [begin, end) that a window covers, the last one first, into ``found``; returns how many."""
     count = 0
     low, high = begin, end
     while low < high:
         middle = (low + high) // 2
-        if first[middle] <= window_end[row] + SECOND + slack:
+        if spans[middle, FIRST] <= window_end + SECOND + slack:
             low = middle + 1
         else:
             high = middle
     at = low - 1
-    while at >= begin and reach[at] >= window_start[row] - slack:
-        if last[at] >= window_start[row] - slack:
+    while at >= begin and spans[at, REACH] >= window_start - slack:
+        if spans[at, LAST] >= window_start - slack:
             if count < found.shape[0]:
                 found[count] = at
             count += 1
@@ -34,9 +75,10 @@ def _cover(row, begin, end, first, last, held, reach, window_start, window_end, 
     best_gap = linger + 1
     for at in (low - 1, low):
         if begin <= at < end:
-            gap = first[at] - window_end[row] if first[at] > window_end[row] else window_start[row] - last[at]
-            kept = first[at] <= window_end[row] and window_start[row] <= held[at] + slack
-            if kept or (gap < best_gap and not opens[row]):
+            first = spans[at, FIRST]
+            gap = first - window_end if first > window_end else window_start - spans[at, LAST]
+            kept = first <= window_end and window_start <= spans[at, HELD] + slack
+            if kept or (gap < best_gap and not opening):
                 best, best_gap = at, gap
                 if kept:
                     break
@@ -48,103 +90,162 @@ def _cover(row, begin, end, first, last, held, reach, window_start, window_end, 
 
 
 @kernel
+def _turn_round(values, count):
+    """The first ``count`` of values in the opposite order."""
+    for place in range(count // 2):
+        values[place], values[count - 1 - place] = values[count - 1 - place], values[place]
+
+
+@inner_kernel
+def _goes_forward(src, src_port, dst, client, client_port):
+    if src == dst:
+        return max(src_port, 0) == client_port
+    return src == client
+
+
+@kernel
 def cover_windows(
-    key,
-    usable,
-    window_start,
-    window_end,
-    opens,
-    pointer,
-    first,
-    last,
-    held,
-    reach,
-    slack,
-    linger,
-    offsets,
-    pairs,
-):
-    """Segments that each flow-log row covers, many to many.
+    key, usable, window_start, window_end, protocol, tcp_flags, src, src_port, dst, pointer, spans, numbers, first_segment, slack, linger,
+    offsets, segment, row, forward, lonely, scratch,
+):  # fmt: skip
+    """Segments that each flow-log row covers, many to many, and which way it goes.
 
     A row covers every segment of its wire key that had packets in its window, within ``slack``. A row that covers none
     belongs to the segment whose entry was still held: packets that conntrack does not count, such as repeated SYNs.
-    Else, unless it opens a connection, it is what came late for the nearest one, within ``linger``.
+    Else, unless it opens a connection, it is what came late for the nearest one, within ``linger``. A row that has no segment by that is a pair
+    with none yet.
 
     Parameters
     ----------
     key : shape (n,), int64, wire key of each row.
-    usable : shape (n,), bool, the row can cover segments.
+    usable : shape (n,), bool, the row is of packets.
     window_start, window_end : shape (n,), int64, µs; the second of the end belongs to the window.
-    opens : shape (n,), bool, the row has the first packet of a TCP connection.
+    protocol, tcp_flags, src, src_port, dst : columns of the table ``flows``.
     pointer : shape (keys + 1,), int64, segments of key k stand at [pointer[k], pointer[k + 1]).
-    first, last : shape (segments,), int64, µs, ascending by first within a key.
-    held : shape (segments,), int64, until when conntrack kept the entry, µs.
-    reach : shape (segments,), int64, running maximum of ``last`` within a key.
+    spans : shape (segments, 7), see ``lay_out``.
+    numbers : shape (1, segments), int64, the number of the segment in each place. first_segment : is added to the numbers of segments.
     slack, linger : µs.
     offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
-    pairs : shape (m,), int64, receives the segments, as many as there is room for.
+    segment, row, forward : shape (m,), int64, int64 and bool, receive segment, row, and whether it goes the way of the segment's tuple, of as many
+        pairs as there is room for; the segments of a row ascend, -1 is none yet.
+    lonely : shape (n,), int64, receives the rows without a segment.
+    scratch : shape (m,), int64, is overwritten.
 
     Returns
     -------
-    How many pairs there are; where that is more than ``pairs`` has room for, call again with room for so many.
+    How many pairs there are, and how many lonely rows; where that is more pairs than there is room for, call again with room for so many.
+    """
+    total = alone = 0
+    room = segment.shape[0]
+    for at in range(key.shape[0]):
+        offsets[at] = total
+        if not usable[at]:
+            continue
+        begin, end = pointer[key[at]], pointer[key[at] + 1]
+        found = segment[min(total, room) :]
+        count = 0
+        if begin < end:
+            count = _cover(
+                begin,
+                end,
+                spans,
+                window_start[at],
+                window_end[at],
+                opens(protocol[at], tcp_flags[at]),
+                slack,
+                linger,
+                found,
+            )
+        if count == 0:
+            lonely[alone] = at
+            alone += 1
+            if total < room:
+                segment[total], row[total], forward[total] = -1, at, True
+            total += 1
+            continue
+        if total + count <= room:
+            if count > 1:
+                _turn_round(found, count)
+                sort_run(segment, total, total + count, numbers, scratch)
+            for pair in range(total, total + count):
+                place = segment[pair]
+                segment[pair], row[pair] = first_segment + spans[place, NUMBER], at
+                forward[pair] = _goes_forward(
+                    src[at], src_port[at], dst[at], spans[place, CLIENT], spans[place, CLIENT_PORT]
+                )
+        total += count
+    offsets[key.shape[0]] = total
+    return total, alone
+
+
+@kernel
+def settle_lonely(offsets, src, src_port, dst, client, client_port, lonely, own, segment, forward):
+    """Give the rows that ``cover_windows`` found no segment for those of their own.
+
+    Parameters
+    ----------
+    lonely : shape (k,), int64, those rows. own : shape (k,), int64, segment of each, counted from 0.
+    offsets, segment, forward, src, src_port, dst : see ``cover_windows``.
+    client, client_port : source of the tuple of each of those segments.
+    """
+    for at in range(lonely.shape[0]):
+        row, number = lonely[at], own[at]
+        pair = offsets[row]
+        segment[pair] = number
+        forward[pair] = _goes_forward(src[row], src_port[row], dst[row], client[number], client_port[number])
+
+
+@kernel
+def drop_pairs(dropped, offsets, segment, row, forward):
+    """Take the pairs of some rows, which have one each, out.
+
+    Parameters
+    ----------
+    dropped : shape (n,), bool, by row. offsets, segment, row, forward : see ``cover_windows``; are set right.
+
+    Returns
+    -------
+    How many pairs are left.
     """
     total = 0
-    for row in range(key.shape[0]):
-        offsets[row] = total
-        begin, end = pointer[key[row]], pointer[key[row] + 1]
-        if begin == end or not usable[row]:
+    for at in range(dropped.shape[0]):
+        begin, end = offsets[at], offsets[at + 1]
+        offsets[at] = total
+        if dropped[at]:
             continue
-        found = pairs[min(total, pairs.shape[0]) :]
-        total += _cover(
-            row, begin, end, first, last, held, reach, window_start, window_end, opens, slack, linger, found
-        )
-    offsets[key.shape[0]] = total
+        for pair in range(begin, end):
+            segment[total], row[total], forward[total] = segment[pair], row[pair], forward[pair]
+            total += 1
+    offsets[dropped.shape[0]] = total
     return total
 
 
 @kernel
-def settle_pairs(
-    found_offsets, found, order, lone, known, src, src_port, dst, client, client_port, first_segment,
-    numbers, offsets, segment, row, forward, scratch,
-):  # fmt: skip
-    """Put together the segments that rows cover and those of rows of their own, and tell which way each row goes.
+def date_starts(key, protocol, tcp_flags, window_start, pointer, order, exact, first, out):
+    """How far the flow logs' clock is ahead of the segments', as the connections tell that are alone on their wire key and whose start is known.
 
     Parameters
     ----------
-    found_offsets, found : pairs as ``cover_windows`` leaves them. order : shape (known,), int64, the segments by the place they have there.
-    lone : shape (n,), int64, the segment of a row of its own, counted from 0, else -1.
-    known : how many segments conntrack saw here; those of rows of their own follow.
-    src, src_port, dst : columns of the table ``flows``.
-    client, client_port : shape (segments,), source of the tuple of each segment.
-    numbers : shape (1, known), int64, ascending. first_segment : number of the first segment that conntrack saw among those of all buckets.
-    offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
-    segment : shape (pairs,), int64, receives them as they are numbered among all, but those of rows of their own as counted from 0.
-    row : shape (pairs,), int64, receives the row.
-    forward : shape (pairs,), bool, receives whether the row goes the way of the segment's tuple.
-    scratch : shape (pairs,), int64, is overwritten.
+    key, window_start, pointer : see ``cover_windows``. protocol, tcp_flags : columns of the table ``flows``.
+    order, first : see ``lay_out``. exact : shape (segments,), bool, ``first`` is that of a NEW.
+    out : shape (n,), int64, receives from the start of each such connection to the middle of the second in which the window begins that has it, µs.
+
+    Returns
+    -------
+    How many there are.
     """
-    total = 0
-    for at in range(lone.shape[0]):
-        offsets[at] = total
-        begin, end = found_offsets[at], found_offsets[at + 1]
-        if lone[at] >= 0:
-            segment[total] = known + lone[at]
-            total += 1
-        for place in range(begin, end):
-            # they are found from the last one on
-            segment[total] = order[found[end - 1 - (place - begin)]]
-            total += 1
-        if end - begin > 1:
-            sort_run(segment, offsets[at], total, numbers, scratch)
-        for place in range(offsets[at], total):
-            number = segment[place]
-            row[place] = at
-            if src[at] == dst[at]:
-                forward[place] = max(src_port[at], 0) == client_port[number]
-            else:
-                forward[place] = src[at] == client[number]
-            segment[place] = number - known if number >= known else first_segment + number
-    offsets[lone.shape[0]] = total
+    count = 0
+    for row in range(key.shape[0]):
+        if not begins(protocol[row], tcp_flags[row]):
+            continue
+        at = pointer[key[row]]
+        if pointer[key[row] + 1] - at != 1:
+            continue
+        segment = order[at]
+        if exact[segment] and first[segment] != UNKNOWN:
+            out[count] = window_start[row] + SECOND // 2 - first[segment]
+            count += 1
+    return count
 
 
 @kernel

@@ -42,7 +42,7 @@ def compare_clocks(conntrack: Columns, flows: Columns, inventory: Inventory, poo
         rows = in_one_bucket(conntrack, workers)
         entries = build_entries(rows, inventory.facts, local, pools, scratch, workers)
         _, segments, _, ahead = build_segments(entries, pools.names.ranks(), one_bucket, scratch, workers)
-    offset = flow_log_offset(Covered(flows, segments.of(first)).clock_samples(flows))
+    offset = flow_log_offset(Covered(flows, segments.of(first)).clock_samples())
     return {pools.names.word(node) or "": int(ahead[node]) - offset for node in entries.nodes.tolist()}
 
 
