@@ -9,7 +9,7 @@ import numpy as np
 
 from flowstitch.catalog import field
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.join.buckets import hashes_of
+from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import flow_log_offset
 from flowstitch.join.keys import Tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays
@@ -98,16 +98,23 @@ _ENDS = (
 
 def flow_tuples(flows: Columns) -> Tuples:
     """Tuples of flow-log rows as they go over the wire."""
+    told = _told_tuples(flows)
     protocol, src_port, dst_port = (
-        flows[name].clip(0) for name in ("protocol_number", "src_port", "dst_port")
+        values.clip(0) for values in (told.protocol, told.src_port, told.dst_port)
     )
-    return Tuples(protocol, flows["src_ip"], src_port, flows["dst_ip"], dst_port, np.zeros_like(protocol))
+    return replace(told, protocol=protocol, src_port=src_port, dst_port=dst_port)
+
+
+def _told_tuples(flows: Columns) -> Tuples:
+    """Tuples as the rows have them, below 0 what they do not tell."""
+    src, src_port, dst, dst_port = (flows[name] for name in ("src_ip", "src_port", "dst_ip", "dst_port"))
+    protocol = flows["protocol_number"]
+    return Tuples(protocol, src, src_port, dst, dst_port, np.zeros_like(protocol))
 
 
 def flow_hashes(flows: Columns) -> Words:
-    """Hash of the wire key of rows of the table ``flows``, see ``hashes_of``."""
-    ends = [flows[name] for name in ("protocol_number", "src_ip", "src_port", "dst_ip", "dst_port")]
-    return hashes_of(ends, np.zeros(ends[0].shape[0], np.int32))
+    """Hash of the wire key of rows of the table ``flows``, see ``tuple_hashes``."""
+    return tuple_hashes(_told_tuples(flows))
 
 
 # Of a bucket the wire key of each flow-log row, the segments by wire key and time, and where those of each key begin.
@@ -130,7 +137,7 @@ class Covered:
         self._key, self._order, self._pointer = self.keys
 
     def _number(self) -> _Keys:
-        (of_segments, key), keys = wire_numbers(self._segments.tuples, flow_tuples(self._flows), logged=True)
+        (of_segments, key), keys = wire_numbers(self._segments.tuples, _told_tuples(self._flows), logged=True)
         return key, *by_run(of_segments, keys, self._segments.since)
 
     def clock_samples(self) -> Ints:
