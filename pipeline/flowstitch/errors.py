@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# So many names a sentence lists.
+MANY = 40
+
+
 class FlowstitchError(Exception):
     """Something failed; the message is a sentence for the user. ``exit_code`` 3."""
 
@@ -42,7 +46,10 @@ def unknown_name(what: str, got: str, known: Iterable[str]) -> UsageError:
 
 
 def nearest_name(got: str, known: Iterable[str]) -> str:
-    """What to write instead of a name that is none: the nearest one, or all of them when none is near."""
+    """What to write instead of a name that is none: the nearest one, or when none is near all of them, of many the first."""
     names = sorted(known)
     near = difflib.get_close_matches(got, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names) or 'none'}."
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(names) - MANY:,} more" if len(names) > MANY else ""
+    return f"known are: {', '.join(names[:MANY]) or 'none'}{more}."

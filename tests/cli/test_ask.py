@@ -91,6 +91,31 @@ def test_sources_account_for_every_row(call: Call, result: Path) -> None:
     assert events["first_seen"] == "2026-11-23T00:44:20.184938Z"
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "near"),
+    [
+        ("--service", "default/ngin", "did you mean 'default/nginx'?"),
+        ("--service", "@", "known are: default/"),
+        ("--node", "cn-hongkong.10.0.1.28", "did you mean 'cn-hongkong.10.0.1.82'?"),
+    ],
+)
+def test_a_service_or_node_that_is_none_is_refused(
+    call: Call, result: Path, option: str, name: str, near: str
+) -> None:
+    refused = call("ask", result, "return-eni", option, name)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"there is no {option[2:]} {name!r}; {near}" in refused.stderr
+
+
+def test_one_that_is_there_may_have_no_row(call: Call, result: Path) -> None:
+    """Nothing of the answer is left, and that is the answer."""
+    with flowstitch.open(result) as opened:
+        services = {f"{row['namespace']}/{row['name']}" for row in opened.table("services").to_pylist()}
+    answered = {row["service"] for row in json.loads(call("ask", result, "return-eni", "-f", "json").stdout)}
+    silent = min(services - answered)
+    assert json.loads(call("ask", result, "return-eni", "--service", silent, "-f", "json").stdout) == []
+
+
 def test_formats_agree(call: Call, result: Path, tmp_path: Path) -> None:
     answer = json.loads(call("ask", result, "sources", "-f", "json").stdout)
     fields = list(csv.DictReader(io.StringIO(call("ask", result, "sources", "-f", "csv").stdout)))

@@ -14,7 +14,7 @@ from flowstitch.runner.layout import UNMATCHED
 from flowstitch.sql.definitions import comments, execute_known, library, needed, question_statements
 from flowstitch.sql.kept import kept_in
 from flowstitch.sql.lacking import lacking_sentence, what_is_lacking
-from flowstitch.sql.narrowing import narrowed
+from flowstitch.sql.narrowing import KNOWN_NAMES, NODE, SERVICE, narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
 from flowstitch.sql.runs import RUNS, runs_query
@@ -244,7 +244,7 @@ class Result:
 
         Raises
         ------
-        UsageError with the nearest name when there is no such question; when it has no column of a service or node;
+        UsageError with the nearest name when there is no such question, service or node; when it has no column of a service or node;
         when it compares two results, and only one is open, or the other way round.
         """
         import duckdb  # noqa: PLC0415
@@ -261,7 +261,13 @@ class Result:
             answer = self._connection.sql(asked.sql)
         except duckdb.Error as error:
             raise self._failed(asked.sql, None, error) from error
-        return narrowed(answer, asked, service, node, top)
+        wishes = {option: name for option, name in ((SERVICE, service), (NODE, node)) if name is not None}
+        known = {option: self._known_names(option) for option in wishes}
+        return narrowed(answer, asked, wishes, known, top)
+
+    def _known_names(self, option: str) -> set[str]:
+        """Names of services or nodes that the inventory and the sources tell of."""
+        return {name for (name,) in self._connection.sql(KNOWN_NAMES[option]).fetchall()}
 
     def table(self, name: str) -> pa.Table:
         """A table of the result as Arrow; ``UsageError`` with the nearest name when there is none."""
