@@ -248,6 +248,19 @@ def cover_window(
     return (set() if row["opens"] else late), True
 
 
+def apart(spans: list[tuple[int, int, int]], gap: int) -> list[list[int]]:
+    """Spans of one key, (key, begin, end) each, put together where less than a gap is between them; by key and time."""
+    groups: list[list[int]] = []
+    for at in sorted(range(len(spans)), key=lambda at: (spans[at][0], spans[at][1], at)):
+        key, begin, _ = spans[at]
+        before = [other for group in groups for other in group if spans[other][0] == key]
+        if before and begin <= max(spans[other][2] for other in before) + gap:
+            groups[-1].append(at)
+        else:
+            groups.append([at])
+    return [sorted(group) for group in groups]
+
+
 def goes_forward(row: dict, client: int, client_port: int) -> bool:
     """Whether a flow-log row goes the way of a tuple whose source that is; between two ports of one address these tell."""
     if row["src"] == row["dst"]:

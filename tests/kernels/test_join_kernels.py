@@ -22,6 +22,7 @@ from flowstitch.kernels.windows import (
     date_starts,
     drop_pairs,
     lay_out,
+    open_segments,
     running_maximum,
     settle_lonely,
 )
@@ -399,6 +400,32 @@ def test_rows_of_their_own(rows: list[dict], data: st.DataObject) -> None:
         mine = own[lonely == at]
         assert [segment[pair]] == (mine.tolist() or [-1])
         assert forward[pair] == (mine.shape[0] > 0 and naive.goes_forward(rows[at], *clients[mine[0]]))
+
+
+@given(st.lists(st.tuples(window_rows, st.booleans()), max_size=8))
+def test_open_segments(told: list[tuple[dict, bool]]) -> None:
+    """Rows of a wire key that are apart are of other segments, whatever else their order says."""
+    rows, forward = [row for row, _ in told], np.array([ahead for _, ahead in told], np.bool_)
+    start = of_rows(rows, "start", np.int64)
+    end = start + of_rows(rows, "length", np.int64) * SECOND
+    order, pointer = by_run(of_rows(rows, "key", np.int64), 3, start)
+    segment, head, last = np.empty((3, len(rows)), np.int64)
+    said = np.empty((len(rows), 2), np.int64)
+    count = open_segments(
+        order, pointer, of_rows(rows, "protocol", np.int32), of_rows(rows, "flags", np.int32), forward, start, end, SECOND,
+        segment, head, last, said,
+    )  # fmt: skip
+    spans = [
+        (row["key"], begin, finish)
+        for row, begin, finish in zip(rows, start.tolist(), end.tolist(), strict=True)
+    ]
+    wanted = naive.apart(spans, SECOND)
+    assert [sorted(np.flatnonzero(segment == number).tolist()) for number in range(count)] == wanted
+    for number, members in enumerate(wanted):
+        assert head[number] == min(members, key=lambda row: (start[row], row))
+        assert last[number] == end[members].max()
+        opens = [at for at in members if rows[at]["protocol"] == TCP and rows[at]["flags"] == SYN]
+        assert said[number].tolist() == [sum(forward[opens]), sum(~forward[opens])]
 
 
 @given(

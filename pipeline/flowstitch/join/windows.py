@@ -17,15 +17,12 @@ from flowstitch.join.segments import BucketSegments, Segments
 from flowstitch.kernels.lifetimes import SECOND
 from flowstitch.kernels.runs import by_run
 from flowstitch.kernels.windows import (
-    ACK,
     SPAN,
-    SYN,
-    TCP,
     cover_windows,
     date_starts,
     drop_pairs,
     lay_out,
-    running_maximum,
+    open_segments,
     settle_lonely,
 )
 from flowstitch.normalize.columns import take_columns
@@ -176,7 +173,7 @@ class Covered:
             windows = _without(windows, lonely[errors])
             windows.reason[lonely[errors]] = ICMP_ONE_WAY
             lonely, of_lonely = lonely[~errors], take_columns(of_lonely, ~errors)
-        own, extra = _flow_segments(of_lonely, self._key[lonely], service_ports)
+        own, extra = _flow_segments(of_lonely, self._key[lonely], self._pointer.shape[0] - 1, service_ports)
         settle_lonely(
             windows.offsets, flows["src_ip"], flows["src_port"], flows["dst_ip"], extra.tuples.src, extra.tuples.src_port,
             lonely, own, windows.segment, windows.forward,
@@ -264,12 +261,6 @@ def _coverage_reasons(log_status: Narrow) -> Ints:
     return reasons[log_status]
 
 
-def _begins(flows: Columns) -> Flags:
-    """Rows with a SYN and no answer in them: their source opened the connection."""
-    flags = flows["tcp_flags"]
-    return (flows["protocol_number"] == TCP) & (flags > 0) & (flags & (SYN | ACK) == SYN)
-
-
 def _without(windows: Windows, rows: Ints) -> Windows:
     """Without the pairs of some rows, which have one each."""
     dropped = np.zeros(windows.reason.shape[0], np.bool_)
@@ -291,37 +282,27 @@ def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
     return one_way
 
 
-def _flow_segments(flows: Columns, key: Ints, service_ports: Ints) -> tuple[Ints, Segments]:
-    """Segment of each of the rows that conntrack did not see, counted from 0, and those segments."""
+def _flow_segments(flows: Columns, key: Ints, keys: int, service_ports: Ints) -> tuple[Ints, Segments]:
+    """Segment of each of the rows that conntrack did not see, counted from 0, and those segments; ``key`` is the wire key of each, of ``keys``."""
     rows, tuples = key.shape[0], flow_tuples(flows)
-    order = np.lexsort((flows["window_start"], key))
-    start, end = flows["window_start"][order], flows["window_end"][order]
-    keys = key[order]
-    cut = np.ones(rows, np.bool_)
-    reach = np.empty_like(end)
-    runs = np.flatnonzero(np.diff(keys, prepend=-1))
-    running_maximum(np.append(runs, rows), end, reach)
-    cut[1:] = (keys[1:] != keys[:-1]) | (start[1:] > reach[:-1] + GAP)
-    number = np.cumsum(cut) - 1
-    segment = np.empty(rows, np.int64)
-    segment[order] = number
-    heads = np.flatnonzero(cut)
-    count = heads.shape[0]
-    forward = tuples.forward()[order]
-    said = np.zeros((count, 2), np.int64)
-    np.add.at(said, (number, 1 - forward.astype(np.int64)), _begins(flows)[order])
-    lead = tuples.take(order[heads])
+    order, pointer = by_run(key, keys, flows["window_start"])
+    segment, head, last = np.empty((3, rows), np.int64)
+    said = np.empty((rows, 2), np.int64)
+    count = open_segments(
+        order, pointer, flows["protocol_number"], flows["tcp_flags"], tuples.forward(),
+        flows["window_start"], flows["window_end"], GAP, segment, head, last, said,
+    )  # fmt: skip
+    head, said, last = head[:count], said[:count], last[:count] + SECOND
+    lead, start = tuples.take(head), flows["window_start"][head]
+    forward = lead.forward()
     serving = [np.isin(ports, service_ports) for ports in (lead.dst_port, lead.src_port)]
-    head_forward = forward[heads]
     by_syn = said[:, 0] != said[:, 1]
     by_port = ~by_syn & (serving[0] != serving[1])
     lead_forward = np.where(
-        by_syn, said[:, 0] > said[:, 1], np.where(by_port, head_forward == serving[0], head_forward)
+        by_syn, said[:, 0] > said[:, 1], np.where(by_port, forward == serving[0], forward)
     )
-    lead = _turned(lead, lead_forward != head_forward)
-    last = reach[np.append(heads[1:], rows) - 1] + SECOND if count else reach
-    exact = np.zeros(count, np.bool_)
-    return segment, Segments(lead, start[heads], last, last, by_syn | by_port, start[heads], exact)
+    lead = _turned(lead, lead_forward != forward)
+    return segment, Segments(lead, start, last, last, by_syn | by_port, start, np.zeros(count, np.bool_))
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

@@ -179,6 +179,40 @@ def cover_windows(
 
 
 @kernel
+def open_segments(
+    order, pointer, protocol, tcp_flags, forward, window_start, window_end, gap, segment, head, last, said
+):
+    """Cut the rows of each wire key that no conntrack saw into segments: where none is for longer than ``gap``.
+
+    Parameters
+    ----------
+    order : shape (k,), int64, rows of one wire key together, by ``window_start``. pointer : shape (keys + 1,), where those of each begin there.
+    protocol, tcp_flags, window_start, window_end : columns of the table ``flows``. forward : shape (k,), bool, see ``join.keys.Tuples.forward``.
+    gap : µs.
+    segment : shape (k,), int64, receives the segment of each row, counted from 0.
+    head, last : shape (k,), int64, receive by segment its first row and the latest end of a window, µs.
+    said : shape (k, 2), int64, receives by segment how many rows have the SYN of who opened it, forward and back.
+
+    Returns
+    -------
+    How many segments there are.
+    """
+    count = 0
+    for key in range(pointer.shape[0] - 1):
+        for place in range(pointer[key], pointer[key + 1]):
+            row = order[place]
+            if place == pointer[key] or window_start[row] > last[count - 1] + gap:
+                head[count], last[count] = row, window_end[row]
+                said[count, 0] = said[count, 1] = 0
+                count += 1
+            segment[row] = count - 1
+            last[count - 1] = max(last[count - 1], window_end[row])
+            if begins(protocol[row], tcp_flags[row]):
+                said[count - 1, 0 if forward[row] else 1] += 1
+    return count
+
+
+@kernel
 def settle_lonely(offsets, src, src_port, dst, client, client_port, lonely, own, segment, forward):
     """Give the rows that ``cover_windows`` found no segment for those of their own.
 
