@@ -44,7 +44,7 @@ class JsonLines(Form):
     def __init__(self, dialect: dict[str, Any], _: Source) -> None:
         self.plan = Plan(dialect)
         self.layout = None
-        self.templates = Templates(self.plan, self._template_of)
+        self.templates = Templates(self.plan, self._template_of, self._is_row)
 
     def begin(self, block: Block, layout: Layout | None) -> Layout | None:
         """Learn the spellings of the source's first lines; there is no layout; ``Form.begin``."""
@@ -65,11 +65,13 @@ class JsonLines(Form):
         return None
 
     def _template_of(self, line: bytes, _: Layout | None) -> Template | None:
-        template = json_template(line, self.plan)
+        return json_template(line, self.plan)
+
+    def _is_row(self, line: bytes) -> bool:
         try:
-            return template if self.plan.parse(line).height == 1 else None
+            return self.plan.texts(line).height == 1
         except pl.exceptions.PolarsError:
-            return None
+            return False
 
 
 def _parse_block(block: Block, plan: Plan, account: Account) -> tuple[pl.DataFrame, list[Line] | None]:

@@ -144,7 +144,8 @@ class Plan:
     def learn(self, keys: Iterable[str]) -> bool:
         """Take up other spellings of the dialect's keys; True when one is new. No key gets more than eight."""
         new = False
-        for key in keys:
+        # lines mostly repeat them
+        for key in dict.fromkeys(keys):
             known = self._spellings.get(self._names.get(normal_key(key), ""))
             if known is not None and key not in known and len(known) < _MAX_SPELLINGS:
                 known.append(key)
@@ -162,11 +163,15 @@ class Plan:
 
     def parse(self, data: bytes) -> pl.DataFrame:
         """Texts of JSON lines, one column per canonical column; ``PolarsError`` when a line is no JSON object."""
+        return self.choose(self.texts(data))
+
+    def texts(self, data: bytes) -> pl.DataFrame:
+        """The same, one column per spelling of a key."""
         keys = [key for known in self._spellings.values() for key in known]
         if data and not data.startswith(b"{"):
             # polars unpacks what begins as a packed file does, whatever it is and however large it becomes
             data = b" " + data
-        return self.choose(pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String)))
+        return pl.read_ndjson(data, schema=dict.fromkeys(keys, pl.String))
 
     def frame(self, layout: Layout | None, rows: Sequence[Sequence[str]]) -> pl.DataFrame:
         """Texts of rows that have a value for each of the layout's names, one column per canonical column."""

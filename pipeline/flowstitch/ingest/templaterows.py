@@ -85,12 +85,19 @@ class Templates:
     Parameters
     ----------
     plan : what the values mean.
-    template_of : template of lines of a layout like the one given, which that reader takes for a row; None when there is none.
+    template_of : template of lines of a layout like the one given; None when there is none.
+    is_row : whether that reader takes such a line for a row; asked of one line of a template, or until it is so.
     """
 
-    def __init__(self, plan: Plan, template_of: Callable[[bytes, Layout | None], Template | None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        template_of: Callable[[bytes, Layout | None], Template | None],
+        is_row: Callable[[bytes], bool] = bool,
+    ) -> None:
         self._plan = plan
         self._template_of = template_of
+        self._is_row = is_row
         self._usable = all(column.is_plain for column in plan.columns)
         self._lock = Lock()
         self._lessons = _MAX_LESSONS
@@ -149,16 +156,19 @@ class Templates:
 
     def _look_at(self, block: Block, layout: Layout | None, fitting: Fitting) -> Counter[Template]:
         """Templates of some hard lines, taken evenly, and how many of the lines each has."""
-        found: Counter[Template] = Counter()
+        found: dict[Template, list[bytes]] = {}
         chosen = np.linspace(0, fitting.hard.shape[0] - 1, min(_SAMPLE, fitting.hard.shape[0])).astype(
             np.int64
         )
         for row in chosen.tolist():
             begin, end = block.begin + int(fitting.begins[row]), block.begin + int(fitting.ends[row])
-            template = self._template_of(block.buffer[begin:end].tobytes().removesuffix(b"\n"), layout)
+            line = block.buffer[begin:end].tobytes().removesuffix(b"\n")
+            template = self._template_of(line, layout)
             if template is not None:
-                found[template] += 1
-        return found
+                found.setdefault(template, []).append(line)
+        return Counter(
+            {template: len(lines) for template, lines in found.items() if any(map(self._is_row, lines))}
+        )
 
 
 class _Reading:
