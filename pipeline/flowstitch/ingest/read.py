@@ -135,14 +135,15 @@ def read_export(
                 with watched(item.source, listener) as source:
                     item.parts = _read_rows(source, pools, item.account, workers, scratch)
 
-        list(files.map(read_rows, read))
-    inventory = Inventory(dataplanes=discovery.dataplanes)
-    restored, torn = _read_tables(canonical, pools, inventory, listener)
-    # one after the other: the order of the inventory's rows is that of the files
-    for item in read:
-        if item.source.kind not in ROW_KINDS:
-            with watched(item.source, listener) as source:
-                _read_facts(source, item.account, inventory)
+        reading = files.map(read_rows, read)
+        inventory = Inventory(dataplanes=discovery.dataplanes)
+        restored, torn = _read_tables(canonical, pools, inventory, listener)
+        # one after the other: the order of the inventory's rows is that of the files
+        for item in read:
+            if item.source.kind not in ROW_KINDS:
+                with watched(item.source, listener) as source:
+                    _read_facts(source, item.account, inventory)
+        list(reading)
     return _assemble(merge_sources([*read, *torn], restored, pools), inventory, max(1, threads))
 
 
