@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +105,7 @@ class Dataplane:
         return np.array([*codes, 0], np.int64)[scenario]
 
 
+@cache
 def load_dataplane(name: str) -> Dataplane:
     """Data plane of that name.
 
