@@ -36,7 +36,8 @@ HEADER, TEMPLATE, NOT_A_CONNECTION, NOT_A_PORT, NOT_AN_ADDRESS = (
     "bad address",
 )
 
-Row = tuple[Line, int, int, bytes, list[str], list[int]]
+# Line, protocol, seconds until it expires, state, addresses and ports of the ends.
+Row = tuple[Line, int, int, bytes, list[bytes], tuple[int, int, int]]
 
 
 def read_ipvs_connections(source: Source, pools: Pools, account: Account) -> Iterator[Columns]:
@@ -59,24 +60,31 @@ def read_ipvs_connections(source: Source, pools: Pools, account: Account) -> Ite
         lines = list(split_lines(block))
         for line in lines:
             torn = not block.terminated and line is lines[-1]
-            found = _ROW.match(line.text)
-            if not line.text.strip() or line.text.strip().startswith(_HEADERS):
-                account.skipped[BLANK if not line.text.strip() else HEADER] += 1
-            elif torn or found is None or found[1] not in numbers:
-                account.incomplete |= torn
-                account.reject(
-                    line.number, line.byte_offset, TORN_LINE if torn else NOT_A_CONNECTION, line.text
-                )
-            elif max(ports := [int(found[place]) for place in (6, 8, 10)]) > 65535:
+            found = None if torn else _ROW.match(line.text)
+            if found is None or found[1] not in numbers:
+                _account_for(line, account, torn=torn)
+                continue
+            protocol, minutes, seconds, state, *ends = found.groups()
+            ports = (int(ends[1]), int(ends[3]), int(ends[5]))
+            if max(ports) > 65535:
                 account.reject(line.number, line.byte_offset, NOT_A_PORT, line.text)
             elif ports[0] == 0:
                 account.skipped[TEMPLATE] += 1
             else:
-                seconds = int(found[2]) * 60 + int(found[3])
-                ips = [found[place].decode() for place in (5, 7, 9)]
-                rows.append((line, numbers[found[1]], seconds, found[4], ips, ports))
+                expires = int(minutes) * 60 + int(seconds)
+                rows.append((line, numbers[protocol], expires, state, ends[::2], ports))
         if rows:
             yield _columns(rows, source, pools, account)
+
+
+def _account_for(line: Line, account: Account, *, torn: bool) -> None:
+    """Account for a line that is no connection."""
+    text = line.text.strip()
+    if not text or text.startswith(_HEADERS):
+        account.skipped[HEADER if text else BLANK] += 1
+        return
+    account.incomplete |= torn
+    account.reject(line.number, line.byte_offset, TORN_LINE if torn else NOT_A_CONNECTION, line.text)
 
 
 def _columns(rows: list[Row], source: Source, pools: Pools, account: Account) -> Columns:
@@ -85,17 +93,19 @@ def _columns(rows: list[Row], source: Source, pools: Pools, account: Account) ->
     out["source"][:] = pools.names.code(source.name)
     out["node"][:] = pools.names.code(source.node)
     out["seen_at"][:] = NULL_TIME if source.taken_at is None else source.taken_at
-    out["line"][:] = [row[0].number for row in rows]
-    out["protocol_number"][:] = [row[1] for row in rows]
-    out["timeout_s"][:] = [row[2] for row in rows]
-    out["ipvs_state"] = pools.names.codes(row[3].decode() for row in rows)
+    lines, out["protocol_number"][:], out["timeout_s"][:], states, ips, ports = zip(*rows, strict=True)
+    out["line"][:] = [line.number for line in lines]
+    out["ipvs_state"] = pools.names.codes(state.decode() for state in states)
     known = np.ones(len(rows), np.bool_)
-    for place, end in enumerate(_ENDS):
-        out[f"{end}_ip"] = pools.addresses.intern_texts([row[4][place] for row in rows])
-        out[f"{end}_port"] = np.array([row[5][place] for row in rows], np.int32)
+    for end, its_ips, its_ports in zip(_ENDS, zip(*ips, strict=True), zip(*ports, strict=True), strict=True):
+        # many connections, few addresses
+        places = {ip: place for place, ip in enumerate(dict.fromkeys(its_ips))}
+        found = pools.addresses.intern_texts([ip.decode() for ip in places])
+        out[f"{end}_ip"] = found[[places[ip] for ip in its_ips]]
+        out[f"{end}_port"][:] = its_ports
         known &= out[f"{end}_ip"] != 0
     for row in np.flatnonzero(~known).tolist():
-        line = rows[row][0]
+        line = lines[row]
         account.reject(line.number, line.byte_offset, NOT_AN_ADDRESS, line.text)
     account.parsed += int(np.count_nonzero(known))
     return take_columns(out, known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from flowstitch.ingest.model import MAX_TEXT
 from flowstitch.normalize.address import format_address, parse_address
@@ -46,18 +47,21 @@ class Item:
     def values(self, path: str) -> list[object]:
         """Everything at a path."""
         found: list[object] = [self._value]
-        for step in path.split("."):
-            key = step.removesuffix("[]")
+        for key, is_list in _steps(path):
             inner: list[object] = []
             for value in found:
                 if not isinstance(value, dict):
                     raise BadValue(self._at + path)
-                inner.append(value.get(key))
-            if key != step:
-                if not all(value is None or isinstance(value, list) for value in inner):
+                below = value.get(key)
+                if below is None:
+                    continue
+                if not is_list:
+                    inner.append(below)
+                elif isinstance(below, list):
+                    inner += [item for item in below if item is not None]
+                else:
                     raise BadValue(self._at + path)
-                inner = [item for value in inner if isinstance(value, list) for item in value]
-            found = [value for value in inner if value is not None]
+            found = inner
         return found
 
     def items(self, path: str) -> list[Item]:
@@ -143,6 +147,12 @@ class Item:
         """First address at a path, in RFC 5952 form."""
         found = self.text(path)
         return None if found is None else canonical(found, self._at + path)
+
+
+@cache
+def _steps(path: str) -> tuple[tuple[str, bool], ...]:
+    """Keys of a path, each with whether it goes through every item of a list; paths are those of the program."""
+    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
 
 
 def canonical(text: str, path: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from socket import AF_INET, inet_pton
+from socket import AF_INET, inet_ntop, inet_pton
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +53,7 @@ def family_of(text: str) -> int:
 def format_address(number: int) -> str:
     """Text of a 128-bit number, RFC 5952; IPv4 where it is IPv4-mapped."""
     if number >> 32 == 0xFFFF:
-        return str(ipaddress.IPv4Address(number & 0xFFFFFFFF))
+        return inet_ntop(AF_INET, (number & 0xFFFFFFFF).to_bytes(4))
     return str(ipaddress.IPv6Address(number))
 
 
