@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -30,6 +31,20 @@ def test_help_names_every_command_and_imports_no_engine() -> None:
     assert set(COMMANDS) <= set(listed)
     assert "..." not in done.stdout.replace("COMMAND [ARGS]...", "")
     assert "_FLOWSTITCH_COMPLETE=zsh_source" in done.stdout
+
+
+def test_no_command_imports_pandas_where_it_is_installed(capture: Path, tmp_path: Path) -> None:
+    (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was imported')\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    code = "import pyarrow\npyarrow.array(['a'])"
+    bare = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert bare.stderr == "pandas was imported\n"
+    asked = [*COMMAND, "inspect", str(capture / "inventory"), "-f", "json"]
+    told = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+    assert "pandas" not in told.stderr
+    assert {row["kind"] for row in json.loads(told.stdout)} == {"enis", "kubernetes", "unknown"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
