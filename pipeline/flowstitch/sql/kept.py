@@ -70,8 +70,7 @@ def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) 
     with Result(result) as session:
         session.limit(memory_bytes=memory_bytes, threads=threads, scratch=scratch)
         wanted = [name for name in kept_views() if session.whole or not _reads_all(name)]
-        for name in wanted:
-            session.write_view(name, result / kept_file(name))
+        session.write_views({name: result / kept_file(name) for name in wanted}, threads=threads)
     return {name: parquet_source(kept_file(name)) for name in wanted}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from flowstitch.sql.texts import parquet_source, quoted
 from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     import duckdb
@@ -80,10 +81,7 @@ class Result:
         self._made: set[str] = set()
         is_whole = len(self._results) == 1 and since is None and until is None
         self._kept = kept_in(self._results[0]) if is_whole else {}
-        self._connection = duckdb.connect(":memory:")
-        self._connection.execute("set timezone = 'UTC'")
-        # a name that is no table must not be taken for a variable of this module
-        self._connection.execute("set python_enable_replacements = false")
+        self._connection = _settled(duckdb.connect(":memory:"))
         self.tables = self._make_tables(self._results, "main", since, until)
         if others:
             self._connection.execute(f"create schema {AFTER}")
@@ -202,23 +200,37 @@ class Result:
         ):
             self._connection.execute(f"set {setting}")
 
-    def write_view(self, name: str, file: Path) -> None:
-        """Write the rows of a view, sorted, as Parquet, and read it from there.
+    def write_views(self, files: Mapping[str, Path], *, threads: int) -> None:
+        """Write the rows of views, sorted, as Parquet, and read them from there: those that read others of them last.
+
+        Parameters
+        ----------
+        files : to write, by the name of the view. threads : how many are written at the same time; to plan one takes one thread.
 
         Raises
         ------
         FlowstitchError when writing fails.
         """
+        waiting = dict(files)
+        with ThreadPoolExecutor(threads) as workers:
+            while waiting:
+                ready = [name for name in waiting if not _reads(name) & waiting.keys()]
+                for name in ready:
+                    self._make_library(name)
+                list(workers.map(self._write_view, ready, map(waiting.pop, ready)))
+                for name in ready:
+                    self._kept[name] = parquet_source(pattern_of(files[name]))
+                    self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
+
+    def _write_view(self, name: str, file: Path) -> None:
         import duckdb  # noqa: PLC0415
 
-        self._make_library(name)
         form = "(format parquet, compression zstd)"
         try:
-            self._connection.execute(f"copy (from {name} order by all) to {quoted(str(file))} {form}")
+            with _settled(self._connection.cursor()) as cursor:
+                cursor.execute(f"copy (from {name} order by all) to {quoted(str(file))} {form}")
         except duckdb.Error as error:
             raise FlowstitchError(f"{file}: writing failed: {str(error).splitlines()[0]}") from error
-        self._kept[name] = parquet_source(pattern_of(file))
-        self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
 
     def lock(self) -> None:
         """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
@@ -335,6 +347,19 @@ class Result:
     def _check(self, name: str) -> None:
         if name not in self.tables:
             raise unknown_name("table", name, self.tables)
+
+
+def _settled(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection with the settings that each has of its own."""
+    connection.execute("set timezone = 'UTC'")
+    # a name that is no table must not be taken for a variable of this module
+    connection.execute("set python_enable_replacements = false")
+    return connection
+
+
+def _reads(view: str) -> set[str]:
+    """Names of what a view reads of the library."""
+    return {name for name, _ in needed(view, {})} - {view}
 
 
 def open_result(
