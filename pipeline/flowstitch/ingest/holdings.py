@@ -10,11 +10,9 @@ import numpy as np
 from flowstitch.catalog import field as column
 from flowstitch.ingest.dialects import longest_windows_us
 from flowstitch.ingest.model import Inventory
-from flowstitch.normalize.columns import NULL_TIME
+from flowstitch.normalize.columns import NULL_TIME, used_codes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from flowstitch.arrays import Columns, Flags, Ints
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
@@ -107,27 +105,26 @@ class Holdings:
     def _take_conntrack(self, rows: Columns, pools: Pools) -> None:
         node, kind, at = rows["node"], rows["event"], rows["seen_at"]
         self._stretch(at[at != NULL_TIME])
-        events = column("event")
+        first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
+        dated = np.flatnonzero((kind != column("event").code("list")) & (at != NULL_TIME))
+        np.minimum.at(first, node[dated], at[dated])
+        np.maximum.at(last, node[dated], at[dated])
+        nodes = {code: self._of_node(pools.names.word(code) or "") for code in used_codes(node).tolist()}
+        for code, of_node in nodes.items():
+            of_node.first = min(of_node.first, int(first[code]))
+            of_node.last = max(of_node.last, int(last[code]))
+        if all(of_node.counted and of_node.stamped for of_node in nodes.values()):
+            # what one row has shown no other can take back
+            return
         told = _telling(rows)
         counted = rows["orig_packets"] >= 0
         stamped = (rows["delta_time_s"] >= 0) | (rows["start_at"] != NULL_TIME)
-        first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
-        dated = (kind != events.code("list")) & (at != NULL_TIME)
-        np.minimum.at(first, node[dated], at[dated])
-        np.maximum.at(last, node[dated], at[dated])
-
-        def have(which: Flags) -> Sequence[int]:
-            found: list[int] = np.bincount(node[which], minlength=len(pools.names)).tolist()
-            return found
-
-        tell, count, stamp = have(told), have(told & counted), have(told & stamped)
-        for code in np.unique(node).tolist():
-            of_node = self._of_node(pools.names.word(code) or "")
-            of_node.first = min(of_node.first, int(first[code]))
-            of_node.last = max(of_node.last, int(last[code]))
-            if tell[code]:
-                of_node.counted = bool(of_node.counted or count[code])
-                of_node.stamped = bool(of_node.stamped or stamp[code])
+        tell, count, stamp = (
+            set(used_codes(node[which]).tolist()) for which in (told, told & counted, told & stamped)
+        )
+        for code in tell:
+            nodes[code].counted = bool(nodes[code].counted or code in count)
+            nodes[code].stamped = bool(nodes[code].stamped or code in stamp)
 
     def _take_flows(self, rows: Columns, pools: Pools) -> None:
         eni, start, end = rows["eni"], rows["window_start"], rows["window_end"]
@@ -136,13 +133,13 @@ class Holdings:
         self._stretch(end[known])
         first, last = np.full(len(pools.names), MAX_TIME), np.full(len(pools.names), NULL_TIME)
         of_source, window = np.zeros((2, len(pools.names)), np.int64)
-        for source in np.unique(rows["source"]).tolist():
+        for source in used_codes(rows["source"]).tolist():
             of_source[source] = self.windows.get(pools.names.word(source) or "", 0)
         np.maximum.at(window, eni, of_source[rows["source"]])
         np.minimum.at(first, eni[known], start[known])
         np.maximum.at(last, eni[known], end[known])
         lacking = known & (rows["log_status"] == column("log_status").code("SKIPDATA"))
-        for code in np.unique(eni).tolist():
+        for code in used_codes(eni).tolist():
             log = self.logs.setdefault(pools.names.word(code) or "", LogHoldings())
             log.window = max(log.window, int(window[code]))
             log.first, log.last = min(log.first, int(first[code])), max(log.last, int(last[code]))

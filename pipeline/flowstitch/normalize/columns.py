@@ -161,11 +161,11 @@ def _encode(item: Field, values: object, pools: Pools) -> pa.Array:
 
 def renumber(codes: NDArray[Any]) -> tuple[Ints, Ints]:
     """The codes that are used, ascending, and for each row which of them it has."""
-    used = _used(codes)
+    used = used_codes(codes)
     return used, _told(codes, used, np.arange(used.shape[0]))
 
 
-def _used(codes: NDArray[Any]) -> Ints:
+def used_codes(codes: NDArray[Any]) -> Ints:
     """The codes that are used, ascending."""
     most = int(codes.max(initial=0))
     if most > SPARSE * codes.shape[0]:
@@ -199,7 +199,7 @@ def _from_python(item: Field, values: object) -> pa.Array:
 
 
 def _words(item: Field, codes: NDArray[Any], pools: Pools) -> pa.DictionaryArray:
-    used = _used(codes)
+    used = used_codes(codes)
     # the first of them is null, where it is used
     nulls = int(not used[:1].all())
     order, words = _in_order(item, used[nulls:], pools)
