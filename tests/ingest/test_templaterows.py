@@ -20,6 +20,7 @@ from flowstitch.ingest import templaterows
 from flowstitch.ingest.content import read_blocks
 from flowstitch.ingest.dialects import dialects
 from flowstitch.ingest.jsonlines import JsonLines
+from flowstitch.ingest.lessons import Lessons, Taught
 from flowstitch.ingest.logs import read_log
 from flowstitch.ingest.model import Account
 from flowstitch.ingest.templaterows import Fitting, Templates
@@ -37,9 +38,12 @@ GOLDENS = [
 ]
 
 
-def told(path: Path, dialect: str) -> tuple[list[dict], Account]:
-    account, pools = Account(), Pools()
-    parts = list(read_log(source_of(path, "vpc-flow-log", dialect=dialect), pools, account))
+def told(
+    path: Path, dialect: str, pools: Pools | None = None, lessons: Lessons | None = None
+) -> tuple[list[dict], Account]:
+    account, pools = Account(), pools or Pools()
+    source = source_of(path, "vpc-flow-log", dialect=dialect)
+    parts = list(read_log(source, pools, account, lessons=lessons))
     return to_arrow("flows", concat_columns("flows", parts), pools).to_pylist(), account
 
 
@@ -222,6 +226,21 @@ def test_any_lines_of_values(dialect, data):
     check_lines(data.draw(delimited_logs(dialect)), dialect)
 
 
+@pytest.mark.parametrize(
+    ("dialect", "any_log"),
+    [(ALIBABA, json_logs()), (AWS, delimited_logs(AWS)), (ALIBABA, json_logs() | delimited_logs(ALIBABA))],
+)
+@given(st.data())
+@settings(max_examples=100)
+def test_rows_do_not_depend_on_what_other_logs_have_taught(dialect, any_log, data):
+    pools, lessons = Pools(), Lessons(Taught)
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "log"
+        for content in data.draw(st.lists(any_log, min_size=2, max_size=3)):
+            path.write_bytes(content)
+            assert told(path, dialect, pools, lessons) == told(path, dialect)
+
+
 @given(json_logs())
 @settings(max_examples=60)
 def test_with_little_room(data):
@@ -236,6 +255,22 @@ def json_lines(*rows: dict[str, str]) -> bytes:
 
 WITHOUT_TRAFFIC = {name: GOOD[name] for name in ("eni-id", "start", "end")} | {"log-status": "NODATA"}
 OTHER_ORDER = dict(reversed(GOOD.items()))
+
+
+@pytest.mark.parametrize("dialect", [ALIBABA, AWS])
+def test_the_next_log_has_nothing_to_learn(tmp_path, dialect):
+    header = " ".join(AWS_NAMES.get(name, name) for name in NAMES)
+    lines = [header, *[" ".join(GOOD.values())] * 40, ""]
+    data = "\n".join(lines).encode() if dialect == AWS else json_lines(*[GOOD] * 40)
+    pools, lessons = Pools(), Lessons(Taught)
+    path = tmp_path / "log"
+    path.write_bytes(data)
+    first = told(path, dialect, pools, lessons)
+    learn = mock.patch.object(Templates, "_learn", side_effect=AssertionError("it learns"))
+    parse = mock.patch.object(templaterows._Reading, "_find_out", side_effect=AssertionError("it looks"))
+    with learn, parse:
+        assert told(path, dialect, pools, lessons) == first
+    assert len(first[0]) == 40
 
 
 def test_rows_without_traffic_have_a_template_of_their_own():

@@ -42,6 +42,7 @@ _ISO, _ISO_UTC = "iso", "iso-utc"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MAX_SPELLINGS = 8
+Spellings = tuple[tuple[str, ...], ...]
 # What follows from a column, and finds the rows in which it cannot be.
 _COMPLETIONS = {"received_at": complete_requests, "opened_at": complete_connections}
 
@@ -151,6 +152,11 @@ class Plan:
                 known.append(key)
                 new = True
         return new
+
+    @property
+    def known_spellings(self) -> Spellings:
+        """Those of each key, in the order in which they count."""
+        return tuple(map(tuple, self._spellings.values()))
 
     @property
     def spellings(self) -> int:

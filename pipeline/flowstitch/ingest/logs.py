@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowstitch.ingest.blocks import Block
     from flowstitch.ingest.forms import Form
     from flowstitch.ingest.layouts import Layout
+    from flowstitch.ingest.lessons import Lessons
     from flowstitch.ingest.lines import Line
     from flowstitch.ingest.model import Source
     from flowstitch.normalize.columns import Pools
@@ -56,8 +57,8 @@ class _Part:
 
 
 def read_log(
-    source: Source, pools: Pools, account: Account, workers: Executor | None = None
-) -> Iterator[Columns]:
+    source: Source, pools: Pools, account: Account, workers: Executor | None = None, lessons: Lessons | None = None
+) -> Iterator[Columns]:  # fmt: skip
     """Rows of a flow log or access log.
 
     Parameters
@@ -67,6 +68,7 @@ def read_log(
     account : gets the rows parsed, skipped and rejected, and warnings: that the log says that it lost rows, that columns
         are missing without which pods cannot be told apart.
     workers : threads that parse blocks; the rows do not depend on them.
+    lessons : what logs read before with these pools have taught, by kind and dialect, to which this one adds; the rows do not depend on it.
 
     Returns
     -------
@@ -86,6 +88,8 @@ def read_log(
     else:
         form = FORMS[wrapper.form](dialect, source)
         blocks = read_records(source.path, wrapper, content)
+    if lessons is not None and form.templates is not None:
+        form.templates.go_on(lessons[source.kind, source.dialect])
     lost = 0
     layouts: set[Layout] = set()
     work = partial(_read_block, form, pools, pools.names.code(source.name))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from flowstitch.ingest.discover import discover
+from flowstitch.ingest.lessons import Lessons, Taught
 from flowstitch.ingest.memory import WHOLE_SHARE, default_memory
 from flowstitch.ingest.merge import SourceRows, merge_sources
 from flowstitch.ingest.model import ROW_KINDS, ROW_TABLES, Account, Inventory, Source
@@ -129,11 +130,12 @@ def read_export(
     with ThreadPoolExecutor(max(1, threads)) as files, ThreadPoolExecutor(max(1, threads)) as pool:
         # one for files and one for their blocks: a reader that waits for its blocks must not hold the place of their worker
         workers = pool if threads > 1 else None
+        lessons = Lessons(Taught)
 
         def read_rows(item: SourceRows) -> None:
             if item.source.kind in ROW_KINDS:
                 with watched(item.source, listener) as source:
-                    item.parts = _read_rows(source, pools, item.account, workers, scratch)
+                    item.parts = _read_rows(source, pools, item.account, workers, scratch, lessons)
 
         reading = files.map(read_rows, read)
         inventory = Inventory(dataplanes=discovery.dataplanes)
@@ -187,6 +189,7 @@ def _read_rows(
     account: Account,
     workers: Executor | None = None,
     scratch: Scratch | None = None,
+    lessons: Lessons | None = None,
 ) -> Parts:
     # the readers bring numba and polars, which a caller that only asks for the inventory does without
     times: FileTimes | None = None
@@ -194,7 +197,7 @@ def _read_rows(
     if ROW_KINDS[source.kind] in {"flows", "requests", "lb_connections"}:
         from flowstitch.ingest.logs import read_log  # noqa: PLC0415
 
-        rows = read_log(source, pools, account, workers)
+        rows = read_log(source, pools, account, workers, lessons)
     elif ROW_KINDS[source.kind] == "ipvs_connections":
         from flowstitch.ingest.ipvs_connections import read_ipvs_connections  # noqa: PLC0415
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from flowstitch.catalog.load import table
 from flowstitch.ingest.judging import INTERFACE_ADDRESSES, judge
+from flowstitch.ingest.lessons import Taught
 from flowstitch.ingest.templates import ADDRESSES, Template, TemplateSet, goal_of
 from flowstitch.kernels import template_text as tt
 from flowstitch.kernels.address_text import parse_addresses
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Columns, Ints
     from flowstitch.ingest.blocks import Block, PickedLines
     from flowstitch.ingest.layouts import Layout
-    from flowstitch.ingest.logcolumns import Plan
+    from flowstitch.ingest.logcolumns import Plan, Spellings
     from flowstitch.normalize.columns import Pools
 
 _MAX_TEMPLATES = 4
@@ -37,6 +38,7 @@ _SAMPLE = 16  # lines that are looked at in each
 _FEW = 16  # one hard line among so many is no reason to learn
 _WORDS = 1 << 14  # distinct words of a block that are remembered at once
 _FEW_WORDS = 1 << 8  # new words of a block that are remembered for those behind it
+_MOST_WORDS = 1 << 16  # words that are remembered so
 # The third part of a word's key.
 _LENGTH, _GROUP = (1 << 32) - 1, np.uint64(32)
 _HALF = (1 << 64) - 1
@@ -77,7 +79,7 @@ class Fitting:
 
 
 class Templates:
-    """Templates learnt from a source so far. Several threads may read at once.
+    """Templates learnt from a source so far, and from those before it. Several threads may read at once.
 
     What a line gives does not depend on what has been learnt: a line that fits no template, or has a value that the form's
     own reader must judge, is left to it.
@@ -103,7 +105,11 @@ class Templates:
         self._lessons = _MAX_LESSONS
         self._none = TemplateSet((), plan)
         self._known: tuple[object, TemplateSet] = (None, self._none)
-        self._told: dict[tuple[int, bytes], tuple[int, bool]] = {}
+        self._taught = Taught()
+
+    def go_on(self, taught: Taught) -> None:
+        """Begin with what other sources of the dialect have taught, and add to it."""
+        self._taught = taught
 
     def read(self, block: Block, layout: Layout | None, pools: Pools) -> Fitting | None:
         """Read the lines that fit; None when most do not, and whoever judges the others may as well read all.
@@ -114,12 +120,12 @@ class Templates:
         pools : addresses and names are interned here.
         """
         while self._usable:
-            key = (layout, self._plan.spellings)
+            key = (layout, self._plan.known_spellings)
             known = self._known
-            templates = known[1] if known[0] == key else self._none
+            templates = known[1] if known[0] == key else self._taught.sets.get(key, self._none)
             if not templates.templates and not self._lessons:
                 return None
-            reading = _Reading(block, templates, self._plan, pools, self._told)
+            reading = _Reading(block, templates, self._plan, pools, self._taught.told)
             fitting = reading.fitting()
             if fitting.hard.shape[0] * _FEW > block.lines and self._learn(
                 known, key, block, reading, fitting
@@ -131,7 +137,7 @@ class Templates:
     def _learn(
         self,
         known: tuple[object, TemplateSet],
-        key: tuple[Layout | None, int],
+        key: tuple[Layout | None, Spellings],
         block: Block,
         reading: _Reading,
         fitting: Fitting,
@@ -151,7 +157,8 @@ class Templates:
             lines = Counter(dict(zip(old, reading.fits(), strict=True)))
             lines.update({template: int(count * share) + 1 for template, count in found.items()})
             best = [template for template, _ in lines.most_common(_MAX_TEMPLATES)]
-            self._known = (key, TemplateSet(best, self._plan))
+            self._taught.sets[key] = TemplateSet(best, self._plan)
+            self._known = (key, self._taught.sets[key])
             return True
 
     def _look_at(self, block: Block, layout: Layout | None, fitting: Fitting) -> Counter[Template]:
@@ -332,13 +339,19 @@ class _Reading:
                 (kind, bytes(text[at : at + (kind & _LENGTH)]))
                 for kind, at in self._met.keys[first:stop, 2:].tolist()
             ]
-            new = [code for code, word in enumerate(words, first) if word not in self._told]
+            new = []
+            for code, word in enumerate(words, first):
+                told = self._told.get(word)
+                if told is None:
+                    new.append(code)
+                else:
+                    self._meant[code], self._unfit[code] = told
             if new:
                 self._find_out(np.array(new))
-                for code in new:
-                    self._told[words[code - first]] = int(self._meant[code]), bool(self._unfit[code])
-            for code, word in enumerate(words, first):
-                self._meant[code], self._unfit[code] = self._told[word]
+            if len(self._told) < _MOST_WORDS:
+                self._told.update(
+                    (words[code - first], (int(self._meant[code]), bool(self._unfit[code]))) for code in new
+                )
         none = self._met.keys[first:stop][self._meant[first:stop] == 0, 2]
         self._null_groups.update((none >> _GROUP).tolist())
         self._taken = stop
