@@ -91,7 +91,7 @@ def read_export(
     ----------
     exports : see ``find_files``.
     pools : get the addresses and names.
-    threads : files that are read, and blocks that are parsed, at the same time; the rows and their order do not depend on it.
+    threads : logs that are read, and blocks that are parsed, at the same time, beside the inventory; the rows and their order do not depend on it.
     exclude : a directory to pass over, the output.
     memory_bytes : memory that reading may take, by default half of the machine's; what can only be read whole may have
         ``WHOLE_SHARE`` of it.
@@ -127,8 +127,14 @@ def read_export(
             item.account.warnings.append(discovery.notes[item.source.name])
             item.account.incomplete = item.source.name in discovery.unreadable
 
-    with ThreadPoolExecutor(max(1, threads)) as files, ThreadPoolExecutor(max(1, threads)) as pool:
-        # one for files and one for their blocks: a reader that waits for its blocks must not hold the place of their worker
+    inventory = Inventory(dataplanes=discovery.dataplanes)
+    with (
+        ThreadPoolExecutor(max(1, threads)) as files,
+        ThreadPoolExecutor(max(1, threads)) as pool,
+        ThreadPoolExecutor(1) as clerk,
+    ):
+        # one for files and one for their blocks: a reader that waits for its blocks must not hold the place of their worker;
+        # and one for what is read one file after the other, canonical tables and the inventory
         workers = pool if threads > 1 else None
         lessons = Lessons(Taught)
 
@@ -137,15 +143,18 @@ def read_export(
                 with watched(item.source, listener) as source:
                     item.parts = _read_rows(source, pools, item.account, workers, scratch, lessons)
 
-        reading = files.map(read_rows, read)
-        inventory = Inventory(dataplanes=discovery.dataplanes)
-        restored, torn = _read_tables(canonical, pools, inventory, listener)
-        # one after the other: the order of the inventory's rows is that of the files
-        for item in read:
-            if item.source.kind not in ROW_KINDS:
-                with watched(item.source, listener) as source:
-                    _read_facts(source, item.account, inventory)
-        list(reading)
+        def read_others() -> tuple[list[SourceRows], list[SourceRows]]:
+            tables = _read_tables(canonical, pools, inventory, listener)
+            # one after the other: the order of the inventory's rows is that of the files
+            for item in read:
+                if item.source.kind not in ROW_KINDS:
+                    with watched(item.source, listener) as source:
+                        _read_facts(source, item.account, inventory)
+            return tables
+
+        others = clerk.submit(read_others)
+        list(files.map(read_rows, read))
+        restored, torn = others.result()
     return _assemble(merge_sources([*read, *torn], restored, pools), inventory, max(1, threads))
 
 
