@@ -92,9 +92,17 @@ def test_help_imports_no_engine() -> None:
 def test_it_knows_nothing_of_the_join() -> None:
     code = (
         "import sys\nimport flowstitch.simulator.generate, flowstitch.simulator.accuracy\n"
-        "print(sorted({name.split('.')[1] for name in sys.modules if name.startswith('flowstitch.')}))"
+        "print(*sorted(name.partition('.')[2] for name in sys.modules if name.startswith('flowstitch.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['arrays', 'atomic', 'catalog', 'errors', 'simulator']".replace(
-        "'arrays', ", ""
-    )
+    names = [name for name in done.stdout.split() if name.split(".")[0] not in {"catalog", "simulator"}]
+    # what writes its text is shared with nobody but for moving eight bytes at a time
+    assert names == [
+        "arrays",
+        "atomic",
+        "errors",
+        "kernels",
+        "kernels._jit",
+        "kernels.line_text",
+        "kernels.wide",
+    ]

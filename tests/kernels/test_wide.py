@@ -19,6 +19,7 @@ from flowstitch.kernels.wide import (
     load8,
     same,
     spread,
+    store8,
     zero_bytes,
 )
 
@@ -35,6 +36,14 @@ def _word(data: bytes) -> np.uint64:
 def test_a_load_is_the_eight_bytes_first_lowest(data: bytes, draw: st.DataObject) -> None:
     at = draw.draw(st.integers(0, len(data)))
     assert int(load8(_text(data), at)) == int.from_bytes((data + bytes(PADDING))[at : at + 8], "little")
+
+
+@given(st.binary(min_size=8, max_size=40), st.integers(0, 2**64 - 1), st.data())
+def test_a_store_is_eight_bytes_and_no_other(data: bytes, value: int, draw: st.DataObject) -> None:
+    at = draw.draw(st.integers(0, len(data) - 8))
+    text = np.frombuffer(data, np.uint8).copy()
+    store8(text, at, np.uint64(value))
+    assert bytes(text) == data[:at] + value.to_bytes(8, "little") + data[at + 8 :]
 
 
 @given(st.binary(max_size=64), st.data())

@@ -1,4 +1,4 @@
-"""Eight bytes of text at a time: a number in a register is searched and compared at once.
+"""Eight bytes of text at a time: a number in a register is searched, compared and written at once.
 
 The bytes of a text are followed by ``arrays.PADDING`` more, so that a load near its end stays within the array.
 """
@@ -53,6 +53,39 @@ else:
     def load8(text, at):
         """Eight bytes of ``text`` (uint8, at least ``at + 8`` long) as uint64, the first one lowest."""
         return _load_unaligned(text, at)
+
+
+@intrinsic
+def _store_unaligned(typing_context, text, at, value):
+    """Native store of a uint64 into the eight bytes at ``text[at]``, the counterpart of ``_load_unaligned``."""
+    signature = types.void(text, at, types.uint64)
+
+    def generate(context, builder, signature, arguments):
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+        pointer = builder.bitcast(
+            cgutils.gep_inbounds(builder, array.data, index), ir.IntType(64).as_pointer()
+        )
+        builder.store(arguments[2], pointer, align=1)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@kernel
+def _store_checked(text, at, value):
+    for place in range(8):
+        text[at + place] = value >> np.uint64(8 * place) & np.uint64(0xFF)
+
+
+if bounds_checked():
+    store8 = _store_checked
+else:
+
+    @kernel
+    def store8(text, at, value):
+        """Put a uint64 into eight bytes of ``text`` (uint8, at least ``at + 8`` long), its lowest byte first."""
+        _store_unaligned(text, at, np.uint64(value))
 
 
 @kernel

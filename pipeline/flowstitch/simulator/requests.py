@@ -10,20 +10,30 @@ import numpy as np
 from flowstitch.simulator.cases import case_numbers
 from flowstitch.simulator.columns import Rows
 from flowstitch.simulator.settings import SECOND
-from flowstitch.simulator.text import lines, number_texts, optional, padded, word_texts
 from flowstitch.simulator.wants import RETRY_AFTER_US
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from flowstitch.arrays import Ints
+    from flowstitch.arrays import Columns, Ints
     from flowstitch.simulator.cluster import Cluster
     from flowstitch.simulator.connections import Connections
     from flowstitch.simulator.settings import Settings
 
 METHODS = ("GET", "GET", "GET", "POST")
 LB_PORT = 80
-BAD_GATEWAY = 502
+# Columns that list attempts, as ``requests`` names them: of one attempt, and of one that another backend had refused. ``uri`` has
+# the connection of each.
+ATTEMPTS = {
+    "uri": ("/c/{connection}", "/c/{refused}-{connection}"),
+    "upstream_addrs": (
+        "{upstream:addresses}:{upstream_port}",
+        "{refused_by:addresses}:{refused_port}, {upstream:addresses}:{upstream_port}",
+    ),
+    "upstream_response_times": (
+        "{took_s}.{took_rest:03}",
+        f"{RETRY_AFTER_US / SECOND:.3f}, {{took_s}}.{{took_rest:03}}",
+    ),
+    "upstream_statuses": ("{status}", "502, {status}"),
+}
 
 
 @dataclass
@@ -57,28 +67,13 @@ class RequestRows(Rows):
         """How long all attempts took."""
         return self.took_ms + np.where(self.refused >= 0, RETRY_AFTER_US // 1000, 0)
 
-    def texts(self, addresses: list[str]) -> dict[str, pa.Array]:
-        """Columns that list attempts, as ``requests`` names them; ``uri`` has the connection of each attempt."""
-        again = self.refused >= 0
-
-        def attempts(first: pa.Array | str, last: pa.Array, between: str = ", ") -> pa.Array:
-            return lines(optional(again, lines(first, between)), last)
-
-        refused_by, upstream = (
-            lines(word_texts(addresses, ip), ":", number_texts(port))
-            for ip, port in ((self.refused_by, self.refused_port), (self.upstream, self.upstream_port))
-        )
+    @property
+    def columns(self) -> Columns:
+        """What layouts ask for."""
         return {
-            "uri": lines("/c/", attempts(number_texts(self.refused), number_texts(self.connection), "-")),
-            "upstream_addrs": attempts(refused_by, upstream),
-            "upstream_response_times": attempts(f"{RETRY_AFTER_US / SECOND:.3f}", seconds(self.took_ms)),
-            "upstream_statuses": attempts(str(BAD_GATEWAY), number_texts(self.status)),
-        }
-
-
-def seconds(milliseconds: Ints) -> pa.Array:
-    """Seconds with three decimals."""
-    return lines(number_texts(milliseconds // 1000), ".", padded(milliseconds % 1000, 3))
+            **vars(self), "took_s": self.took_ms // 1000, "took_rest": self.took_ms % 1000,
+            "total_s": self.total_ms // 1000, "total_rest": self.total_ms % 1000,
+        }  # fmt: skip
 
 
 def lb_address(service: int) -> str:

@@ -16,8 +16,9 @@ from flowstitch.simulator.flowlogs import ACTIONS, OK, SKIPDATA, STATUSES
 from flowstitch.simulator.ipvs import HEADER as IPVS_HEADER
 from flowstitch.simulator.ipvs import STATES as IPVS_STATES
 from flowstitch.simulator.layout import ACCESS_LOG, events_file, flow_file, ipvs_file, list_file
-from flowstitch.simulator.requests import LB_PORT, METHODS, lb_address, lb_name
+from flowstitch.simulator.requests import ATTEMPTS, LB_PORT, METHODS, lb_address, lb_name
 from flowstitch.simulator.settings import SECOND
+from flowstitch.simulator.text import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,9 @@ class TableWriter:
         self._spans: dict[str, tuple[int, int]] = {}
         self._skipped: Counter[str] = Counter()
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._attempts = {
+            name: Layout(*forms, addresses=cluster.addresses) for name, forms in ATTEMPTS.items()
+        }
         self.counts = {"conntrack": 0, "flows": 0, "requests": 0, "ipvs_connections": 0}
         for name in (*self.counts, *EMPTY, "sources"):
             (self._directory / name).mkdir(parents=True)
@@ -158,7 +162,7 @@ class TableWriter:
             "status": rows.status,
             "request_length_bytes": rows.asked, "body_bytes_sent": rows.told, "request_time_us": rows.total_ms * 1000,
             "read_request_time_us": source, "write_response_time_us": source, "tcpinfo_rtt_us": np.full(len(rows), 1200),
-            **rows.texts(self._cluster.addresses),
+            **{name: layout.lines(rows.columns, form=(rows.refused >= 0).astype(np.int64)).texts for name, layout in self._attempts.items()},
         }  # fmt: skip
         self._span([ACCESS_LOG], source, at - rows.total_ms * 1000, at)
         self._write("requests", columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from flowstitch.simulator.cases import cases
 from flowstitch.simulator.connections import CLOSED, DATAGRAMS, ICMP, ICMPV6, REFUSED, SILENT
 from flowstitch.simulator.routes import ends_of, eni_of
 from flowstitch.simulator.settings import SECOND
-from flowstitch.simulator.text import lines, number_texts
+from flowstitch.simulator.text import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +50,9 @@ class Truth:
     def __init__(self, cluster: Cluster, proxy: str) -> None:
         self._cluster, self._cases = cluster, cases(proxy)
         self._addresses = pa.array(cluster.addresses)
+        self._segment = Layout(
+            "{src:addresses} {src_port} > {dst:addresses} {dst_port}", addresses=cluster.addresses
+        )
         self._enis = pa.array([eni.name for eni in cluster.enis])
         self._nodes = pa.array([node.name for node in cluster.nodes])
         pods = sorted(cluster.pods, key=lambda pod: (pod.host, pod.begin or 0))
@@ -133,10 +135,8 @@ class Truth:
         which = np.concatenate(places)
         order = np.argsort(which)
         src, src_port, dst, dst_port = np.concatenate(parts, axis=1)[:, order]
-        texts = lines(
-            self._addresses.take(pa.array(src)), " ", number_texts(src_port), " > ",
-            self._addresses.take(pa.array(dst)), " ", number_texts(dst_port),
-        )  # fmt: skip
+        columns = {"src": src, "src_port": src_port, "dst": dst, "dst_port": dst_port}
+        texts = self._segment.lines(columns).texts
         offsets = np.searchsorted(which[order] // MOST_SEGMENTS, np.arange(len(connections) + 1))
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), texts)
 
@@ -168,14 +168,22 @@ def _numbers(values: Ints, kind: pa.DataType) -> pa.Array:
 
 def write_csv(path: Path, table: pa.Table, proxy: str) -> None:
     """Write the truth as that of a capture is written."""
+    fields, words, columns = {}, {}, {}
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            fields[name], words[name] = f"{{{name}:{name}}}", column.dictionary.to_pylist()
+            columns[name] = column.indices.fill_null(-1).to_numpy()
+        elif name != "segments":
+            fields[name] = f"{{{name}}}"
+            columns[name] = column.cast(pa.int64()).fill_null(-1).to_numpy()
+    for name in ("t_start", "t_end"):
+        fields[name] = f"{{{name}}}.{{{name}_us:06}}"
+        columns[name], columns[f"{name}_us"] = np.divmod(columns[name], SECOND)
     tracked = {case.name for case in cases(proxy) if case.entries}
-    with path.open("w", encoding="utf-8", newline="") as sink:
-        table_of = csv.writer(sink)
-        table_of.writerow(CSV_COLUMNS)
-        times = {name: table[name].cast(pa.int64()).to_pylist() for name in ("t_start", "t_end")}
-        for place, known in enumerate(table.to_pylist()):
-            row = known | {
-                "id": f"c{known['id']:06d}", "lab_case": known["case"],
-                "in_conntrack": "yes" if known["case"] in tracked else "no",
-            } | {name: f"{at[place] / SECOND:.6f}" for name, at in times.items()}  # fmt: skip
-            table_of.writerow("" if row[name] is None else row[name] for name in CSV_COLUMNS)
+    words["in_conntrack"] = ["yes" if case in tracked else "no" for case in words["case"]]
+    fields |= {"id": "c{id:06}", "lab_case": "{case:case}", "in_conntrack": "{case:in_conntrack}"}
+    # as RFC 4180 ends lines
+    layout = Layout(",".join(fields[name] for name in CSV_COLUMNS) + "\r\n", **words)
+    head = ",".join(CSV_COLUMNS) + "\r\n"
+    path.write_bytes(head.encode() + layout.lines(columns).content)
