@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Flags, Ints
     from flowstitch.simulator.connections import Connections
     from flowstitch.simulator.routes import Tracked
-    from flowstitch.simulator.settings import Settings
 
 LIST, NEW, UPDATE, DESTROY = 1, 2, 3, 4
 STATES = (
@@ -44,7 +43,7 @@ STREAM_AFTER_US = 2 * SECOND
 LATE_US, LAZY_US = 300, 2 * SECOND
 # Odd, so that multiplying loses nothing.
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_NEVER = np.iinfo(np.int64).max
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass
@@ -170,55 +169,10 @@ def _idents(tracked: Tracked, part: Connections, random: np.random.Generator) ->
     )
 
 
-class EventStream:
-    """Events of all nodes in the order of time, of entries that come in the order of their start.
-
-    Parameters
-    ----------
-    skew : shape (nodes,), how far each node's clock is ahead, µs.
-    """
-
-    def __init__(self, settings: Settings, skew: Ints) -> None:
-        self._ends_only = settings.events == "ends"
-        self._begin, self._until = settings.begin, settings.until
-        self._skew = skew
-        self._entries: Entries | None = None
-        self._time = self._entry = self._step = np.zeros(0, np.int64)
-
-    def push(self, entries: Entries) -> None:
-        """Take in entries; none starts before what was given out."""
-        times = _times(entries, ends_only=self._ends_only)
-        times[times > self._until] = _NEVER
-        entry, step = np.nonzero(times != _NEVER)
-        known = 0 if self._entries is None else len(self._entries)
-        self._time = np.concatenate([self._time, times[entry, step] + entries.late[entry]])
-        self._entry = np.concatenate([self._entry, entry + known])
-        self._step = np.concatenate([self._step, step])
-        self._entries = entries if self._entries is None else Entries.concat([self._entries, entries])
-
-    def pop(self, before: int) -> ConntrackRows:
-        """Events before a time by the true clock, µs: by node, and for each in the order of time."""
-        if self._entries is None:
-            raise ValueError("nothing was pushed")
-        due = self._time < before
-        rows = np.flatnonzero(due)
-        # by node, then time, then step, in one number: 47 bits hold microseconds of four years
-        since = self._time[rows] - self._begin
-        key = (self._entries.node[self._entry[rows]] << 50) | (since << 3) | self._step[rows]
-        order = rows[np.argsort(key, kind="stable")]
-        found = _event_rows(
-            self._entries.take(self._entry[order]), self._step[order], self._time[order], self._skew
-        )
-        self._time, self._entry, self._step = self._time[~due], self._entry[~due], self._step[~due]
-        kept, self._entry = np.unique(self._entry, return_inverse=True)
-        self._entries = self._entries.take(kept)
-        return found
-
-
-def _times(entries: Entries, *, ends_only: bool) -> Ints:
-    """True time of each step of each entry, shape (entries, ``STEPS`` + 1); ``_NEVER`` where there is none."""
+def step_times(entries: Entries, *, ends_only: bool) -> Ints:
+    """True time of each step of each entry, shape (entries, ``STEPS`` + 1); ``NEVER`` where there is none."""
     count = len(entries)
-    times = np.full((count, STEPS + 1), _NEVER, np.int64)
+    times = np.full((count, STEPS + 1), NEVER, np.int64)
     times[:, 0], times[:, END] = entries.start, entries.removed
     if ends_only:
         return times
@@ -236,33 +190,8 @@ def _times(entries: Entries, *, ends_only: bool) -> Ints:
     return times
 
 
-def _event_rows(entries: Entries, step: Ints, time: Ints, skew: Ints) -> ConntrackRows:
-    ended = step == END
-    tcp = entries.protocol == TCP
-    state = np.where(tcp, np.array([*TCP_STATES, 0])[step], 0)
-    state = np.where(ended & tcp, _last_state(entries.fate), state)
-    timeout = np.array([*TCP_TIMEOUTS_S, -1])[step]
-    timeout = np.where(tcp, timeout, np.where(step == 2, STREAM_S, DATAGRAM_S))
-    left = -(-(entries.expiry - entries.removed) // SECOND)
-    killed = np.where(entries.fate == REFUSED, 120, np.where(entries.removed < entries.expiry, left, -1))
-    timeout = np.where(ended, killed, timeout)
-    answered = (entries.fate == CLOSED) | (entries.fate == DATAGRAMS)
-    replied = ((step > 0) & ~ended) | (ended & answered)
-    assured = np.where(tcp, (step >= 2) & answered, (step == 2) | (ended & entries.stream))
-    lived = (np.minimum(entries.removed, entries.expiry) - entries.start) // SECOND
-    return ConntrackRows(
-        node=entries.node, dump=np.full(len(entries), -1), event=np.select([step == 0, ended], [NEW, DESTROY], UPDATE),
-        seen=time + skew[entries.node], timeout_s=timeout, state=state, replied=replied, assured=assured,
-        delta_s=np.where(ended, lived, -1), begun_s=np.full(len(entries), -1),
-        **_tuples(entries), **_counters(ended, entries.packets, entries.octets, entries.packets_back, entries.octets_back),
-    )  # fmt: skip
-
-
-def _last_state(fate: Ints) -> Ints:
-    return np.select([fate == REFUSED, fate == SILENT], [CLOSE, SYN_SENT], TIME_WAIT)
-
-
-def _tuples(entries: Entries) -> dict[str, Ints]:
+def tuples_of(entries: Entries) -> dict[str, Ints]:
+    """What rows of entries have in common at any time."""
     names = ("src", "src_port", "dst", "dst_port")
     tuples = {
         f"{side}_{name}": getattr(entries, f"{side}_{name}") for side in ("orig", "reply") for name in names
@@ -286,7 +215,7 @@ def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows
         np.flatnonzero((entries.start <= at) & (at < np.minimum(entries.removed, entries.expiry)))
     )
     tcp, closed = part.protocol == TCP, part.fate == CLOSED
-    times = _times(part, ends_only=False)[:, :STEPS]
+    times = step_times(part, ends_only=False)[:, :STEPS]
     step = (times <= at).sum(axis=1) - 1
     state = np.where(tcp, np.array(TCP_STATES)[step], 0)
     packets, last, octets = so_far(part, at, part.packets, part.octets)
@@ -300,7 +229,7 @@ def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows
         node=part.node, dump=np.full(len(part), dump), event=np.full(len(part), LIST), seen=at + skew[part.node],
         timeout_s=left, state=state, replied=replied, assured=np.where(tcp, (step >= 2) & closed, step == 2),
         delta_s=(at - part.start) // SECOND, begun_s=(part.start + skew[part.node]) // SECOND,
-        **_tuples(part), **_counters(np.ones(len(part), np.bool_), packets, octets, np.where(replied, back, 0), np.where(replied, octets_back, 0)),
+        **tuples_of(part), **_counters(np.ones(len(part), np.bool_), packets, octets, np.where(replied, back, 0), np.where(replied, octets_back, 0)),
     )  # fmt: skip
 
 

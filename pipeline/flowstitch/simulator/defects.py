@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from flowstitch.simulator.conntrack import LIST
 from flowstitch.simulator.settings import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from flowstitch.simulator.conntrack import ConntrackRows
     from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.settings import Settings
+
+    Listed = TypeVar("Listed", ConntrackRows, IpvsRows)
 
 # Of a torn file so much is left.
 LEFT = 0.6
@@ -36,17 +38,19 @@ class Defects:
         self._silent[random.permutation(nodes)[: settings.lost_nodes]] = True
         self._settings = settings
 
-    def listed(self, rows: IpvsRows) -> IpvsRows:
-        """What is left of listings of IPVS connections."""
-        return rows.take(np.flatnonzero(~self._silent[rows.node]))
-
-    def pass_on(self, rows: ConntrackRows, number: int) -> ConntrackRows:
-        """What is left of rows of the slice ``number``."""
+    def listed(self, rows: Listed) -> Listed:
+        """What is left of lists."""
         kept = ~self._silent[rows.node]
-        if self._settings.lost_events and len(rows) and rows.event[0] != LIST:
-            random = np.random.default_rng([self._settings.seed, 5, number])
-            kept &= random.random(len(rows)) >= self._settings.lost_events
         return rows if kept.all() else rows.take(np.flatnonzero(kept))
+
+    def events(self, blocks: Iterable[ConntrackRows], number: int) -> Iterator[ConntrackRows]:
+        """What is left of the events of the slice ``number``."""
+        random, lost = np.random.default_rng([self._settings.seed, 5, number]), self._settings.lost_events
+        for rows in blocks:
+            kept = ~self._silent[rows.node]
+            if lost:
+                kept &= random.random(len(rows)) >= lost
+            yield rows if kept.all() else rows.take(np.flatnonzero(kept))
 
 
 def tear(export: Path, settings: Settings) -> None:

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from flowstitch.atomic import atomic_directory
 from flowstitch.simulator.behind import Behind
 from flowstitch.simulator.cluster import build_cluster
-from flowstitch.simulator.conntrack import EventStream, build_entries, list_rows
+from flowstitch.simulator.conntrack import build_entries, list_rows
 from flowstitch.simulator.defects import Defects, tear
+from flowstitch.simulator.events import EventStream
 from flowstitch.simulator.flowlogs import Coverage, flow_rows
 from flowstitch.simulator.inventory import inventory_files
 from flowstitch.simulator.ipvs import ipvs_rows
@@ -135,12 +136,11 @@ def _observe(
             connections = traffic.draw(size, edges[number], edges[number + 1])
             total += len(connections)
             random = np.random.default_rng([settings.seed, 2, number])
-            _write_slice(
-                settings, cluster, defects, writer, behind, connections, events, coverage, random, number
-            )
+            _write_slice(settings, cluster, defects, writer, behind, connections, events, coverage, random)
             if settings.events != "none":
                 due = settings.until + SECOND if last else edges[number + 1]
-                behind(writer.conntrack, defects.pass_on(events.pop(due), number))
+                for rows in defects.events(events.pop(due), number):
+                    behind(writer.conntrack, rows)
             table = truth.table(connections)
             behind(sink.write_table, table)
             if slices == 1:
@@ -152,7 +152,7 @@ def _observe(
 
 def _write_slice(
     settings: Settings, cluster: Cluster, defects: Defects, writer: Writer, behind: Behind, connections: Connections,
-    events: EventStream, coverage: Coverage, random: np.random.Generator, number: int,
+    events: EventStream, coverage: Coverage, random: np.random.Generator,
 ) -> None:  # fmt: skip
     """What a slice adds to every observer's log but the events, which wait for their time."""
     tracked, crossings = route(connections, cluster, settings.proxy)
@@ -160,7 +160,7 @@ def _write_slice(
     if settings.events != "none":
         events.push(entries)
     for dump, at in enumerate(settings.dump_times):
-        behind(writer.conntrack, defects.pass_on(list_rows(entries, at, dump, defects.skew), number))
+        behind(writer.conntrack, defects.listed(list_rows(entries, at, dump, defects.skew)))
         behind(writer.ipvs, defects.listed(ipvs_rows(entries, at, dump, defects.skew)))
     behind(writer.flows, coverage.pass_on(flow_rows(connections, crossings, settings)))
     behind(writer.requests, request_rows(connections, cluster, settings, random))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,7 @@ from flowstitch.simulator.settings import SECOND
 from flowstitch.simulator.text import append_gzip, runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from flowstitch.arrays import Ints
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from flowstitch.simulator.ipvs import IpvsRows
     from flowstitch.simulator.requests import RequestRows
     from flowstitch.simulator.settings import Settings
-    from flowstitch.simulator.text import Lines
 
 # More digits than a port has by so many of these.
 _LONGER = np.array([10, 100, 1000, 10_000])
@@ -92,7 +93,7 @@ class RawWriter:
                 if dump < 0
                 else list_file(self._cluster, node, self._settings.dump_times[dump] + int(self._skew[node]))
             )
-            self._append(name, layout.lines(columns, part, form))
+            self._append(name, layout.write(columns, part, form))
         self.counts["conntrack"] += len(rows)
 
     def flows(self, rows: FlowRows) -> None:
@@ -107,7 +108,7 @@ class RawWriter:
         }  # fmt: skip
         form = (ordered.status != OK).astype(np.int64)
         for eni, part in runs(ordered.eni):
-            lines = self._flows.lines(columns, part, form)
+            lines = self._flows.write(columns, part, form)
             self._append(flow_file(self._cluster, eni, self._settings), lines, self._header)
         self.counts["flows"] += len(rows)
 
@@ -123,7 +124,7 @@ class RawWriter:
             columns[f"{end}_room"] = self._room[columns[end]] - longer
         for node, part in runs(ordered.node):
             name = ipvs_file(self._cluster, node, at + int(self._skew[node]))
-            self._append(name, self._ipvs.lines(columns, part), IPVS_HEADER)
+            self._append(name, self._ipvs.write(columns, part), IPVS_HEADER)
         self.counts["ipvs_connections"] += len(rows)
 
     def requests(self, rows: RequestRows) -> None:
@@ -131,14 +132,14 @@ class RawWriter:
         if len(rows) == 0:
             return
         columns = rows.columns | clock(rows.at_s, self._begin_s)
-        self._append(ACCESS_LOG, self._requests.lines(columns, form=(rows.refused >= 0).astype(np.int64)))
+        self._append(ACCESS_LOG, self._requests.write(columns, form=(rows.refused >= 0).astype(np.int64)))
         self.counts["requests"] += len(rows)
 
     def close(self) -> None:
         """Nothing is kept back."""
 
-    def _append(self, name: str, lines: Lines, header: str = "") -> None:
+    def _append(self, name: str, blocks: Iterator[tuple[memoryview, Ints]], header: str = "") -> None:
         """Append to a file that begins with a header."""
         head = b"" if name in self._headed else header.encode()
         self._headed.add(name)
-        append_gzip(self._directory / name, head + lines.content if head else lines.content)
+        append_gzip(self._directory / name, chain([head], (lines for lines, _ in blocks)))

@@ -162,7 +162,7 @@ class TableWriter:
             "status": rows.status,
             "request_length_bytes": rows.asked, "body_bytes_sent": rows.told, "request_time_us": rows.total_ms * 1000,
             "read_request_time_us": source, "write_response_time_us": source, "tcpinfo_rtt_us": np.full(len(rows), 1200),
-            **{name: layout.lines(rows.columns, form=(rows.refused >= 0).astype(np.int64)).texts for name, layout in self._attempts.items()},
+            **{name: layout.texts(rows.columns, (rows.refused >= 0).astype(np.int64)) for name, layout in self._attempts.items()},
         }  # fmt: skip
         self._span([ACCESS_LOG], source, at - rows.total_ms * 1000, at)
         self._write("requests", columns)

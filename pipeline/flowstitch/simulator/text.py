@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from isal import igzip_lib
+from isal import isal_zlib
 
 from flowstitch.arrays import PADDING
 from flowstitch.kernels.line_text import MOST_DIGITS, NOTHING, write_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -22,32 +21,8 @@ if TYPE_CHECKING:
     from flowstitch.arrays import Ints
 
 EVERY = slice(None)
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Lines one after the other.
-
-    Attributes
-    ----------
-    text : uint8, longer than they are. ends : shape (n,), int64, where each ends.
-    """
-
-    text: NDArray[np.uint8]
-    ends: Ints
-
-    @property
-    def content(self) -> memoryview:
-        """All of them."""
-        return self.text.data[: self.ends[-1] if self.ends.shape[0] else 0]
-
-    @property
-    def texts(self) -> pa.StringArray:
-        """Each of them."""
-        offsets = np.concatenate([np.zeros(1, np.int64), self.ends]).astype(np.int32)
-        return pa.StringArray.from_buffers(
-            self.ends.shape[0], pa.py_buffer(offsets), pa.py_buffer(self.content)
-        )
+# Rows at a time, so that their text is near when it is packed.
+BLOCK = 1 << 12
 
 
 class Layout:
@@ -95,10 +70,10 @@ class Layout:
             self._columns.append(column)
         return self._columns.index(column)
 
-    def lines(
+    def write(
         self, columns: Mapping[str, NDArray[Any]], rows: slice = EVERY, form: Ints | None = None
-    ) -> Lines:
-        """Lines of rows.
+    ) -> Iterator[tuple[memoryview, Ints]]:
+        """Lines of rows, block by block: what they are, until the next block is asked for, and where each ends.
 
         Parameters
         ----------
@@ -107,13 +82,27 @@ class Layout:
         """
         parts = [columns[name][rows] for name in self._columns]
         count = parts[0].shape[0]
-        values = np.empty((len(parts), count), np.int64)
-        for place, part in enumerate(parts):
-            values[place] = part
-        chosen = np.zeros(count, np.int64) if form is None else form[rows]
-        text, ends = np.empty(count * self._longest + PADDING, np.uint8), np.empty(count, np.int64)
-        write_lines(self._steps, self._forms, chosen, values, self._words, self._pool, text, ends)
-        return Lines(text, ends)
+        forms = np.zeros(count, np.int64) if form is None else form[rows]
+        size = min(BLOCK, count)
+        values = np.empty((len(parts), size), np.int64)
+        text, ends = np.empty(size * self._longest + PADDING, np.uint8), np.empty(size, np.int64)
+        for begin in range(0, count, BLOCK):
+            chosen = forms[begin : begin + BLOCK]
+            size = chosen.shape[0]
+            for place, part in enumerate(parts):
+                values[place, :size] = part[begin : begin + size]
+            write_lines(self._steps, self._forms, chosen, values, self._words, self._pool, text, ends)
+            yield text.data[: ends[size - 1]], ends[:size]
+
+    def texts(self, columns: Mapping[str, NDArray[Any]], form: Ints | None = None) -> pa.StringArray:
+        """Lines of rows as texts, see ``write``."""
+        blocks = [_texts(lines, ends) for lines, ends in self.write(columns, form=form)]
+        return pa.chunked_array(blocks, pa.string()).combine_chunks()
+
+
+def _texts(lines: memoryview, ends: Ints) -> pa.StringArray:
+    offsets = np.append(0, ends).astype(np.int32)
+    return pa.StringArray.from_buffers(ends.shape[0], pa.py_buffer(offsets), pa.py_buffer(bytes(lines)))
 
 
 def _digits(kind: str | None, words: Mapping[str, Sequence[str]]) -> int:
@@ -127,8 +116,11 @@ def runs(files: Ints) -> Iterator[tuple[int, slice]]:
         yield int(files[begin]), slice(begin, end)
 
 
-def append_gzip(path: Path, content: bytes | memoryview) -> None:
+def append_gzip(path: Path, parts: Iterable[bytes | memoryview]) -> None:
     """Append a member of its own to a gzip file, without a time, so that equal contents are equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    packer = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
     with path.open("ab") as sink:
-        sink.write(igzip_lib.compress(content, 1, igzip_lib.COMP_GZIP))
+        for part in parts:
+            sink.write(packer.compress(part))
+        sink.write(packer.flush())

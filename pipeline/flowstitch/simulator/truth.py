@@ -136,7 +136,7 @@ class Truth:
         order = np.argsort(which)
         src, src_port, dst, dst_port = np.concatenate(parts, axis=1)[:, order]
         columns = {"src": src, "src_port": src_port, "dst": dst, "dst_port": dst_port}
-        texts = self._segment.lines(columns).texts
+        texts = self._segment.texts(columns)
         offsets = np.searchsorted(which[order] // MOST_SEGMENTS, np.arange(len(connections) + 1))
         return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), texts)
 
@@ -186,4 +186,4 @@ def write_csv(path: Path, table: pa.Table, proxy: str) -> None:
     # as RFC 4180 ends lines
     layout = Layout(",".join(fields[name] for name in CSV_COLUMNS) + "\r\n", **words)
     head = ",".join(CSV_COLUMNS) + "\r\n"
-    path.write_bytes(head.encode() + layout.lines(columns).content)
+    path.write_bytes(b"".join([head.encode(), *(bytes(lines) for lines, _ in layout.write(columns))]))
