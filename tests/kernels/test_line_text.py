@@ -8,8 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowstitch.arrays import PADDING
-from flowstitch.kernels.line_text import NOTHING, write_lines
+from flowstitch.kernels.line_text import NOTHING, SLACK, write_lines
 
 # The edges of a number's groups of eight digits, and anything.
 NUMBERS = (
@@ -54,7 +53,7 @@ def naive(case: dict[str, Any]) -> list[str]:
 
 
 def padded(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode() + bytes(PADDING), np.uint8).copy()
+    return np.frombuffer(text.encode() + bytes(SLACK), np.uint8).copy()
 
 
 @given(cases())
@@ -68,7 +67,7 @@ def test_lines_are_what_formatting_gives(case: dict[str, Any]) -> None:
             pool += literal
         ends_of_forms.append(len(steps))
     wanted = naive(case)
-    text = np.zeros(sum(map(len, wanted)) + PADDING, np.uint8)
+    text = np.zeros(sum(map(len, wanted)) + SLACK, np.uint8)
     ends = np.zeros(len(wanted), np.int64)
     write_lines(
         np.array(steps, np.int64).reshape(-1, 5),
@@ -81,4 +80,4 @@ def test_lines_are_what_formatting_gives(case: dict[str, Any]) -> None:
         ends,
     )
     assert ends.tolist() == np.cumsum([len(line) for line in wanted]).tolist()
-    assert bytes(text[: text.shape[0] - PADDING]).decode() == "".join(wanted)
+    assert bytes(text[: text.shape[0] - SLACK]).decode() == "".join(wanted)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from flowstitch.kernels._jit import kernel
-from flowstitch.kernels.wide import load8, lowest_bit, store8
+from flowstitch.kernels.wide import load8, store8
 
 # Columns of ``steps`` in ``write_lines``; ``FIRST`` and ``LENGTH`` are of the literal in front of the value.
 FIRST, LENGTH, COLUMN, WORDS, DIGITS = range(5)
 # No value behind the literal; a number, not a word.
 NOTHING = -1
+# Bytes behind what is read and written that may be read and written as well: most texts are short and need no loop.
+SLACK = 16
 # Numbers are below 10 ** 16.
 MOST_DIGITS = 16
 
 _EIGHT_DIGITS = 100_000_000
 _ZEROS = np.uint64(0x3030303030303030)
-_LAST = np.uint64(1 << 56)
 _EIGHT = np.uint64(8)
 # Four digits in each half, two in each quarter, one in each byte: how many are above, by multiplication and shift.
 _HUNDREDTH, _HUNDREDS = np.uint64(10486), np.uint64(0x0000007F0000007F)
@@ -35,12 +36,20 @@ def spell8(value):
 
 
 @kernel
+def count_digits(value):
+    """Digits of a number below 10 ** 8, 1 to 8; what is written next does not wait for them to be spelled."""
+    return (
+        1 + (value >= 10) + (value >= 100) + (value >= 1000) + (value >= 10_000) + (value >= 100_000)
+        + (value >= 1_000_000) + (value >= 10_000_000)
+    )  # fmt: skip
+
+
+@kernel
 def _write_group(text, at, value, digits):
     """Write a number below 10 ** 8 with so many digits or more."""
-    word = spell8(value)
-    zeros = min(lowest_bit(word ^ _ZEROS | _LAST) >> 3, 8 - digits)
-    store8(text, at, word >> _EIGHT * np.uint64(zeros))
-    return at + 8 - zeros
+    digits = max(digits, count_digits(value))
+    store8(text, at, spell8(value) >> _EIGHT * np.uint64(8 - digits))
+    return at + digits
 
 
 @kernel
@@ -49,7 +58,7 @@ def write_decimal(text, at, value, digits):
 
     Returns
     -------
-    Where it ends; up to ``PADDING`` bytes behind that are written as well.
+    Where it ends; up to ``SLACK`` bytes behind that are written as well.
     """
     if value >= _EIGHT_DIGITS:
         front = value // _EIGHT_DIGITS
@@ -60,14 +69,13 @@ def write_decimal(text, at, value, digits):
 
 
 @kernel
-def copy8(source, first, text, at, length):
-    """Copy bytes, and up to ``PADDING`` behind them; returns where they end."""
-    stop = at + length
-    while at < stop:
-        store8(text, at, load8(source, first))
-        at += 8
-        first += 8
-    return stop
+def copy_some(source, first, text, at, length):
+    """Copy bytes, and up to ``SLACK`` behind them; returns where they end."""
+    store8(text, at, load8(source, first))
+    store8(text, at + 8, load8(source, first + 8))
+    for place in range(16, length, 8):
+        store8(text, at + place, load8(source, first + place))
+    return at + length
 
 
 @kernel
@@ -81,13 +89,13 @@ def write_lines(steps, forms, form, columns, words, pool, text, ends):
         or more. A value below 0 is not written.
     forms : shape (f + 1,), int64, the steps of form k are ``forms[k]:forms[k + 1]``. form : shape (n,), int64, of each row.
     columns : shape (c, n), int64. words : shape (w + 1,), int64, word k is ``pool[words[k]:words[k + 1]]``.
-    pool : uint8, ``PADDING`` longer than what is in it.
-    text : uint8, receives the lines, ``PADDING`` longer than they can get. ends : shape (n,), int64, receives where each ends.
+    pool : uint8, ``SLACK`` longer than what is in it.
+    text : uint8, receives the lines, ``SLACK`` longer than they can get. ends : shape (n,), int64, receives where each ends.
     """
     at = 0
     for row in range(form.shape[0]):
         for step in range(forms[form[row]], forms[form[row] + 1]):
-            at = copy8(pool, steps[step, FIRST], text, at, steps[step, LENGTH])
+            at = copy_some(pool, steps[step, FIRST], text, at, steps[step, LENGTH])
             if steps[step, COLUMN] == NOTHING:
                 continue
             value = columns[steps[step, COLUMN], row]
@@ -97,5 +105,5 @@ def write_lines(steps, forms, form, columns, words, pool, text, ends):
                 at = write_decimal(text, at, value, steps[step, DIGITS])
             else:
                 word = steps[step, WORDS] + value
-                at = copy8(pool, words[word], text, at, words[word + 1] - words[word])
+                at = copy_some(pool, words[word], text, at, words[word + 1] - words[word])
         ends[row] = at

@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 from isal import isal_zlib
 
-from flowstitch.arrays import PADDING
-from flowstitch.kernels.line_text import MOST_DIGITS, NOTHING, write_lines
+from flowstitch.kernels.line_text import MOST_DIGITS, NOTHING, SLACK, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +60,7 @@ class Layout:
             self._forms[number + 1] = len(steps)
             self._longest = max(self._longest, room)
         self._steps = np.array(steps, np.int64)
-        self._pool = np.frombuffer(pool + bytes(PADDING), np.uint8).copy()
+        self._pool = np.frombuffer(pool + bytes(SLACK), np.uint8).copy()
 
     def _place(self, column: str | None) -> int:
         if column is None:
@@ -85,7 +84,7 @@ class Layout:
         forms = np.zeros(count, np.int64) if form is None else form[rows]
         size = min(BLOCK, count)
         values = np.empty((len(parts), size), np.int64)
-        text, ends = np.empty(size * self._longest + PADDING, np.uint8), np.empty(size, np.int64)
+        text, ends = np.empty(size * self._longest + SLACK, np.uint8), np.empty(size, np.int64)
         for begin in range(0, count, BLOCK):
             chosen = forms[begin : begin + BLOCK]
             size = chosen.shape[0]
