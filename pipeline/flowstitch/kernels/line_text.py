@@ -36,7 +36,7 @@ def spell8(value):
 
 
 @kernel
-def count_digits(value):
+def digits_of(value):
     """Digits of a number below 10 ** 8, 1 to 8; what is written next does not wait for them to be spelled."""
     return (
         1 + (value >= 10) + (value >= 100) + (value >= 1000) + (value >= 10_000) + (value >= 100_000)
@@ -47,7 +47,7 @@ def count_digits(value):
 @kernel
 def _write_group(text, at, value, digits):
     """Write a number below 10 ** 8 with so many digits or more."""
-    digits = max(digits, count_digits(value))
+    digits = max(digits, digits_of(value))
     store8(text, at, spell8(value) >> _EIGHT * np.uint64(8 - digits))
     return at + digits
 

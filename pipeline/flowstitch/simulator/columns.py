@@ -24,6 +24,22 @@ class Rows:
         """Chosen rows, by index, mask or slice."""
         return type(self)(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
+    def view(self, rows: NDArray[Any]) -> Self:
+        """Chosen rows as ``take`` gives them, but each column when it is first asked for: of many columns few are."""
+        part = object.__new__(type(self))
+        part.__dict__["_viewed"] = self, rows
+        return part
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NDArray[Any]:
+            if "_viewed" not in self.__dict__:
+                raise AttributeError(name)
+            source, rows = self.__dict__["_viewed"]
+            values = getattr(source, name)[rows]
+            setattr(self, name, values)
+            return values
+
     def ordered(self, *keys: str) -> Self:
         """Rows by columns, the most important one first; those that are equal stay in order."""
         arrays = [getattr(self, name) for name in reversed(keys)]

@@ -124,7 +124,7 @@ class ConntrackRows(Rows):
 
 def build_entries(connections: Connections, tracked: Tracked, random: np.random.Generator) -> Entries:
     """Lives of the entries of connections."""
-    part = connections.take(tracked.row)
+    part = connections.view(tracked.row)
     count = len(tracked)
     delay = tracked.place * part.rtt // 4
     start, end = part.start + delay, part.end + delay
@@ -211,7 +211,7 @@ def _counters(shown: Flags, packets: Ints, octets: Ints, back: Ints, octets_back
 
 def list_rows(entries: Entries, at: int, dump: int, skew: Ints) -> ConntrackRows:
     """What lists of all nodes at a true time in µs have of entries."""
-    part = entries.take(
+    part = entries.view(
         np.flatnonzero((entries.start <= at) & (at < np.minimum(entries.removed, entries.expiry)))
     )
     tcp, closed = part.protocol == TCP, part.fate == CLOSED

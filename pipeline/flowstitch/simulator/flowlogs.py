@@ -51,7 +51,7 @@ class FlowRows(Rows):
 
 def flow_rows(connections: Connections, crossings: Crossings, settings: Settings) -> FlowRows:
     """Rows of all crossings, one for each window with packets, until the end of the observed time."""
-    part = connections.take(crossings.row)
+    part = connections.view(crossings.row)
     silent = (part.fate == SILENT) & (part.protocol == TCP)
     packets = np.where(silent, SYNS, np.where(crossings.forward, part.packets, part.packets_back))
     octets = np.where(crossings.forward, part.octets, part.octets_back)

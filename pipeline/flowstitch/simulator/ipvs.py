@@ -48,7 +48,7 @@ def ipvs_rows(entries: Entries, at: int, dump: int, skew: Ints) -> IpvsRows:
     ----------
     skew : shape (nodes,), how far each node's clock is ahead, µs.
     """
-    begun = entries.take(np.flatnonzero(entries.virtual & (entries.start <= at)))
+    begun = entries.view(np.flatnonzero(entries.virtual & (entries.start <= at)))
     _, last, _ = so_far(begun, at, begun.packets, begun.octets)
     over = (begun.fate == CLOSED) & (begun.end <= at)
     state = np.select(
@@ -60,7 +60,7 @@ def ipvs_rows(entries: Entries, at: int, dump: int, skew: Ints) -> IpvsRows:
     # the next connection on the same ports takes the place of one that is over
     replaced = (begun.removed < begun.expiry) & (begun.removed <= at)
     kept = np.flatnonzero((left > 0) & ~replaced)
-    part, state, left = begun.take(kept), state[kept], left[kept]
+    part, state, left = begun.view(kept), state[kept], left[kept]
     return IpvsRows(
         part.node, np.full(len(part), dump), at + skew[part.node], part.protocol, state, left, part.orig_src, part.orig_src_port,
         part.orig_dst, part.orig_dst_port, part.reply_src, part.reply_src_port,

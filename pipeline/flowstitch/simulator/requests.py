@@ -90,10 +90,10 @@ def request_rows(
     connections: Connections, cluster: Cluster, settings: Settings, random: np.random.Generator
 ) -> RequestRows:
     """Requests over the connections that load balancers keep to backends, in the order of their times."""
-    of_lb = connections.take(np.flatnonzero(connections.case == case_numbers(settings.proxy)["lb-request"]))
-    carrier = of_lb.take(of_lb.pair >= 0)
+    of_lb = connections.view(np.flatnonzero(connections.case == case_numbers(settings.proxy)["lb-request"]))
+    carrier = of_lb.view(of_lb.pair >= 0)
     each = random.geometric(0.4, len(carrier))
-    part = carrier.take(np.repeat(np.arange(len(carrier)), each))
+    part = carrier.view(np.repeat(np.arange(len(carrier)), each))
     # a request has packets; the handshake comes before, the teardown after
     gaps, begin = part.packets - 1, part.start + part.rtt
     packet = 1 + (random.random(len(part)) * (gaps - 1)).astype(np.int64)

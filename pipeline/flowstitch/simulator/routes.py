@@ -96,7 +96,7 @@ def route(connections: Connections, cluster: Cluster, proxy: str) -> tuple[Track
     tracked, crossed = [], []
     for number, case in enumerate(cases(proxy)):
         rows = np.flatnonzero(connections.case == number)
-        part = connections.take(rows)
+        part = connections.view(rows)
         segments = [(ends_of(src, part, cluster), ends_of(dst, part, cluster)) for src, dst in case.segments]
         tracked += _entries(case, rows, part, segments, cluster, proxy)
         crossed += _crossings(case, rows, part, segments, cluster)

@@ -74,12 +74,12 @@ class Truth:
         by_pod = np.array([case.name in {"lb-request", "lb-probe"} for case in self._cases])
         for number, case in enumerate(self._cases):
             rows = np.flatnonzero(connections.case == number)
-            part = connections.take(rows)
+            part = connections.view(rows)
             if case.snat:
                 snat[0][rows], snat[1][rows] = ends_of(case.snat, part, cluster)
             for leg, eni in case.legs.items():
                 seen = np.ones(rows.shape[0], np.bool_) if leg.startswith("forward") else answered[rows]
-                legs[leg][rows[seen]] = eni_of(eni, part.take(np.flatnonzero(seen)), cluster)
+                legs[leg][rows[seen]] = eni_of(eni, part.view(np.flatnonzero(seen)), cluster)
         echo = (connections.protocol == ICMP) | (connections.protocol == ICMPV6)
         hosts = cluster.hosts
         server_ip = hosts.ip[connections.family, connections.server]
@@ -127,7 +127,7 @@ class Truth:
         parts, places = [], []
         for number, case in enumerate(self._cases):
             rows = np.flatnonzero(connections.case == number)
-            part = connections.take(rows)
+            part = connections.view(rows)
             for place, ends in enumerate(case.segments):
                 (src, src_port), (dst, dst_port) = (ends_of(end, part, self._cluster) for end in ends)
                 parts.append(np.stack([src, src_port, dst, dst_port]))
