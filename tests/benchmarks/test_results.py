@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,11 +14,12 @@ import flowstitch.cli.bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from click.testing import Result
 
     Bench = Callable[..., Result]
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def measurement(contender: str, rows: int, warm_s: float, peak_mb: int, failure: str = "") -> dict[str, Any]:
@@ -132,6 +135,19 @@ def test_plot_draws_growth_and_rates(bench: Bench, tmp_path: Path) -> None:
     assert first.startswith(b"<?xml")
     bench("plot", *files, "--out", tmp_path / "again")
     assert (tmp_path / "again" / "join-join.svg").read_bytes() == first
+
+
+def test_the_pictures_are_of_the_results_beside_them(bench: Bench, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = bench("plot", *sorted((BENCHMARKS / "results").glob("*.json")), "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    drawn, kept = (
+        {path.name: re.findall("<!-- (.*) -->", path.read_text()) for path in folder.glob("*.svg")}
+        for folder in (tmp_path, BENCHMARKS / "plots")
+    )
+    assert drawn == kept
+    shown = re.findall(r"\(plots/(.*)\)", (BENCHMARKS / "README.md").read_text())
+    assert sorted(shown) == sorted(kept)
 
 
 def test_plot_without_matplotlib_says_what_to_do(
