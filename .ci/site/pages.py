@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 _PATTERNS = (
     "*.md", "pipeline/*.md", "pipeline/design-notes/*.md", "pipeline/pictures/*", "schemas/*.md", "benchmarks/*.md",
-    "benchmarks/plots/*", "data/*.md",
-    "tests/*/README.md", "LICENSE",
+    "benchmarks/plots/*", "data/*.md", "tests/*/README.md", "LICENSE",
 )  # fmt: skip
 
 

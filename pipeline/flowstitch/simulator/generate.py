@@ -82,7 +82,7 @@ def generate(
 ) -> Generated:
     """Write a simulation into the directory ``out``: ``export/``, ``truth.parquet``, ``truth.csv`` and ``generate.json``.
 
-    Same settings, same bytes. Defects of the observation change what is written and nothing of what happened.
+    Same settings, same bytes, but that another processor may have gzip packed otherwise. Defects of the observation change what is written and nothing of what happened.
 
     Parameters
     ----------
