@@ -20,30 +20,39 @@ with limits as (
     where key in ('net.netfilter.nf_conntrack_max', 'net.nf_conntrack_max')
     group by node
 ),
-dumps as (
-    -- an entry belongs to one path
+-- far fewer than there are paths; an entry belongs to one
+listed as materialized (
+    select source, path_id from whole_observations where kind = 'conntrack-list'
+),
+held as (
     select
-        source, line, protocol,
-        outcome in ('unanswered', 'rejected') as unanswered,
-        snat_ip is not null or snat_port is not null as masqueraded
-    from whole_observations as observations
-    left join datapaths using (path_id)
-    where kind = 'conntrack-list'
+        source,
+        count(*) filter (where protocol = 'tcp') as tcp,
+        count(*) filter (where protocol = 'udp') as udp,
+        count(*) filter (where protocol not in ('tcp', 'udp')) as other,
+        count(*) filter (where outcome in ('unanswered', 'rejected')) as unanswered,
+        count(*) filter (where snat_ip is not null or snat_port is not null) as masqueraded
+    from datapaths
+    join listed using (path_id)
+    group by source
+),
+dumps as (
+    select source, count(*) as entries from listed group by source
 )
 select
     sources.node, source,
-    any_value(sources.first_seen) as taken_at,
-    count(dumps.line) as entries,
-    any_value(maximum) as maximum,
-    share(entries, any_value(maximum)) as share,
-    count(*) filter (where protocol = 'tcp') as tcp,
-    count(*) filter (where protocol = 'udp') as udp,
-    count(*) filter (where protocol not in ('tcp', 'udp')) as other,
-    count(*) filter (where unanswered) as unanswered,
-    count(*) filter (where masqueraded) as masqueraded
+    sources.first_seen as taken_at,
+    coalesce(entries, 0) as entries,
+    maximum,
+    share(coalesce(entries, 0), maximum) as share,
+    coalesce(tcp, 0) as tcp,
+    coalesce(udp, 0) as udp,
+    coalesce(other, 0) as other,
+    coalesce(unanswered, 0) as unanswered,
+    coalesce(masqueraded, 0) as masqueraded
 from sources
 left join dumps using (source)
+left join held using (source)
 left join limits on limits.node = sources.node
 where sources.kind = 'conntrack-list'
-group by sources.node, source
 order by share desc nulls last, entries desc, sources.node, source

@@ -13,11 +13,11 @@
 --   clients: Different client addresses.
 --   unanswered: Connections that got no answer.
 --   share: Their share of all connections of the client node.
-with asked as (
-    select *, count(*) over (partition by client_node) as of_node from datapaths
+with nodes_known as (
+    select client_node, sum(connections) as of_node from path_counts group by client_node
 )
 select
-    client_node, client_kind,
+    datapaths.client_node, client_kind,
     case
         when dialled_ip = '169.254.20.10' then 'node-local'
         when service is not null then 'service'
@@ -28,7 +28,8 @@ select
     count(distinct client_ip) as clients,
     count(*) filter (where outcome in ('unanswered', 'one_way', 'rejected')) as unanswered,
     share(count(*), any_value(of_node)) as share
-from asked
+from datapaths
+join nodes_known on nodes_known.client_node is not distinct from datapaths.client_node
 where dialled_port in (53, 853)
-group by client_node, client_kind, resolver, service, dialled_ip, protocol
-order by connections desc, client_node, client_kind, dialled_ip, protocol
+group by datapaths.client_node, client_kind, resolver, service, dialled_ip, protocol
+order by connections desc, datapaths.client_node, client_kind, dialled_ip, protocol

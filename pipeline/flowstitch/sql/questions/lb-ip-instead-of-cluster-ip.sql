@@ -19,17 +19,21 @@ with with_cluster_ip as (
     from services
     where len(cluster_ips) > 0
     group by service
+),
+dialled as (
+    select
+        client_node, client_name, service, dialled_ip,
+        count(*) as connections,
+        count(snat_ip) as masqueraded,
+        sum(return_bytes)::bigint as return_bytes,
+        sum(
+            if(client_kind = 'pod' and snat_ip is not null and return_lands_on = 'primary', return_bytes, return_bytes * 0)
+        )::bigint as avoidable_bytes
+    from datapaths
+    where dialled_kind = 'lb_ip' and client_kind in ('pod', 'node')
+    group by client_node, client_name, service, dialled_ip
 )
-select
-    client_node, client_name, service, dialled_ip, cluster_ips,
-    count(*) as connections,
-    count(snat_ip) as masqueraded,
-    sum(return_bytes)::bigint as return_bytes,
-    sum(
-        if(client_kind = 'pod' and snat_ip is not null and return_lands_on = 'primary', return_bytes, return_bytes * 0)
-    )::bigint as avoidable_bytes
-from datapaths
+select client_node, client_name, service, dialled_ip, cluster_ips, connections, masqueraded, return_bytes, avoidable_bytes
+from dialled
 join with_cluster_ip using (service)
-where dialled_kind = 'lb_ip' and client_kind in ('pod', 'node')
-group by client_node, client_name, service, dialled_ip, cluster_ips
 order by avoidable_bytes desc nulls last, connections desc, client_node, client_name, service, dialled_ip

@@ -14,19 +14,22 @@
 with logged as (
     select first_seen as since, last_seen as until from sources where kind = 'lb-access-log' and coalesce(complete, true)
 ),
+carrying as (
+    select distinct unnest(path_ids) as path_id from lb_requests
+),
 opened as (
     select
-        datapaths.server_name, datapaths.server_ip, datapaths.server_port, datapaths.outcome,
+        server_name, server_ip, server_port, outcome,
         forward_bytes + return_bytes as bytes,
         case
             when scenario = 'lb-health-check' then 'health check'
-            when requests_possible > 0 then 'requests'
+            when carrying.path_id is not null then 'requests'
             when exists (from logged where since <= datapaths.last_seen and until >= datapaths.first_seen) then 'no request'
             else 'not covered'
         end as purpose
     from datapaths
-    left join lb_paths using (path_id)
-    where datapaths.client_kind = 'lb'
+    left join carrying using (path_id)
+    where client_kind = 'lb'
 ),
 purposes as (
     select

@@ -14,37 +14,40 @@
 --   connections: Connections.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 with crossed as (
-    select path_id, unnest(crossings) as crossing
+    -- few lists of crossings are those of all connections
+    select service, traffic_policy, crossings, count(*) as connections, sum(return_bytes) as return_bytes
     from segments
-    where position = 0 and path_id in (
-        select path_id from datapaths where client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
-    )
+    join datapaths using (path_id)
+    where position = 0 and client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
+    group by service, traffic_policy, crossings
 ),
 placed as (
     -- see view eni_crossings
-    select path_id, split_part(crossing, ' ', 1) as hop_direction, split_part(crossing, ' ', 2) as direction, split_part(crossing, ' ', 3) as eni
-    from crossed
+    select
+        *,
+        split_part(crossing, ' ', 1) as hop_direction,
+        split_part(crossing, ' ', 2) as direction,
+        split_part(crossing, ' ', 3) as eni
+    from (select *, unnest(crossings) as crossing from crossed)
 ),
 ends as (
     select
-        path_id, node,
+        service, traffic_policy, node, connections, return_bytes,
         max(eni) filter (where hop_direction = 'forward' and direction = 'in') as in_eni,
         max(eni_role) filter (where hop_direction = 'forward' and direction = 'in') as in_eni_role,
         max(eni) filter (where hop_direction = 'return' and direction = 'out') as out_eni,
         max(eni_role) filter (where hop_direction = 'return' and direction = 'out') as out_eni_role
     from placed
     left join known_enis using (eni)
-    group by path_id, node
+    group by service, traffic_policy, node, crossings, connections, return_bytes
 )
 select
     service, any_value(traffic_policy) as traffic_policy,
-    ends.node, in_eni, any_value(in_eni_role) as in_eni_role, out_eni, any_value(out_eni_role) as out_eni_role,
+    node, in_eni, any_value(in_eni_role) as in_eni_role, out_eni, any_value(out_eni_role) as out_eni_role,
     in_eni = out_eni as symmetric,
-    count(*) as connections,
+    sum(connections)::bigint as connections,
     sum(return_bytes)::bigint as return_bytes
-from datapaths
-join ends using (path_id)
-where client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
-    and in_eni is not null and out_eni is not null
-group by service, ends.node, in_eni, out_eni
-order by "symmetric", connections desc, service, ends.node, in_eni, out_eni
+from ends
+where in_eni is not null and out_eni is not null
+group by service, node, in_eni, out_eni
+order by "symmetric", connections desc, service, node, in_eni, out_eni

@@ -19,7 +19,7 @@
 select
     client_node, client_kind, dialled_ip, dialled_port, protocol,
     case
-        when not list_has_any(evidence, ['conntrack', 'ipvs']) then null
+        when not (list_contains(evidence, 'conntrack') or list_contains(evidence, 'ipvs')) then null
         when snat_ip is null or snat_ip = client_ip then 'client'
         when owner_kind = 'node' then 'node'
         else 'other'

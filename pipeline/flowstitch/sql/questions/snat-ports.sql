@@ -23,44 +23,43 @@ with masqueraded as (
     left join address_owners on ip = snat_ip
     where snat_port is not null
 ),
-held as (
-    select
-        snat_ip, protocol, server_ip, server_port, masqueraded.first_seen as begun,
-        greatest(any_value(masqueraded.last_seen), max(observations.first_seen)) as ended
-    from masqueraded
-    left join whole_observations as observations
-        on observations.path_id = masqueraded.path_id
-        and kind in ('conntrack-list', 'conntrack-events')
-        and coalesce(observations.node = masqueraded.node, true)
-    group by masqueraded.path_id, snat_ip, protocol, server_ip, server_port, begun
-),
-steps as (
-    select snat_ip, protocol, server_ip, server_port, begun as moment, 1 as step from held
-    union all
-    select snat_ip, protocol, server_ip, server_port, ended as moment, -1 as step from held
-),
-levels as (
-    select
-        snat_ip, protocol, server_ip, server_port,
-        sum(step) over (
-            partition by snat_ip, protocol, server_ip, server_port
-            order by moment, step desc rows unbounded preceding
-        ) as level
-    from steps
-),
-peaks as (
-    select snat_ip, protocol, server_ip, server_port, max(level)::bigint as peak
-    from levels
-    group by snat_ip, protocol, server_ip, server_port
-),
 loads as (
     select
+        row_number() over () as load,
         any_value(node) as node, snat_ip, protocol, server_ip, server_port,
         count(*) as connections,
         count(distinct snat_port) as ports,
         share(count(*) filter (where snat_port <> own_port), count(own_port)) as changed_share
     from masqueraded
     group by snat_ip, protocol, server_ip, server_port
+),
+outlasting as (
+    -- rows of conntrack that tell of an entry after its last packet
+    select path_id, max(observations.first_seen) as ended
+    from whole_observations as observations
+    join masqueraded using (path_id)
+    where kind in ('conntrack-list', 'conntrack-events') and observations.first_seen > masqueraded.last_seen
+        and coalesce(observations.node = masqueraded.node, true)
+    group by path_id
+),
+held as (
+    select load, first_seen as begun, coalesce(ended, last_seen) as ended
+    from masqueraded
+    join loads
+        on loads.snat_ip = masqueraded.snat_ip and loads.protocol = masqueraded.protocol
+        and loads.server_ip = masqueraded.server_ip and loads.server_port = masqueraded.server_port
+    left join outlasting using (path_id)
+),
+steps as (
+    select load, begun as moment, 1 as step from held
+    union all
+    select load, ended as moment, -1 as step from held
+),
+levels as (
+    select load, sum(step) over (partition by load order by moment, step desc rows unbounded preceding) as level from steps
+),
+peaks as (
+    select load, max(level)::bigint as peak from levels group by load
 )
 -- 1024 to 65535: nf_nat_l4proto_unique_tuple in the kernel's nf_nat_core.c
 select
@@ -68,5 +67,5 @@ select
     share(peak, 64512) as peak_share,
     changed_share
 from loads
-join peaks using (snat_ip, protocol, server_ip, server_port)
+join peaks using (load)
 order by peak desc, connections desc, snat_ip, protocol, server_ip, server_port

@@ -12,16 +12,19 @@
 --   answered: Of these, those that were answered: established, closed or one_way.
 --   gone_since: When the endpoint or pod was last known to be there, UTC; null where it never was.
 --   last_seen: Last packet of the latest of them.
-with backends as (
+with span as (
+    select min(last_seen) as first, max(last_seen) as last from path_counts
+),
+backends as (
     select
         service, protocol, port as server_port, endpoint_ip as server_ip,
         coalesce(valid_from, '-infinity'::timestamp) as begun,
         coalesce(valid_to, 'infinity'::timestamp) as ended
     from endpoints
 ),
--- backends that were there all the time, as most are
+-- those that were there all the time, as most are: their connections need no comparison
 steady as (
-    select distinct service, protocol, server_port, server_ip from backends where begun = '-infinity' and ended = 'infinity'
+    select distinct service, protocol, server_port, server_ip from backends, span where begun <= first and last < ended
 ),
 owned as (
     select
@@ -31,33 +34,31 @@ owned as (
     from addresses
     where owner_kind = 'pod'
 ),
+fleeting as (
+    from owned where server_ip not in (select server_ip from owned, span where begun <= first and last < ended)
+),
 of_service as (
     select
-        path_id,
-        bool_or(begun <= last_seen and last_seen < ended) as there,
-        max(ended) filter (where ended <= last_seen) as gone_since,
-        if(count(ended) > 0, 'endpoint removed', 'no endpoint') as reason
+        service, protocol, server_ip, server_port, outcome, last_seen,
+        if(count(ended) > 0, 'endpoint removed', 'no endpoint') as reason,
+        max(ended) filter (where ended <= last_seen) as gone_since
     from datapaths
     anti join steady using (service, protocol, server_port, server_ip)
     left join backends using (service, protocol, server_port, server_ip)
     where service in (select service from endpoints) and server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
-    group by path_id
+    group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
+    having not coalesce(bool_or(begun <= last_seen and last_seen < ended), false)
 ),
 of_address as (
     select
-        path_id,
-        bool_or(begun <= last_seen and last_seen < ended) as there,
-        max(ended) filter (where ended <= last_seen) as gone_since,
-        'pod gone' as reason
+        service, protocol, server_ip, server_port, outcome, last_seen,
+        'pod gone' as reason,
+        max(ended) filter (where ended <= last_seen) as gone_since
     from datapaths
-    join owned using (server_ip)
+    join fleeting using (server_ip)
     where service is null
-    group by path_id
-),
-stale as (
-    select path_id, gone_since, reason from of_service where not coalesce(there, false)
-    union all
-    select path_id, gone_since, reason from of_address where not there
+    group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
+    having not bool_or(begun <= last_seen and last_seen < ended)
 )
 select
     service, protocol, server_ip, server_port, reason,
@@ -65,7 +66,6 @@ select
     count(*) filter (where outcome in ('established', 'closed', 'one_way')) as answered,
     max(gone_since) as gone_since,
     max(last_seen) as last_seen
-from datapaths
-join stale using (path_id)
+from (from of_service union all from of_address)
 group by service, protocol, server_ip, server_port, reason
 order by connections desc, service, protocol, server_ip, server_port, reason

@@ -17,12 +17,16 @@
 --   at_server_node: Requests without an answer that the conntrack of the server's node saw; null where that is known of none.
 --   node_not_covered: Requests without an answer of which that is not known: no entry, and no events of the time, or some were lost, or conntrack is bypassed.
 with lost as (
-    select * from datapaths where outcome in ('unanswered', 'one_way', 'rejected')
+    select
+        path_id, client_node, service, server_name, server_ip, dialled_ip, dialled_port, server_node, outcome, forward_in_eni,
+        dataplane, server_dataplane, scenario, first_seen, last_seen
+    from datapaths
+    where outcome in ('unanswered', 'one_way', 'rejected')
 ),
 reach as (
-    select path_id, flatten(list(observers)) as observers
+    select path_id, bool_or(list_contains(observers, server_node)) as seen_there
     from segments
-    where path_id in (select path_id from lost)
+    join lost using (path_id)
     group by path_id
 ),
 missed as (
@@ -61,7 +65,7 @@ requests as (
         server_node is null or client_node is not distinct from server_node as crosses_none,
         case when crosses_none then null when forward_in_eni is not null then true when not coalesce(eni_missed, false) then false end as at_eni,
         case
-            when list_contains(observers, server_node) then true
+            when seen_there then true
             when server_node is not null and not coalesce(node_missed, false) and not coalesce(list_contains(bypasses_conntrack, 'server'), false) then false
         end as at_node
     from lost

@@ -18,7 +18,7 @@
 create or replace view flow_rows as
 with unseen as (
     -- paths that flow logs alone tell, mostly the fewer
-    select path_id from datapaths where not coalesce(list_has_any(evidence, ['conntrack', 'ipvs']), false)
+    select path_id from datapaths where not coalesce(list_contains(evidence, 'conntrack') or list_contains(evidence, 'ipvs'), false)
 ),
 logged as not materialized (
     select

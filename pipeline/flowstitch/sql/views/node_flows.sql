@@ -13,23 +13,33 @@ create or replace view node_flows as
 with missed as (
     select node, since, until from coverage_stretches where observer = 'conntrack' and state in ('events lost', 'no rows')
 ),
-bypassing as (
-    select source, line
-    from whole_observations as observations
-    where kind = 'vpc-flow-log'
-        and path_id in (select path_id from datapaths join scenarios using (dataplane, scenario) where bypasses_conntrack is not null)
+unseen as (
+    -- paths that flow logs alone tell, see flow_rows
+    select path_id, dataplane, scenario from datapaths where not coalesce(list_contains(evidence, 'conntrack') or list_contains(evidence, 'ipvs'), false)
 ),
 alone as (
-    select source, line, node, first_seen, last_seen from flow_rows where not explained and packets is not null
+    select source, line, eni, window_start as first_seen, window_end as last_seen, false as bypassed
+    from unmatched
+    where kind = 'vpc-flow-log' and packets is not null
+    union all
+    -- a row that several share is alone where all of them are
+    select source, line, any_value(eni), min(first_seen), max(last_seen), bool_or(bypasses_conntrack is not null)
+    from whole_observations as observations
+    join unseen using (path_id)
+    left join scenarios using (dataplane, scenario)
+    where kind = 'vpc-flow-log' and packets is not null
+    group by source, line
+    having count(*) >= coalesce(max(shared_by), 1)
 ),
 not_covered as (
-    select alone.node, count(*) as rows
+    select known_enis.node, count(*) as rows
     from alone
-    left join conntrack_spans as dumped on dumped.node is not distinct from alone.node
+    left join known_enis using (eni)
+    left join conntrack_spans as dumped on dumped.node is not distinct from known_enis.node
     where dumped.node is null or first_seen > dumped.until or last_seen < dumped.since
-        or exists (from missed where missed.node = alone.node and first_seen <= missed.until and last_seen >= missed.since)
-        or (source, line) in (select (source, line) from bypassing)
-    group by alone.node
+        or exists (from missed where missed.node = known_enis.node and first_seen <= missed.until and last_seen >= missed.since)
+        or bypassed
+    group by known_enis.node
 ),
 logged as (
     select
