@@ -138,9 +138,10 @@ def _tell(path: NetworkPath, files: Sequence[File]) -> None:
     from flowstitch.sql.document import document  # noqa: PLC0415
     from flowstitch.sql.explain import chains  # noqa: PLC0415
 
-    raw = _raw_lines([hop for way in chains(path) for hop in way], files, most=None)
+    ways = chains(path)
+    raw = _raw_lines([hop for way in ways for hop in way], files, most=None)
     texts = {place: text.decode("utf-8", "backslashreplace") for place, text in raw.items()}
-    write_document(document(path, texts))
+    write_document(document(path, ways, texts))
 
 
 def _draw(path: NetworkPath, form: str) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.sql.explain import chains
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flowstitch.sql.explain import Hop
     from flowstitch.sql.pathfacts import Path
@@ -20,12 +18,14 @@ _PROOF = (
 )  # fmt: skip
 
 
-def document(path: Path, raw: Mapping[tuple[str, int], str]) -> dict[str, Any]:
+def document(
+    path: Path, ways: tuple[Sequence[Hop], Sequence[Hop]], raw: Mapping[tuple[str, int], str]
+) -> dict[str, Any]:
     """What ``explain`` says of a path.
 
     Parameters
     ----------
-    raw : text of rows by source and line, as far as it is at hand.
+    ways : its hops, see ``chains``. raw : text of rows by source and line, as far as it is at hand.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def document(path: Path, raw: Mapping[tuple[str, int], str]) -> dict[str, Any]:
     A hop has ``kind``, ``text``, ``note`` (what proves it where it has no rows, or why it has none), ``device`` or null, ``tuple`` of a wire,
     ``before`` and ``after`` of a translation, and ``rows`` with ``raw``, null where it is not at hand.
     """
-    forward, back = chains(path)
+    forward, back = ways
     return {
         "path": path.facts,
         "title": path.title,
