@@ -30,6 +30,17 @@ def test_a_name_that_could_be_a_pattern_is_a_name(name: str, result: Path, tmp_p
         assert found.frame("datapaths").collect().height == rows
 
 
+def test_a_frame_has_the_rows_of_its_time(result: Path) -> None:
+    with flowstitch.open(result) as opened:
+        ((middle, rows),) = opened.sql(
+            "select epoch_us(median(first_seen)), count(*) from datapaths"
+        ).fetchall()
+    with flowstitch.open(result, since=middle) as opened:
+        frame = opened.frame("datapaths").collect()
+        assert 0 < frame.height < rows
+        assert frame.height == opened.table("datapaths").num_rows
+
+
 def test_a_name_that_duckdb_cannot_open_is_refused_in_a_sentence(result: Path, tmp_path: Path) -> None:
     shutil.copytree(result, tmp_path / "r\\1")
     with pytest.raises(UsageError, match=r"table '\w+' cannot be opened: .*\.$"):

@@ -79,8 +79,8 @@ class Result:
         self._questions_made = self._commented = self._locked = False
         # of the library what queries have needed, and what is read instead of its views
         self._made: set[str] = set()
-        is_whole = len(self._results) == 1 and since is None and until is None
-        self._kept = kept_in(self._results[0]) if is_whole else {}
+        self._reads_all = len(self._results) == 1 and since is None and until is None
+        self._kept = kept_in(self._results[0]) if self._reads_all else {}
         self._connection = _settled(duckdb.connect(":memory:"))
         self.tables = self._make_tables(self._results, "main", since, until)
         if others:
@@ -291,7 +291,7 @@ class Result:
         import polars as pl  # noqa: PLC0415
 
         self._check(name)
-        if len(self._results) > 1:
+        if not self._reads_all:
             return self._connection.table(name).pl(lazy=True)
         (result,) = self._results
         return pl.scan_parquet(sorted((result / name).glob("*.parquet")), glob=False)
