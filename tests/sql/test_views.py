@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import flowstitch
+from flowstitch.ingest.dialects import longest_windows_us
 from flowstitch.sql import session
 from flowstitch.sql.questions import parse_question
 
@@ -72,3 +73,11 @@ def test_drifts(result: Path) -> None:
             == row["device"]
             == "ECS2 secondary ENI"
         )
+
+
+def test_a_window_of_a_flow_log_is_as_long_as_its_dialect_says(result: Path) -> None:
+    known = longest_windows_us()
+    with flowstitch.open(result) as opened:
+        for dialect in (*known, "conntrack-text"):
+            ((seconds,),) = opened.sql("select longest_window_s($dialect)", {"dialect": dialect}).fetchall()
+            assert seconds == (known[dialect] // 1_000_000 if dialect in known else None)

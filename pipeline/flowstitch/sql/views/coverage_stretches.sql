@@ -6,14 +6,22 @@
 --   observer: conntrack or flow log.
 --   node: Node; null where it is not known, or for all of them.
 --   eni: ENI; null for conntrack.
---   state: events: all of them were written; events lost: the stream says so, or is torn; listed: what was there at this moment; logged; no traffic: the window is empty (NODATA); records missing: the window lacks some (SKIPDATA); no rows: for more than ten minutes of the export nothing was written; not observed: there is no source; bypassed: the data plane hides connections of the scenario from it by design.
+--   state: events: all of them were written; events lost: the stream says so, or is torn; listed: what was there at this moment; logged; no traffic: the window is empty (NODATA); records missing: the window lacks some (SKIPDATA); no rows: for longer than a window of the flow log, or ten minutes of events, nothing was written; not observed: there is no source; bypassed: the data plane hides connections of the scenario from it by design.
 --   whole: What does not show here did not happen; false where it may have.
 --   since: Begin; null for the whole export.
 --   until: End; null as above.
 --   rows: Rows with that state; 0 where there is none.
 --   scenario: What is bypassed; null for everything else.
 create or replace view coverage_stretches as
-with seen as (
+with patience as (
+    -- of several dialects the longest window
+    select
+        interval 10 minutes as of_events,
+        coalesce(to_seconds(max(longest_window_s(dialect))), interval 10 minutes) as of_log
+    from sources
+    where kind = 'vpc-flow-log'
+),
+seen as (
     select
         'flow log' as observer, node, eni,
         case reason
@@ -44,10 +52,10 @@ reached as (
 numbered as (
     select
         *,
-        -- rows begin with their first packet, up to a window of ten minutes late; empty windows have their own bounds
-        sum(if(first_seen <= reach + if(state in ('logged', 'events'), interval 10 minutes, interval 1 second) and state <> 'listed', 0, 1))
+        -- rows begin with their first packet, up to a window late; empty windows have their own bounds
+        sum(if(first_seen <= reach + case state when 'logged' then of_log when 'events' then of_events else interval 1 second end and state <> 'listed', 0, 1))
             over (partition by observer, node, eni, state order by first_seen, last_seen rows unbounded preceding) as stretch
-    from reached
+    from reached, patience
 ),
 edges as (
     select min(first_seen) as begun, max(last_seen) as ended from seen
@@ -78,8 +86,8 @@ from numbered
 group by observer, node, eni, state, stretch
 union all
 select observer, node, eni, 'no rows', false, since, until, 0, null
-from followed
-where until > since + interval 10 minutes
+from followed, patience
+where until > since + if(observer = 'flow log', of_log, of_events)
 union all
 select 'flow log', node, eni, 'not observed', false, null, null, 0, null
 from known_enis
