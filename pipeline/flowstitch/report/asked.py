@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowstitch.errors import UsageError
+from flowstitch.sql.definitions import view_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,8 +49,7 @@ def ask_own(session: Result, name: str) -> list[Row]:
 
 def ask_question(session: Result, name: str) -> list[Row]:
     """All rows of a named question."""
-    found: list[Row] = session.ask(name).to_arrow_table().to_pylist()
-    return found
+    return rows(session, f"from {view_name(name)}")
 
 
 def rows(session: Result, query: str) -> list[Row]:
@@ -60,7 +60,7 @@ def rows(session: Result, query: str) -> list[Row]:
 
 @contextmanager
 def computed_once(session: Result, views: Sequence[str]) -> Iterator[None]:
-    """Compute these views once for all questions of the block: tables of their names stand before them.
+    """Compute these views, or those that answer questions, once for all that the block asks: tables of their names stand before them.
 
     A session that is locked computes them as often as they are asked for.
     """

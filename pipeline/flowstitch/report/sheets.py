@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowstitch.report.asked import rows
+from flowstitch.sql.definitions import view_name
 from flowstitch.sql.questions import question
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def sheets() -> tuple[Sheet, ...]:
 def fill(session: Result, sheet: Sheet) -> Filled:
     """Ask for the rows of a table."""
     asked = question(sheet.question)
-    found = rows(session, _query(asked.body, sheet))
+    # a question about two results has no view
+    answer = asked.body if asked.compares else f"from {view_name(asked.name)}"
+    found = rows(session, _query(answer, sheet))
     return Filled(asked, found, found[0][TOTAL] if found else 0)
 
 

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from flowstitch.sql.session import Result
 
-# Views that several questions read and that take long.
-_SHARED = ("path_counts", "flow_minutes", "drifts", "coverage_stretches", "dead_end_paths")
+# Views that several questions read, and answers that several sections tell.
+_SHARED = (
+    "path_counts", "target_counts", "flow_minutes", "drifts", "coverage_stretches", "dead_end_paths",
+    "ask_eni_load", "ask_lb_ip_instead_of_cluster_ip",
+)  # fmt: skip
 
 
 def write_report(

@@ -83,20 +83,31 @@ def library() -> tuple[Definition, ...]:
     )
 
 
+@cache
+def answers() -> tuple[Definition, ...]:
+    """The views that answer the questions which need no other result."""
+    asked = [(view_name(item.name), item.body) for item in questions() if not item.compares]
+    return tuple(
+        Definition(view, f"create or replace view {view} as\n{body};", frozenset([view]), words_of(body))
+        for view, body in asked
+    )
+
+
 def words_of(text: str) -> frozenset[str]:
     """All words of a text of SQL in lower case, those in quotes and comments too."""
     return frozenset(_WORD.findall(text.lower()))
 
 
 def needed(query: str, read: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Names and statements of what a query needs of the library, in order.
+    """Names and statements of what a query needs of the library and of the questions, in order.
 
     Parameters
     ----------
     read : what is read instead of a view, by its name, see ``flowstitch.sql.kept``.
     """
     words, found = set(words_of(query)), []
-    for item in reversed(library()):
+    asked = answers() if any(word.startswith(PREFIX) for word in words) else ()
+    for item in reversed((*library(), *asked)):
         if item.makes & words:
             found.append((item.name, made(item, read)))
             words |= item.words if item.name not in read else set()
@@ -132,9 +143,9 @@ def view_name(question: str) -> str:
 
 def question_statements() -> Iterator[str]:
     """Statements that make a view of each question that needs no other result, and the list of them."""
+    for answer in answers():
+        yield answer.body
     asked = [item for item in questions() if not item.compares]
-    for item in asked:
-        yield f"create or replace view {view_name(item.name)} as\n{item.body};"
     rows = [(item.name, view_name(item.name), item.title, item.why, item.grain, item.needs) for item in asked]
     values = ",\n".join(f"({', '.join(map(quoted, row))})" for row in rows)
     yield f"create or replace view {LIST} as\nfrom (values\n{values}\n) as listed({', '.join(LISTED)});"

@@ -1,17 +1,39 @@
 -- The hop chains of the scenarios that occur, with what was observed on their legs.
+-- The hop chains of the scenarios that occur, with what was observed on their legs.
 with occurring as (
     select
         dataplane, scenario, variant,
-        count(*) as connections,
-        count(*) filter (where return_lands_on = 'primary') as on_primary,
+        sum(connections)::bigint as connections,
+        coalesce(sum(connections) filter (where return_lands_on = 'primary'), 0)::bigint as on_primary,
         any_value(kernel_stacks) as kernel_stacks,
         sum(forward_packets)::bigint as forward_packets, sum(forward_bytes)::bigint as forward_bytes,
         sum(return_packets)::bigint as return_packets, sum(return_bytes)::bigint as return_bytes,
-        histogram(forward_out_eni_role) as forward_out, histogram(forward_in_eni_role) as forward_in,
-        histogram(return_out_eni_role) as return_out, histogram(return_in_eni_role) as return_in,
         max(path_id) as path_id
-    from datapaths
+    from path_counts
     where scenario is not null
+    group by dataplane, scenario, variant
+),
+-- by leg and role of the ENI the connections that crossed one there
+crossed as (
+    select dataplane, scenario, variant, leg, role, sum(connections)::bigint as connections
+    from (
+        select
+            dataplane, scenario, variant, connections,
+            unnest(['forward_out', 'forward_in', 'return_out', 'return_in']) as leg,
+            unnest([forward_out_eni_role, forward_in_eni_role, return_out_eni_role, return_in_eni_role]) as role
+        from path_counts
+    )
+    where role is not null
+    group by dataplane, scenario, variant, leg, role
+),
+legs as (
+    select
+        dataplane, scenario, variant,
+        map_from_entries(list((role, connections) order by role) filter (where leg = 'forward_out')) as forward_out,
+        map_from_entries(list((role, connections) order by role) filter (where leg = 'forward_in')) as forward_in,
+        map_from_entries(list((role, connections) order by role) filter (where leg = 'return_out')) as return_out,
+        map_from_entries(list((role, connections) order by role) filter (where leg = 'return_in')) as return_in
+    from crossed
     group by dataplane, scenario, variant
 ),
 chains as (
@@ -29,12 +51,15 @@ hosts as (
     where regexp_matches(device, '^\S+ .*ENI$')
     group by dataplane
 )
-select occurring.*, scenarios.title, scenarios.sop, forward, back, hosts
+select occurring.*, forward_out, forward_in, return_out, return_in, scenarios.title, scenarios.sop, forward, back, hosts
 from occurring
 join chains
     on chains.dataplane = occurring.dataplane and chains.scenario = occurring.scenario
     and chains.variant is not distinct from occurring.variant
 join hosts on hosts.dataplane = occurring.dataplane
+left join legs
+    on legs.dataplane = occurring.dataplane and legs.scenario = occurring.scenario
+    and legs.variant is not distinct from occurring.variant
 left join scenarios on scenarios.dataplane = occurring.dataplane and scenarios.scenario = occurring.scenario
 where forward is not null and back is not null
 order by on_primary desc, connections desc, scenario, variant

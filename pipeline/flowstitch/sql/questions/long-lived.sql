@@ -13,15 +13,14 @@
 --   over_1h: Connections of an hour or more.
 --   over_1d: Connections of a day or more.
 select
-    coalesce(service, server_name, server_ip) as target,
-    server_node,
-    count(*) as connections,
-    count(*) filter (where outcome = 'established') as open,
-    round(max(epoch(last_seen - first_seen)), 3) as longest_s,
-    arg_max(path_id, (last_seen - first_seen, path_id)) as longest_path_id,
-    arg_max(time_quality, (last_seen - first_seen, path_id)) as time_quality,
-    count(*) filter (where last_seen - first_seen >= interval 1 hour) as over_1h,
-    count(*) filter (where last_seen - first_seen >= interval 1 day) as over_1d
-from datapaths
+    target, server_node,
+    sum(connections)::bigint as connections,
+    sum(open)::bigint as open,
+    round(max(longest).longest_us / 1e6, 3) as longest_s,
+    max(longest).path_id as longest_path_id,
+    max(longest).time_quality as time_quality,
+    sum(over_1h)::bigint as over_1h,
+    sum(over_1d)::bigint as over_1d
+from target_counts
 group by target, server_node
 order by longest_s desc, target, server_node

@@ -51,9 +51,9 @@ uncovered as (
     group by path_id
 ),
 totals as (
-    select client_node, coalesce(service, server_name, server_ip, dialled_ip) as target, dialled_port, server_node, count(*) as connections
-    from datapaths
-    group by client_node, target, dialled_port, server_node
+    select client_node, coalesce(target, dialled_ip) as target, dialled_port, server_node, sum(connections)::bigint as connections
+    from target_counts
+    group by client_node, coalesce(target, dialled_ip), dialled_port, server_node
 ),
 requests as (
     select

@@ -1,6 +1,6 @@
 -- title: How many connections are there of each kind, between which nodes, and what became of them?
 -- why: Most that is asked of connections are sums; of many paths they are found in these few rows.
--- grain: one row per client node, server node, service and all that is one of a few words: kinds, scenario, outcome, where the replies landed
+-- grain: one row per client node, server node, service and all that is one of a few words: kinds, scenario, outcome, ENIs that were crossed, where the replies landed
 -- needs: nothing; what is not known is null.
 -- kept: the paths are read once, not with each question.
 -- columns:
@@ -11,6 +11,7 @@
 --   dialled_kind: What was dialled; null where it is not known.
 --   dataplane: Data plane; null where none was told.
 --   scenario: Scenario, see table scenarios; null where it is not known.
+--   variant: Variant of the scenario; null for the scenario's own.
 --   sop: Number of the scenario; null where it has none.
 --   kernel_stacks: Network stacks that a packet goes through; null where it is not known.
 --   outcome: What became of the connections; null where it is not known.
@@ -18,7 +19,13 @@
 --   return_evidence: What that is known by; null as above.
 --   asymmetric: Requests and replies crossed different ENIs of the client's node; null where one of them was not observed.
 --   drifted: They break an expectation of the data plane.
+--   forward_out_eni_role: Role of the ENI by which requests left the client's node; null where it was not observed, as below.
+--   forward_in_eni_role: Of that by which they came to the server's node.
+--   return_out_eni_role: Of that by which replies left the server's node.
+--   return_in_eni_role: Of that by which they came back to the client's node.
 --   connections: Connections.
+--   forward_packets: Packets of the requests; null where nobody counted.
+--   return_packets: Packets of the replies; null where nobody counted.
 --   forward_bytes: IP bytes of the requests; null where nobody counted.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 --   bytes: IP bytes both ways of those of which both were counted; null where there are none.
@@ -27,9 +34,12 @@
 --   path_id: One of them, see datapaths: the greatest.
 create or replace view path_counts as
 select
-    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
+    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, variant, sop, kernel_stacks,
     outcome, return_lands_on, return_evidence, "asymmetric", len(drift) > 0 as drifted,
+    forward_out_eni_role, forward_in_eni_role, return_out_eni_role, return_in_eni_role,
     count(*) as connections,
+    sum(forward_packets)::bigint as forward_packets,
+    sum(return_packets)::bigint as return_packets,
     sum(forward_bytes)::bigint as forward_bytes,
     sum(return_bytes)::bigint as return_bytes,
     sum(forward_bytes + return_bytes)::bigint as bytes,
@@ -38,5 +48,6 @@ select
     max(path_id) as path_id
 from datapaths
 group by
-    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, sop, kernel_stacks,
-    outcome, return_lands_on, return_evidence, "asymmetric", drifted;
+    client_node, server_node, service, client_kind, dialled_kind, dataplane, scenario, variant, sop, kernel_stacks,
+    outcome, return_lands_on, return_evidence, "asymmetric", drifted,
+    forward_out_eni_role, forward_in_eni_role, return_out_eni_role, return_in_eni_role;
