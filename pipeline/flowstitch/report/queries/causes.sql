@@ -18,8 +18,6 @@ select
     end as cause,
     count(*) as connections,
     sum(return_bytes)::bigint as return_bytes,
-    count(distinct client_name) as clients,
-    count(distinct coalesce(service, dialled_ip)) as targets,
     arg_max(path_id, (coalesce(return_bytes, 0), path_id)) as path_id
 from datapaths
 where return_lands_on = 'primary'

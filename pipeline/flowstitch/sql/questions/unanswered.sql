@@ -17,11 +17,7 @@
 --   at_server_node: Requests without an answer that the conntrack of the server's node saw; null where that is known of none.
 --   node_not_covered: Requests without an answer of which that is not known: no entry, and no events of the time, or some were lost, or conntrack is bypassed.
 with lost as (
-    select
-        path_id, client_node, service, server_name, server_ip, dialled_ip, dialled_port, server_node, outcome, forward_in_eni,
-        dataplane, server_dataplane, scenario, first_seen, last_seen
-    from datapaths
-    where outcome in ('unanswered', 'one_way', 'rejected')
+    select * from failed_paths where outcome <> 'refused'
 ),
 reach as (
     select path_id, bool_or(list_contains(observers, server_node)) as seen_there
