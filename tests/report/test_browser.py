@@ -138,6 +138,67 @@ def test_it_fits_the_screen(size: tuple[int, int], dark: bool, window: Browser, 
     assert (sum(map(int, colour[4:-1].split(","))) < 200) == dark
 
 
+# of text against what is behind it: WCAG 2.2, 1.4.3, https://www.w3.org/TR/WCAG22/#contrast-minimum
+_CONTRAST = """
+    const part = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    const light = ([red, green, blue]) => 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue);
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const behind = (node) => {
+        for (; node; node = node.parentElement) {
+            const colour = numbers(getComputedStyle(node).backgroundColor);
+            if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    document.querySelectorAll("details").forEach((part) => (part.open = true));
+    const texts = [...document.querySelectorAll("body *:not(svg *)")].filter((node) =>
+        node.offsetParent && [...node.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim()));
+    const ratio = (node) => {
+        const [one, two] = [light(numbers(getComputedStyle(node).color)), light(behind(node))];
+        return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+    };
+    return [texts.length, texts.filter((node) => ratio(node) < 4.5).map((node) => node.outerHTML.slice(0, 99))];
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_stand_out(dark: bool, window: Browser, report_file: Path) -> None:
+    window.dark(dark=dark)
+    window.show(report_file, *DESK)
+    texts, faint = window.run(_CONTRAST)
+    assert texts > 100
+    assert faint == []
+
+
+def test_the_keyboard_reaches_switches_and_tables_and_each_has_a_name(window: Browser) -> None:
+    window.resize(*PHONE)
+    reached, unnamed, unreached = window.run("""
+        document.querySelectorAll("details").forEach((part) => (part.open = true));
+        const shown = (selector) => [...document.querySelectorAll(selector)].filter((node) => node.offsetParent);
+        const named = (node) => node.textContent.trim() && node.tagName !== "DIV" || node.getAttribute("aria-label");
+        const wide = shown(".scroll").filter((node) => node.scrollWidth > node.clientWidth);
+        const worked = [...shown("a[href], button, input, summary"), ...wide];
+        const tell = (nodes) => nodes.map((node) => node.outerHTML.slice(0, 99));
+        return [worked.length, tell(worked.filter((node) => !named(node))), tell(worked.filter((node) => {
+            node.focus();
+            return node.tabIndex < 0 || document.activeElement !== node;
+        }))];
+    """)
+    assert reached > 50
+    assert (unnamed, unreached) == ([], [])
+
+
+def test_pictures_say_what_they_are_or_are_left_out(window: Browser) -> None:
+    pictures, silent = window.run("""
+        const pictures = [...document.querySelectorAll("img, canvas, svg")].filter((node) => !node.parentElement.closest("svg"));
+        const told = (node) => node.closest("[aria-hidden=true]") || node.closest("[aria-label]:not(.scroll)")
+            || node.getAttribute("alt") || node.querySelector(":scope > title");
+        return [pictures.length, pictures.filter((node) => !told(node)).map((node) => node.outerHTML.slice(0, 99))];
+    """)
+    assert pictures > 10
+    assert silent == []
+
+
 def test_the_reader_chooses_light_or_dark(window: Browser) -> None:
     colours = 'return [getComputedStyle(document.body).backgroundColor, document.querySelector("#chart-enis text").getAttribute("fill")]'
     light = window.run(colours)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.report.asked import ask_own, ask_question
 from flowstitch.report.figures import bytes_text, count_text, counted, share_text
-from flowstitch.report.markup import element
+from flowstitch.report.markup import element, scrolled
 from flowstitch.report.sources import NOT_WHOLE, read_runs
 
 if TYPE_CHECKING:
@@ -185,15 +185,14 @@ def _groups(landing: list[Row], kind: str, total: Row) -> Element:
     return element(
         "div",
         element("h3", f"By {kind}{' of the client' if kind == 'node' else ' that was dialled'}"),
-        element(
-            "div",
+        scrolled(
+            f"By {kind}",
             element(
                 "table",
                 element("thead", element("tr", [element("th", name, scope="col") for name in head])),
                 element("tbody", body),
                 class_="groups",
             ),
-            class_="scroll",
         ),
         element("p", f"and {counted(more, f'more {kind}')}.", class_="more") if more > 0 else None,
     )

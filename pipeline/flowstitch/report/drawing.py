@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowstitch.report.asked import ask_own
 from flowstitch.report.figures import bytes_text, count_text, counted
 from flowstitch.report.hops import columns, spans
-from flowstitch.report.markup import element
+from flowstitch.report.markup import element, scrolled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +75,7 @@ def _scenario(row: Row, commands: Commands, *, is_open: bool) -> Element:
             element("span", f" {counted(row['connections'], 'connection')}", class_="note"),
         ),
         element("p", " · ".join(facts), class_="note"),
-        element("div", draw(row), class_="scroll"),
+        scrolled(f"Hops of {name}", draw(row)),
         commands.shown("explain", row["path_id"]),
         class_="sheet print",
         open="open" if is_open else None,

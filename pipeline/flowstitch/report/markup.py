@@ -41,6 +41,16 @@ def element(tag: str, *content: Content, **attributes: str | float | None) -> ET
     return made
 
 
+def scrolled(name: str, *content: Content) -> ET.Element:
+    """What may be wider than the page: it scrolls by itself, with the keyboard too.
+
+    Parameters
+    ----------
+    name : what a reader that speaks calls it.
+    """
+    return element("div", content, class_="scroll", role="region", aria_label=name, tabindex=0)
+
+
 def written(parts: Iterable[ET.Element]) -> str:
     """Elements as HTML."""
     return "\n".join(ET.tostring(part, encoding="unicode", method="html") for part in parts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.report.asked import ask_own, result_path
 from flowstitch.report.figures import bytes_text, count_text, share_text
-from flowstitch.report.markup import element
+from flowstitch.report.markup import element, scrolled
 from flowstitch.report.sheets import Sheet, fill
 from flowstitch.report.tables import sheet_part
 from flowstitch.sql.session import Result
@@ -59,14 +59,13 @@ def moved_section(before: Path, session: Result) -> Element:
             for place, sentence in enumerate(moved_sentences(old, new))
         ],
         [element("p", sentence, class_="warning") for sentence in _unlike(*kinds)],
-        element(
-            "div",
+        scrolled(
+            "What moved",
             element(
                 "table",
                 element("thead", _head(before, result_path(session))),
                 element("tbody", list(_rows(old, new))),
             ),
-            class_="scroll",
         ),
         element("p", "Nothing else moved.", class_="note missing")
         if not filled.rows

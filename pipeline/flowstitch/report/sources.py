@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowstitch.report.asked import ask_own, rows
 from flowstitch.report.figures import bytes_text, count_text, counted
-from flowstitch.report.markup import element
+from flowstitch.report.markup import element, scrolled
 from flowstitch.report.tables import table_parts
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run_section(session: Result) -> Element:
     return element(
         "section",
         element("h2", "How the result was made"),
-        element("div", element("table", element("tbody", body), class_="facts-table"), class_="scroll"),
+        scrolled("How the result was made", element("table", element("tbody", body), class_="facts-table")),
         id="run",
     )
 
@@ -137,10 +137,8 @@ def _kinds(session: Result) -> Element:
         element("th", name, scope="col", class_="number" if 0 < place < 7 else None)
         for place, name in enumerate(heads)
     ]
-    return element(
-        "div",
-        element("table", element("thead", element("tr", head)), element("tbody", body)),
-        class_="scroll",
+    return scrolled(
+        "Sources by kind", element("table", element("thead", element("tr", head)), element("tbody", body))
     )
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from flowstitch.report.commands import command_element
 from flowstitch.report.figures import bytes_text, count_text, counted, share_text
-from flowstitch.report.markup import element
+from flowstitch.report.markup import element, scrolled
 from flowstitch.report.sheets import PATH, fill, sheets
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | No
             " ",
             element("span", id=f"{asked.name}-shown", class_="note", aria_live="polite"),
         ),
-        element(
-            "div",
+        scrolled(
+            asked.title,
             element(
                 "table",
                 element("thead", _head(filled)),
@@ -109,7 +109,6 @@ def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | No
                 class_="sortable",
                 id=asked.name,
             ),
-            class_="scroll",
         ),
         class_="sheet",
         id=f"table-{asked.name}",
