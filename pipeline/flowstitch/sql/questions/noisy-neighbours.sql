@@ -14,22 +14,13 @@
 --   talker_bytes: IP bytes of its connections.
 --   talker_share: Their share of the bytes of all pods on the ENI.
 with ends as (
-    -- of addresses there are few
-    select
-        client_ip as ip, client_name as name,
-        count(*) as connections,
-        count(*) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')) as failed,
-        sum(forward_bytes + return_bytes) as bytes
+    select client_ip as ip, client_name as name, outcome, forward_bytes + return_bytes as bytes
     from datapaths
-    where client_kind = 'pod' and client_name is not null and return_lands_on is distinct from 'local'
-    group by ip, name
+    where client_kind = 'pod' and return_lands_on is distinct from 'local'
     union all
-    select
-        server_ip, server_name,
-        count(*), count(*) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')), sum(forward_bytes + return_bytes)
+    select server_ip as ip, server_name as name, outcome, forward_bytes + return_bytes as bytes
     from datapaths
-    where server_kind = 'pod' and server_name is not null and return_lands_on is distinct from 'local'
-    group by server_ip, server_name
+    where server_kind = 'pod' and return_lands_on is distinct from 'local'
 ),
 placed as (
     select eni, max(node) as node, ip from known_enis, unnest(ips) as held(ip) where eni_role <> 'primary' group by eni, ip
@@ -37,11 +28,12 @@ placed as (
 pods as (
     select
         node, eni, name,
-        sum(connections)::bigint as connections,
-        sum(failed)::bigint as failed,
+        count(*) as connections,
+        count(*) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')) as failed,
         coalesce(sum(bytes), 0)::bigint as bytes
     from ends
     join placed using (ip)
+    where name is not null
     group by node, eni, name
 ),
 ranked as (
