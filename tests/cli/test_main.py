@@ -33,7 +33,7 @@ def test_help_names_every_command_and_imports_no_engine() -> None:
     assert "_FLOWSTITCH_COMPLETE=zsh_source" in done.stdout
 
 
-def test_no_command_imports_pandas_where_it_is_installed(capture: Path, tmp_path: Path) -> None:
+def test_no_command_but_bench_imports_pandas_where_it_is_installed(capture: Path, tmp_path: Path) -> None:
     (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was imported')\n")
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     code = "import pyarrow\npyarrow.array(['a'])"
@@ -45,6 +45,22 @@ def test_no_command_imports_pandas_where_it_is_installed(capture: Path, tmp_path
     told = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
     assert "pandas" not in told.stderr
     assert {row["kind"] for row in json.loads(told.stdout)} == {"enis", "kubernetes", "unknown"}
+    benched = [
+        *COMMAND,
+        "bench",
+        "join",
+        "--sizes",
+        "100",
+        "--repeats",
+        "1",
+        "--peers",
+        "pandas",
+        "--out",
+        str(tmp_path / "bench.json"),
+    ]
+    peer = subprocess.run(benched, env=environment, capture_output=True, text=True, check=False)
+    assert peer.returncode == 1
+    assert "pandas was imported" in peer.stdout + peer.stderr
 
 
 @pytest.mark.parametrize("name", COMMANDS)

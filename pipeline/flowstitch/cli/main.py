@@ -141,7 +141,7 @@ def commands() -> None:
 
 
 class _NoPandas:
-    """Finds no pandas where it is installed: Arrow imports it to know its objects by, which no command has, and that takes a tenth of a short run."""
+    """Finds no pandas where it is installed: Arrow imports it to know its objects by, which takes a tenth of a short run, and only benchmarks have any."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> None:  # noqa: ARG004 - as the interpreter asks
@@ -159,7 +159,8 @@ def main() -> NoReturn:
     keep_freed_memory()
     # looking for cycles among what mostly lives on, modules and kernels, takes a twentieth of a short run
     gc.set_threshold(_NEW_OBJECTS)
-    sys.meta_path.insert(0, _NoPandas)
+    if sys.argv[1:2] != ["bench"]:
+        sys.meta_path.insert(0, _NoPandas)
     commands.main()
 
 
