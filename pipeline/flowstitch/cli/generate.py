@@ -33,8 +33,8 @@ Examples:
 \b
 OUT gets export/, what would be handed over: conntrack of each node, a flow log of each ENI, the access log of load
 balancers, and what describes the cluster. Beside it stand truth.parquet, a row per connection, truth.csv where it is
-small, and generate.json. The same options give the same bytes; the last group changes what is observed, never what
-happened.
+small, and generate.json. The same options give the same bytes, but that another processor may pack gzip otherwise;
+the last group changes what is observed, never what happened.
 """
 _default = Settings()
 _Count = click.IntRange(1)
