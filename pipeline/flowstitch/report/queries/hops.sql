@@ -1,5 +1,4 @@
 -- The hop chains of the scenarios that occur, with what was observed on their legs.
--- The hop chains of the scenarios that occur, with what was observed on their legs.
 with occurring as (
     select
         dataplane, scenario, variant,
