@@ -17,7 +17,7 @@ from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
 from flowstitch.join.entries import USED, build_entries, row_hashes
 from flowstitch.join.rows import BucketArrays, BucketRows
-from flowstitch.join.segments import BucketSegments, Sides, build_segments
+from flowstitch.join.segments import BucketSegments, Segments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_hashes
 from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
@@ -72,9 +72,12 @@ def _know(
 ) -> Ints:  # fmt: skip
     """Row of each segment, see ``sums``."""
     out = np.empty((len(segments), KNOWN), np.int64)
-    for numbers, part in segments.parts():
+
+    def know(numbers: slice, part: Segments) -> None:
         ends = part.tuples.src, part.tuples.src_port, part.tuples.dst, part.tuples.dst_port
         know_segments(*ends, part.first, part.last, out[numbers])
+
+    workers.map(know, *zip(*segments.parts(), strict=True))
     count_entries(sides.segment[:entries], out)
     inward = field("direction").code("in")
 

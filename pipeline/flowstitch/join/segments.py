@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 NEAR = 2 * SECOND
 # A lone lifetime on either side is one connection even if clocks could not be compared.
 FAR = 60 * SECOND
+# Of so many buckets what is to be moved is at hand at a time.
+ASIDE = 16
 # How near another start must be for a match to count as ambiguous.
 JITTER = SECOND // 4
 

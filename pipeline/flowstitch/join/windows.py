@@ -244,13 +244,16 @@ def attach_windows(
 
     behind = workers.map(attach, flows.buckets, begins.tolist())
     extra_begins = begins[-1] + np.append(0, np.cumsum(behind))
-    for bucket in flows.buckets:
+
+    def number(bucket: int, first: int) -> None:
         own = alone.pop(bucket)
         if own.shape[0]:
             found = windows.of(bucket)
             segment = found.segment.copy()
-            segment[own] += extra_begins[bucket]
+            segment[own] += first
             windows.put(bucket, replace(found, segment=segment))
+
+    workers.map(number, flows.buckets, extra_begins.tolist())
     return windows, BucketSegments(known, begins, extra, extra_begins), ahead
 
 
