@@ -26,7 +26,9 @@ def test_service_node_and_top_leave_out_rows_and_change_none(call: Call, result:
     assert (
         answer(call, result, "return-eni", "--service", service, "--node", node, "--top", "1") == chosen[:1]
     )
-    assert answer(call, result, "return-eni", "--service", "it's nobody") == []
+    nobody = call("ask", result, "return-eni", "--service", "it's nobody")
+    assert (nobody.exit_code, nobody.stdout) == (2, "")
+    assert 'there is no service "it\'s nobody"; known are: default/' in nobody.stderr
 
 
 def test_a_node_is_looked_for_at_either_end(call: Call, result: Path) -> None:
