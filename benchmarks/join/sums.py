@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from flowstitch.kernels._jit import kernel
 
 # Columns of what is known of a segment: its tuple, its times, its entries, then what flow logs show of it.
@@ -27,7 +29,7 @@ def know_segments(src, src_port, dst, dst_port, first, last, out):
 def count_entries(side_segment, out):
     """Count the entries, whose original sides are on ``side_segment``, shape (entries,), int32, in the rows of the segments, ``out``."""
     for side in range(side_segment.shape[0]):
-        out[side_segment[side], ENTRIES] += 1
+        out[np.uint64(side_segment[side]), ENTRIES] += 1
 
 
 @kernel
@@ -40,7 +42,7 @@ def sum_legs(segment, row, forward, direction, inward, eni, packets, octets, out
     direction, eni, packets, octets : columns of flow-log rows. inward : code of the direction that enters.
     """
     for pair in range(segment.shape[0]):
-        number, at = segment[pair], row[pair]
+        number, at = np.uint64(segment[pair]), np.uint64(row[pair])
         leg = LEGS + 1 + (0 if forward[pair] else 6) + (3 if direction[at] == inward else 0)
         out[number, LEGS] += 1
         out[number, leg] = eni[at]
@@ -58,7 +60,7 @@ def tell_paths(begin, end, root, next_segment, rows, out):
     out : shape (TOLD, paths), int64, receives it.
     """
     for path in range(begin, end):
-        segment = root[path]
+        segment = np.uint64(root[path])
         for column in range(4):
             out[column, path] = rows[segment, column]
         first, last = rows[segment, FIRST], rows[segment, LAST]
@@ -66,7 +68,7 @@ def tell_paths(begin, end, root, next_segment, rows, out):
         for column in range(ENTRIES, KNOWN):
             out[column + TOLD - KNOWN, path] = rows[segment, column]
         while next_segment[segment] >= 0:
-            segment = next_segment[segment]
+            segment = np.uint64(next_segment[segment])
             first, last = min(first, rows[segment, FIRST]), max(last, rows[segment, LAST])
             count += 1
             for column in range(ENTRIES, KNOWN):

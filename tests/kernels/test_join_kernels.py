@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
-from flowstitch.kernels.align import MAX_CELLS, align_observers, settle_sides
+from flowstitch.kernels.align import MAX_CELLS, align_observers
 from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.owners import find_owners
 from flowstitch.kernels.runs import by_run, runs_of
+from flowstitch.kernels.sides import settle_sides
 from flowstitch.kernels.windows import (
     ACK,
     SPAN,

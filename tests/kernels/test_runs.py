@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 import naive
 from flowstitch.join.keys import Tuples, empty_tuples, wire_numbers
-from flowstitch.kernels.align import pair_starts, read_sides, summarize_segments
 from flowstitch.kernels.group import free_slots
 from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, row_times
 from flowstitch.kernels.runs import SHORT, by_run, runs_of
+from flowstitch.kernels.sides import pair_starts, read_sides, summarize_segments
 
 FEW = st.integers(-2, 2)
 TUPLE_FIELDS = ("node", "protocol", "src", "src_port", "dst", "dst_port", "echo_id")

@@ -30,7 +30,7 @@ def join_offsets(samples: Sequence[Ints], known_nodes: Ints) -> Ints:
     Parameters
     ----------
     samples : of each bucket, shape (samples, 3), two nodes and the difference of their clocks in µs as each connection tells it that they both
-        saw from the NEW on, and nobody else (``kernels.align.pair_starts``): those two lifetimes are one, and the difference of their starts is
+        saw from the NEW on, and nobody else (``kernels.sides.pair_starts``): those two lifetimes are one, and the difference of their starts is
         the clocks' (a reader stamps within some 0.1 s).
     known_nodes : nodes that there are.
 

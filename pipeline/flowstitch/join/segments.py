@@ -12,15 +12,10 @@ from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import join_offsets
 from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays, BucketRows
-from flowstitch.kernels.align import (
-    align_observers,
-    pair_starts,
-    read_sides,
-    settle_sides,
-    summarize_segments,
-)
+from flowstitch.kernels.align import align_observers
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
 from flowstitch.kernels.runs import runs_of, sort_runs
+from flowstitch.kernels.sides import pair_starts, read_sides, settle_sides, summarize_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,10 @@
 
 Compiled kernels are cached under a directory named by a digest of every kernel source: numba does not
 see an edit in another module than the one it compiled, a new directory does.
+
+What numba makes slow without a word: a row taken out of an array, ``keys[row]``, is an array of its own; and of a signed
+index that was read from an array it is asked at each use whether it counts from the end. So kernels hand on arrays with
+places in them, and make such an index a ``np.uint64``, with which nothing is reckoned.
 """
 
 from __future__ import annotations

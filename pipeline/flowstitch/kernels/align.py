@@ -13,7 +13,7 @@ MAX_CELLS, REACH = 1 << 22, 256
 FOREVER = np.iinfo(np.int64).max // 2
 
 
-@kernel
+@inner_kernel
 def _overlap(lo, last, held, side, other, slack):
     """Whether each of two lifetimes began and had its last packet before the entry of the other was gone."""
     for one, two in ((side, other), (other, side)):
@@ -25,7 +25,7 @@ def _overlap(lo, last, held, side, other, slack):
     return True
 
 
-@kernel
+@inner_kernel
 def _cost(lo, hi, last, held, side, other, alone, near, far):
     """Cost of matching two lifetimes, -1 if they cannot be the same.
 
@@ -241,6 +241,18 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
     count = 0
     for key in range(pointer.shape[0] - 1):
         first, end = pointer[key], pointer[key + 1]
+        if end - first <= 2:
+            # most wire keys: either end saw it once
+            one, two = np.uint64(order[first]), np.uint64(order[end - 1])
+            candidates[one] = candidates[two] = 1
+            segment[one] = count
+            count += 1
+            if one != two and (
+                observer[one] == observer[two] or _cost(lo, hi, last, held, one, two, True, near, far) < 0
+            ):
+                count += 1
+            segment[two] = count - 1
+            continue
         runs = 0
         for place in range(first, end):
             candidates[order[place]] = 1
@@ -250,14 +262,6 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
             for place in range(first, end):
                 segment[order[place]] = count
                 count += 1
-            continue
-        if end - first == 2:
-            # most wire keys: either end saw it once
-            one, two = order[first], order[first + 1]
-            same = _cost(lo, hi, last, held, one, two, True, near, far) >= 0
-            segment[one] = count
-            segment[two] = count if same else count + 1
-            count += 1 if same else 2
             continue
         starts = np.empty(runs + 1, np.int64)
         run = 0
@@ -289,108 +293,3 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
                     count += 1
             head = _merge(head, right, alone, hi)
     return count
-
-
-@inner_kernel
-def _earlier(at, by):
-    return at if at == UNKNOWN else at - by
-
-
-@kernel
-def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
-    """Observer and times of each side, by the common clock.
-
-    Parameters
-    ----------
-    rank : shape (names,), int64, place of each name code in sorted order.
-    node, zone, lo, hi, surely, last, held : shape (n,), of the entry of each side, see ``join.entries.Entries``.
-    ahead : by rank of a node, int64, how far its clock is ahead, µs.
-    out : shape (6, n), int64, receives observer, hi, last, lo, surely and held.
-    """
-    for side in range(node.shape[0]):
-        number = rank[node[side]]
-        by = ahead[number]
-        out[0, side] = number << 16 | max(zone[side], 0)
-        out[1, side], out[2, side] = _earlier(hi[side], by), _earlier(last[side], by)
-        out[3, side], out[4, side] = _earlier(lo[side], by), _earlier(surely[side], by)
-        out[5, side] = _earlier(held[side], by)
-
-
-@kernel
-def settle_sides(segment, candidates, numbers, first, replies, begin, out_segment, out_candidates):
-    """Put the sides of a bucket among those of all.
-
-    Parameters
-    ----------
-    segment, candidates : shape (n,), int32, of original sides, then of reply sides.
-    numbers : shape (k,), int32, of the reply sides, counted from 0. first : number of the first original side.
-    replies : number of the first reply side of all. begin : number of the first segment of the bucket.
-    out_segment, out_candidates : shape (sides,), int32, receive them.
-    """
-    own = segment.shape[0] - numbers.shape[0]
-    for side in range(segment.shape[0]):
-        number = first + side if side < own else replies + numbers[side - own]
-        out_segment[number] = begin + segment[side]
-        out_candidates[number] = candidates[side]
-
-
-@kernel
-def pair_starts(order, pointer, node, start, out):
-    """What wire keys tell that exactly two nodes saw, once each: the nodes, and how much later the second one saw the start.
-
-    Parameters
-    ----------
-    order, pointer : see ``align_observers``. node : shape (n,), int64, of each side.
-    start : shape (n,), int64, when it began, the smallest int64 where that is not known well.
-    out : shape (keys, 3), int64, receives the lower node, the higher one and the difference in µs.
-
-    Returns
-    -------
-    How many there are.
-    """
-    count = 0
-    for key in range(pointer.shape[0] - 1):
-        if pointer[key + 1] - pointer[key] != 2:
-            continue
-        one, two = order[pointer[key]], order[pointer[key] + 1]
-        if node[one] > node[two]:
-            one, two = two, one
-        if node[one] == node[two] or start[one] == UNKNOWN or start[two] == UNKNOWN:
-            continue
-        out[count, 0], out[count, 1] = node[one], node[two]
-        out[count, 2] = start[two] - start[one]
-        count += 1
-    return count
-
-
-@kernel
-def summarize_segments(segment, sure, lo, hi, last, held, lead, first, end, until, since):
-    """What the sides of each segment say together.
-
-    Parameters
-    ----------
-    segment : shape (n,), int32, segment of each side.
-    sure : shape (n,), bool, the side knows who began.
-    lo, hi, last, held : as ``align_observers`` takes them.
-    lead : shape (segments,), int64, all -1, receives the side that says the direction: one that knows, of several the earliest.
-    first, end, until, since : shape (segments,), int64, receive the earliest start, the last packet, the end of the last entry
-        and the latest lower bound of the start, but none of the last before, and not the bound behind, the first.
-    """
-    for side in range(segment.shape[0]):
-        number = segment[side]
-        best = lead[number]
-        if best < 0:
-            lead[number] = side
-            first[number], end[number] = hi[side], last[side]
-            until[number], since[number] = held[side], lo[side]
-            continue
-        if sure[side] > sure[best] or (sure[side] == sure[best] and hi[side] < hi[best]):
-            lead[number] = side
-        first[number] = min(first[number], hi[side])
-        end[number] = max(end[number], last[side])
-        until[number] = max(until[number], held[side])
-        since[number] = max(since[number], lo[side])
-    for number in range(lead.shape[0]):
-        end[number] = max(end[number], first[number])
-        until[number] = max(until[number], first[number])
-        since[number] = min(since[number], first[number])

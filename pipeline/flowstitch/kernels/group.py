@@ -6,42 +6,56 @@ import numpy as np
 
 from flowstitch.kernels._jit import inner_kernel, kernel
 
-_GOLDEN, _HALF = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
-
-
-@kernel
-def _same(left, right):
-    for word in range(left.shape[0]):
-        if left[word] != right[word]:
-            return False
-    return True
-
-
-@kernel
-def _spread(words):
-    """Where a key is looked for first: a multiplication per word, which is less than ``hash_words`` takes, and enough to place it."""
-    seed = np.uint64(0)
-    for word in words:
-        seed = (seed ^ word) * _GOLDEN
-        seed ^= seed >> _HALF
-    return seed
+_ONE, _HALF = np.uint64(1), np.uint64(32)
+# Odd, with bits all over; one for each word of a key.
+_FACTORS = tuple(
+    np.uint64(factor)
+    for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93)
+)
 
 
 @inner_kernel
-def find_key(keys, row, slots):
-    """The row of ``keys`` that had the key of ``row`` first: ``row`` itself where the key is new, which has a slot then.
+def find_key(keys, count, slots, key):
+    """The number of a key, ``count`` where it is new: it is put there, and has a slot then.
 
     Parameters
     ----------
-    keys : shape (n, k), uint64.
-    slots : shape (m,), int32, a row of ``keys`` each, -1 where free, m a power of two of at least 2 n: open addressing.
+    keys : shape (n, k), uint64, the keys by their numbers; the first ``count`` are there.
+    slots : shape (m,), int32, a number each, -1 where free, m a power of two of at least 2 n: open addressing.
+    key : its k words, uint64 each, at most four. A tuple: what is taken out of an array as a row is twice as slow.
     """
-    mask = np.uint64(slots.shape[0] - 1)
-    place = _spread(keys[row]) & mask
+    mask, total = np.uint64(slots.shape[0] - 1), np.uint64(0)
+    for word in range(len(key)):
+        # independent of each other, and their upper halves are spread well enough to place a key
+        total += key[word] * _FACTORS[word]
+    place = (total >> _HALF) & mask
     while slots[place] >= 0:
-        if _same(keys[slots[place]], keys[row]):
-            return np.int64(slots[place])
-        place = (place + np.uint64(1)) & mask
+        number, differing = np.uint64(slots[place]), np.uint64(0)
+        for word in range(len(key)):
+            differing |= keys[number, word] ^ key[word]
+        if differing == np.uint64(0):
+            return np.int64(number)
+        place = (place + _ONE) & mask
+    slots[place] = count
+    for word in range(len(key)):
+        keys[count, word] = key[word]
+    return count
+
+
+@inner_kernel
+def _find_row(keys, row, slots):
+    """As ``find_key``, for keys of any width: the row that had the key of ``row`` first, which is there already."""
+    mask, total = np.uint64(slots.shape[0] - 1), np.uint64(0)
+    for word in range(keys.shape[1]):
+        total = (total ^ keys[row, word]) * _FACTORS[0]
+    place = (total >> _HALF) & mask
+    while slots[place] >= 0:
+        number, differing = np.uint64(slots[place]), np.uint64(0)
+        for word in range(keys.shape[1]):
+            differing |= keys[number, word] ^ keys[row, word]
+        if differing == np.uint64(0):
+            return np.int64(number)
+        place = (place + _ONE) & mask
     slots[place] = row
     return row
 
@@ -63,7 +77,7 @@ def number_keys(keys, slots, first, out):
     """
     count = 0
     for row in range(keys.shape[0]):
-        found = find_key(keys, row, slots)
+        found = _find_row(keys, row, slots)
         if found < row:
             out[row] = out[found]
         else:

@@ -33,11 +33,10 @@ def number_wires(protocol, src, src_port, dst, dst_port, scope, ported, count, k
         if ported[number]:
             left |= np.uint64(max(src_port[row], 0))
             right |= np.uint64(max(dst_port[row], 0))
-        keys[count, 0] = np.uint64(number) | np.uint64(scope[row]) << _S8
-        keys[count, 1] = min(left, right)
-        keys[count, 2] = max(left, right)
-        out[row] = find_key(keys, count, slots)
-        if out[row] == count:
+        place = np.uint64(number) | np.uint64(scope[row]) << _S8
+        found = find_key(keys, count, slots, (place, min(left, right), max(left, right)))
+        out[row] = found
+        if found == count:
             count += 1
     return count
 
@@ -76,13 +75,16 @@ def number_tuples(
         left, right = _ports(src_port[row], dst_port[row], echo_id[row], echo)
         back_left, back_right = _ports(reply_src_port[row], reply_dst_port[row], reply_echo_id[row], echo)
         place = np.uint64(node[row]) << _S24 | np.uint64(protocol[row]) << _S16
-        keys[count, 0] = place | np.uint64(max(zone[row], 0))
-        keys[count, 1] = np.uint64(src[row]) << _S32 | np.uint64(dst[row])
-        keys[count, 2] = np.uint64(reply_src[row]) << _S32 | np.uint64(reply_dst[row])
         ports = np.uint64(left) << _S16 | np.uint64(right)
-        keys[count, 3] = ports << _S32 | np.uint64(back_left) << _S16 | np.uint64(back_right)
-        out[row] = find_key(keys, count, slots)
-        if out[row] == count:
+        key = (
+            place | np.uint64(max(zone[row], 0)),
+            np.uint64(src[row]) << _S32 | np.uint64(dst[row]),
+            np.uint64(reply_src[row]) << _S32 | np.uint64(reply_dst[row]),
+            ports << _S32 | np.uint64(back_left) << _S16 | np.uint64(back_right),
+        )
+        found = find_key(keys, count, slots, key)
+        out[row] = found
+        if found == count:
             count += 1
     return count
 
@@ -103,7 +105,7 @@ def read_tuples(
     out_src, out_src_port, out_dst, out_dst_port, scope : shape (m,), uint32 for addresses, else int32, receive the tuple.
     """
     for place in range(rows.shape[0]):
-        row = rows[place]
+        row = np.uint64(rows[place])
         echo = echoes[protocol[row]]
         out_src[place], out_dst[place] = src[row], dst[row]
         out_src_port[place], out_dst_port[place] = _ports(src_port[row], dst_port[row], echo_id[row], echo)
@@ -131,10 +133,10 @@ def number_cases(node, protocol, state, assured, timeout_s, keys, slots, first, 
     found = np.int64(0)
     for row in range(out.shape[0]):
         place = np.uint64(node[row]) << _S24 | np.uint64(protocol[row]) << _S16
-        keys[count, 0] = place | np.uint64(state[row]) << _S8 | np.uint64(assured[row] + 1)
+        key = place | np.uint64(state[row]) << _S8 | np.uint64(assured[row] + 1)
         # rows of a node stand together, and many are alike
-        if row == 0 or keys[count, 0] != keys[found, 0]:
-            found = find_key(keys, count, slots)
+        if row == 0 or key != keys[found, 0]:
+            found = find_key(keys, count, slots, (key,))
         if found == count:
             first[count], longest[count] = row, 0
             count += 1

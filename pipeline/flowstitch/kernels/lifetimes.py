@@ -174,7 +174,7 @@ def split_lifetimes(
         begin = count
         left = 0
         for place in range(pointer[group], pointer[group + 1]):
-            row = order[place]
+            row = np.uint64(order[place])
             kind = event[row]
             if kind == LIST:
                 continue
@@ -203,7 +203,7 @@ def split_lifetimes(
                 for later in range(found, left):
                     opened[later] = opened[later + 1]
         for place in range(pointer[group], pointer[group + 1]):
-            row = order[place]
+            row = np.uint64(order[place])
             if event[row] != LIST:
                 continue
             at, _, lo, hi = row_times(LIST, seen[row], start[row], lived[row], late[source[row]])
@@ -282,8 +282,8 @@ def summarize_entries(
     counters : shape (entries, 4), int64, receives the latest counters, -1 if none.
     """
     for place in range(order.shape[0]):
-        row = order[place]
-        number = entry[row]
+        row = np.uint64(order[place])
+        number = np.uint64(entry[row])
         kind = event[row]
         begun = start_lo[number] if start_lo[number] == start_hi[number] else UNKNOWN
         if first[number] < 0:

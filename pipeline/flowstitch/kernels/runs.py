@@ -13,6 +13,7 @@ SHORT = 24
 @inner_kernel
 def before(keys, left, right):
     """Whether row ``left`` comes before row ``right`` by the columns of ``keys``, the first counting most."""
+    left, right = np.uint64(left), np.uint64(right)
     for column in range(keys.shape[0]):
         if keys[column, left] != keys[column, right]:
             return keys[column, left] < keys[column, right]
@@ -80,8 +81,9 @@ def collect_runs(numbers, pointer, order, scratch):
         pointer[number + 1] += pointer[number]
         scratch[number] = pointer[number]
     for row in range(numbers.shape[0]):
-        order[scratch[numbers[row]]] = row
-        scratch[numbers[row]] += 1
+        number = np.uint64(numbers[row])
+        order[np.uint64(scratch[number])] = row
+        scratch[number] += 1
 
 
 @kernel

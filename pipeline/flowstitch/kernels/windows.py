@@ -40,7 +40,7 @@ def lay_out(order, pointer, first, last, held, client, client_port, spans):
     for key in range(pointer.shape[0] - 1):
         reach = np.iinfo(np.int64).min
         for place in range(pointer[key], pointer[key + 1]):
-            segment = order[place]
+            segment = np.uint64(order[place])
             reach = max(reach, last[segment])
             spans[place, FIRST], spans[place, LAST], spans[place, HELD] = (
                 first[segment],
@@ -51,9 +51,9 @@ def lay_out(order, pointer, first, last, held, client, client_port, spans):
             spans[place, CLIENT], spans[place, CLIENT_PORT] = client[segment], client_port[segment]
 
 
-@kernel
-def _cover(begin, end, spans, window_start, window_end, opening, slack, linger, found):
-    """Places of [begin, end) that a window covers, the last one first, into ``found``; returns how many."""
+@inner_kernel
+def _cover(begin, end, spans, window_start, window_end, opening, slack, linger, found, behind):
+    """Places of [begin, end) that a window covers, the last one first, into ``found`` from ``behind`` on as far as it goes; returns how many."""
     count = 0
     low, high = begin, end
     while low < high:
@@ -65,8 +65,8 @@ def _cover(begin, end, spans, window_start, window_end, opening, slack, linger, 
     at = low - 1
     while at >= begin and spans[at, REACH] >= window_start - slack:
         if spans[at, LAST] >= window_start - slack:
-            if count < found.shape[0]:
-                found[count] = at
+            if behind + count < found.shape[0]:
+                found[behind + count] = at
             count += 1
         at -= 1
     if count > 0:
@@ -84,16 +84,17 @@ def _cover(begin, end, spans, window_start, window_end, opening, slack, linger, 
                     break
     if best < 0:
         return 0
-    if found.shape[0] > 0:
-        found[0] = best
+    if behind < found.shape[0]:
+        found[behind] = best
     return 1
 
 
 @kernel
-def _turn_round(values, count):
-    """The first ``count`` of values in the opposite order."""
-    for place in range(count // 2):
-        values[place], values[count - 1 - place] = values[count - 1 - place], values[place]
+def _turn_round(values, begin, end):
+    """``values[begin:end]`` in the opposite order."""
+    for place in range((end - begin) // 2):
+        one, other = begin + place, end - 1 - place
+        values[one], values[other] = values[other], values[one]
 
 
 @inner_kernel
@@ -142,19 +143,11 @@ def cover_windows(
         if not usable[at]:
             continue
         begin, end = pointer[key[at]], pointer[key[at] + 1]
-        found = segment[min(total, room) :]
         count = 0
         if begin < end:
+            opening = opens(protocol[at], tcp_flags[at])
             count = _cover(
-                begin,
-                end,
-                spans,
-                window_start[at],
-                window_end[at],
-                opens(protocol[at], tcp_flags[at]),
-                slack,
-                linger,
-                found,
+                begin, end, spans, window_start[at], window_end[at], opening, slack, linger, segment, total
             )
         if count == 0:
             lonely[alone] = at
@@ -165,10 +158,10 @@ def cover_windows(
             continue
         if total + count <= room:
             if count > 1:
-                _turn_round(found, count)
+                _turn_round(segment, total, total + count)
                 sort_run(segment, total, total + count, numbers, scratch)
             for pair in range(total, total + count):
-                place = segment[pair]
+                place = np.uint64(segment[pair])
                 segment[pair], row[pair] = first_segment + spans[place, NUMBER], at
                 forward[pair] = _goes_forward(
                     src[at], src_port[at], dst[at], spans[place, CLIENT], spans[place, CLIENT_PORT]
@@ -200,7 +193,7 @@ def open_segments(
     count = 0
     for key in range(pointer.shape[0] - 1):
         for place in range(pointer[key], pointer[key + 1]):
-            row = order[place]
+            row = np.uint64(order[place])
             if place == pointer[key] or window_start[row] > last[count - 1] + gap:
                 head[count], last[count] = row, window_end[row]
                 said[count, 0] = said[count, 1] = 0
@@ -223,8 +216,8 @@ def settle_lonely(offsets, src, src_port, dst, client, client_port, lonely, own,
     client, client_port : source of the tuple of each of those segments.
     """
     for at in range(lonely.shape[0]):
-        row, number = lonely[at], own[at]
-        pair = offsets[row]
+        row, number = np.uint64(lonely[at]), np.uint64(own[at])
+        pair = np.uint64(offsets[row])
         segment[pair] = number
         forward[pair] = _goes_forward(src[row], src_port[row], dst[row], client[number], client_port[number])
 
@@ -275,7 +268,7 @@ def date_starts(key, protocol, tcp_flags, window_start, pointer, order, exact, f
         at = pointer[key[row]]
         if pointer[key[row] + 1] - at != 1:
             continue
-        segment = order[at]
+        segment = np.uint64(order[at])
         if exact[segment] and first[segment] != UNKNOWN:
             out[count] = window_start[row] + SECOND // 2 - first[segment]
             count += 1
