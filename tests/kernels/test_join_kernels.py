@@ -27,6 +27,7 @@ from flowstitch.kernels.windows import (
     running_maximum,
     settle_lonely,
 )
+from side_rows import side_rows
 
 SECOND = 1_000_000
 EVENTS = ["list", "new", "update", "destroy"]
@@ -223,10 +224,9 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
     sides = left + right
     observer = np.array([0] * len(left) + [1] * len(right), np.int64)
     lo, hi, last, held = (array([side[part] for side in sides]) for part in range(4))
+    rows = side_rows(observer=observer, lo=lo, hi=hi, surely=last, held=held)
     segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
-    count = align_observers(
-        *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
-    )
+    count = align_observers(*one_key(len(sides)), rows, NEAR, FAR, JITTER, segment, candidates)
     assert sorted(set(segment.tolist())) == list(range(count))
     place = {number: item for item, number in enumerate(segment[: len(left)].tolist())}
     assert len(place) == len(left)
@@ -250,10 +250,9 @@ def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     sides = [(number, *side) for number, members in enumerate(observers) for side in members]
     lo, hi, last, held = (array([side[part] for side in sides]) for part in (1, 2, 3, 4))
     observer = array([side[0] for side in sides])
+    rows = side_rows(observer=observer, lo=lo, hi=hi, surely=last, held=held)
     segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
-    count = align_observers(
-        *one_key(len(sides)), observer, lo, hi, last, held, NEAR, FAR, JITTER, segment, candidates
-    )
+    count = align_observers(*one_key(len(sides)), rows, NEAR, FAR, JITTER, segment, candidates)
     assert len({*zip(observer.tolist(), segment.tolist(), strict=True)}) == len(sides)
     assert max(map(len, observers)) <= count <= len(sides)
 
@@ -263,9 +262,8 @@ def aligned(lo: np.ndarray, start: np.ndarray, held: np.ndarray) -> tuple[np.nda
     sides = start.shape[0]
     observer = np.repeat(np.array([0, 1]), sides // 2)
     segment, candidates = np.empty(sides, np.int32), np.empty(sides, np.int32)
-    count = align_observers(
-        *one_key(sides), observer, lo, start, start, held, NEAR, FAR, JITTER, segment, candidates
-    )
+    rows = side_rows(observer=observer, lo=lo, hi=start, surely=start, held=held)
+    count = align_observers(*one_key(sides), rows, NEAR, FAR, JITTER, segment, candidates)
     assert count == segment.max() + 1
     return segment, candidates
 
@@ -290,7 +288,8 @@ def test_what_may_all_be_one_another_is_aligned_greedily() -> None:
 def test_wire_keys_do_not_mix() -> None:
     two, apart = np.array([0, 1], np.int64), np.arange(3)
     segment, candidates = np.empty(2, np.int32), np.empty(2, np.int32)
-    assert align_observers(two, apart, two, two, two, two, two, NEAR, FAR, JITTER, segment, candidates) == 2
+    rows = side_rows(observer=two, lo=two, hi=two, surely=two, held=two)
+    assert align_observers(two, apart, rows, NEAR, FAR, JITTER, segment, candidates) == 2
 
 
 window_rows = st.fixed_dictionaries(
@@ -347,7 +346,7 @@ def test_cover_windows(
     end = start + of_rows(rows, "length", np.int64) * SECOND
     arguments = (
         of_rows(rows, "key", np.int64), of_rows(rows, "usable", np.bool_), start, end,
-        of_rows(rows, "protocol", np.int32), of_rows(rows, "flags", np.int32), *ends_of(rows), pointer, spans, order[None], 1000, SLACK, LINGER,
+        of_rows(rows, "protocol", np.int32), of_rows(rows, "flags", np.int32), *ends_of(rows), pointer, spans, order[:, None], 1000, SLACK, LINGER,
     )  # fmt: skip
     offsets, lonely = np.empty(len(rows) + 1, np.int64), np.empty(len(rows), np.int64)
 

@@ -12,7 +12,8 @@ from flowstitch.kernels.group import free_slots
 from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, row_times
 from flowstitch.kernels.runs import SHORT, by_run, runs_of
-from flowstitch.kernels.sides import pair_starts, read_sides, summarize_segments
+from flowstitch.kernels.sides import SIDE, pair_starts, read_sides, summarize_segments
+from side_rows import side_rows
 
 FEW = st.integers(-2, 2)
 TUPLE_FIELDS = ("node", "protocol", "src", "src_port", "dst", "dst_port", "echo_id")
@@ -165,10 +166,10 @@ def test_row_times(row: dict) -> None:
     assert out.tolist() == wanted[:1]
 
 
-SIDE = st.tuples(st.integers(0, 3), st.booleans(), TIMES, TIMES, TIMES, TIMES)
+SEEN_SIDE = st.tuples(st.integers(0, 3), st.booleans(), TIMES, TIMES, TIMES, TIMES)
 
 
-@given(st.lists(SIDE, min_size=1, max_size=20))
+@given(st.lists(SEEN_SIDE, min_size=1, max_size=20))
 def test_summarize_segments(sides: list[tuple[int, bool, int, int, int, int]]) -> None:
     numbers = sorted({side[0] for side in sides})
     segment = np.array([numbers.index(side[0]) for side in sides], np.int64)
@@ -176,7 +177,7 @@ def test_summarize_segments(sides: list[tuple[int, bool, int, int, int, int]]) -
     lo, hi, last, held = (np.array([side[part] for side in sides], np.int64) for part in range(2, 6))
     lead = np.full(len(numbers), -1, np.int64)
     out = [np.empty(len(numbers), np.int64) for _ in range(4)]
-    summarize_segments(segment, sure, lo, hi, last, held, lead, *out)
+    summarize_segments(segment, sure, side_rows(lo=lo, hi=hi, last=last, held=held), lead, *out)
     for number, (best, *times) in enumerate(zip(lead, *out, strict=True)):
         members = [(place, *side[1:]) for place, side in enumerate(sides) if segment[place] == number]
         assert (best, *times) == naive.summarize_segment(members)
@@ -195,12 +196,12 @@ RANK, AHEAD = [0, 2, 1], [0, 5, -3]
 @given(st.lists(ENTRY, max_size=8))
 def test_read_sides(entries: list[dict]) -> None:
     times = (array([entry["times"][part] for entry in entries]) for part in range(5))
-    out = np.empty((6, len(entries)), np.int64)
+    out = np.empty((len(entries), SIDE), np.int64)
     read_sides(
         np.array(RANK), np.array([entry["node"] for entry in entries], np.uint32),
         np.array([entry["zone"] for entry in entries], np.int32), *times, np.array(AHEAD), out,
     )  # fmt: skip
-    assert out.T.tolist() == [array(naive.read_side(entry, RANK, AHEAD)).tolist() for entry in entries]
+    assert out.tolist() == [array(naive.read_side(entry, RANK, AHEAD)).tolist() for entry in entries]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), TIMES), max_size=12))

@@ -71,5 +71,5 @@ def build_chains(sides: Sides, segments: int) -> Chains:
 def first_of_each(keys: Ints, count: int, *ranks: Ints) -> Ints:
     """Row with the least ranks (the first rank counts most) of each key, shape (count,), -1 where there is none."""
     out = np.full(count, -1, np.int64)
-    choose_rows(keys.astype(np.int64, copy=False), np.stack(ranks).astype(np.int64, copy=False), out)
+    choose_rows(keys.astype(np.int64, copy=False), np.stack(ranks, axis=1).astype(np.int64, copy=False), out)
     return out

@@ -15,7 +15,14 @@ from flowstitch.join.rows import BucketArrays, BucketRows
 from flowstitch.kernels.align import align_observers
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
 from flowstitch.kernels.runs import runs_of, sort_runs
-from flowstitch.kernels.sides import pair_starts, read_sides, settle_sides, summarize_segments
+from flowstitch.kernels.sides import (
+    ORDERED,
+    SIDE,
+    pair_starts,
+    read_sides,
+    settle_sides,
+    summarize_segments,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,30 +243,25 @@ class _Seen:
 
     def align(self, offsets: Ints) -> tuple[Narrow, Narrow, Segments]:
         """Segment and candidates of each side, and the segments; ``offsets`` is by node, µs."""
-        read = np.empty((6, self._order.shape[0]), np.int64)
+        sides = np.empty((self._order.shape[0], SIDE), np.int64)
         first = self._parts[0]["node"].shape[0]
-        for part, out in zip(self._parts, (read[:, :first], read[:, first:]), strict=True):
+        for part, out in zip(self._parts, (sides[:first], sides[first:]), strict=True):
             read_sides(
                 self._ranks, part["node"], part["zone"],
                 part["start_lo"], part["start_hi"], part["surely"], part["last"], part["held"], offsets, out,
             )  # fmt: skip
-        observer, hi, last, lo, surely, held = read
-        sort_runs(read[:3], self._pointer, self._order, np.empty_like(self._order))
+        sort_runs(sides, ORDERED, self._pointer, self._order, np.empty_like(self._order))
         segment, candidates = (np.empty(self._order.shape[0], np.int32) for _ in range(2))
-        count = align_observers(
-            self._order, self._pointer, observer, lo, hi, surely, held, NEAR, FAR, JITTER, segment, candidates
-        )
-        return segment, candidates, self._segments(segment, lo, hi, last, held, count)
+        count = align_observers(self._order, self._pointer, sides, NEAR, FAR, JITTER, segment, candidates)
+        return segment, candidates, self._segments(segment, sides, count)
 
-    def _segments(
-        self, segment: Narrow, lo: Ints, start: Ints, last: Ints, held: Ints, count: int
-    ) -> Segments:
+    def _segments(self, segment: Narrow, sides: Ints, count: int) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
         new = self._new()
         lead = np.full(count, -1, np.int64)
         first, end, until, since = (np.empty(count, np.int64) for _ in range(4))
         sure = self._all("translated") | new
-        summarize_segments(segment, sure, lo, start, last, held, lead, first, end, until, since)
+        summarize_segments(segment, sure, sides, lead, first, end, until, since)
         tuples = concat_tuples(*map(_tuples, self._parts)).take(lead)
         return Segments(tuples, first, end, until, np.ones(count, np.bool_), since, new[lead])
 

@@ -195,7 +195,7 @@ class Covered:
             forward = np.empty(room, np.bool_)
             pairs, alone = cover_windows(
                 self._key, usable, flows["window_start"], flows["window_end"], flows["protocol_number"], flows["tcp_flags"],
-                flows["src_ip"], flows["src_port"], flows["dst_ip"], self._pointer, spans, order[None], first_segment, SLACK, LINGER,
+                flows["src_ip"], flows["src_port"], flows["dst_ip"], self._pointer, spans, order[:, None], first_segment, SLACK, LINGER,
                 offsets, segment, row, forward, lonely, scratch,
             )  # fmt: skip
             if pairs <= room:

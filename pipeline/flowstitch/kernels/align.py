@@ -6,6 +6,7 @@ import numpy as np
 
 from flowstitch.kernels._jit import allocating_kernel, inner_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
+from flowstitch.kernels.sides import HELD, HI, LO, OBSERVER, SURELY
 
 # Alignment by dynamic programming is quadratic; past this many cells lifetimes that may all be one another are aligned greedily, and each is
 # compared with so many.
@@ -14,59 +15,59 @@ FOREVER = np.iinfo(np.int64).max // 2
 
 
 @inner_kernel
-def _overlap(lo, last, held, side, other, slack):
+def _overlap(sides, side, other, slack):
     """Whether each of two lifetimes began and had its last packet before the entry of the other was gone."""
     for one, two in ((side, other), (other, side)):
-        gone = held[two]
+        gone = sides[two, HELD]
         if gone == UNKNOWN:
             continue
-        if (lo[one] != UNKNOWN and lo[one] > gone + slack) or last[one] > gone + slack:
+        if (sides[one, LO] != UNKNOWN and sides[one, LO] > gone + slack) or sides[one, SURELY] > gone + slack:
             return False
     return True
 
 
 @inner_kernel
-def _cost(lo, hi, last, held, side, other, alone, near, far):
+def _cost(sides, side, other, alone, near, far):
     """Cost of matching two lifetimes, -1 if they cannot be the same.
 
     Starts must agree within ``near``; a lone lifetime on each side need only overlap, within ``far``, because
     then nothing else could be meant and the clocks may be off.
     """
-    gap = start_gap(lo[side], hi[side], lo[other], hi[other])
+    gap = start_gap(sides[side, LO], sides[side, HI], sides[other, LO], sides[other, HI])
     if gap > near and not (alone and gap <= far):
         return -1
-    if not _overlap(lo, last, held, side, other, near):
+    if not _overlap(sides, side, other, near):
         return -1
     return min(gap, near)
 
 
 @kernel
-def _count_fitting(side, others, begin, end, lo, hi, last, held, jitter):
+def _count_fitting(side, others, begin, end, sides, jitter):
     count = 0
     for place in range(begin, end):
         other = others[place]
-        close = start_gap(lo[side], hi[side], lo[other], hi[other]) <= jitter
-        if close and _overlap(lo, last, held, side, other, jitter):
+        close = start_gap(sides[side, LO], sides[side, HI], sides[other, LO], sides[other, HI]) <= jitter
+        if close and _overlap(sides, side, other, jitter):
             count += 1
     return count
 
 
 @kernel
-def _match_greedy(left, right, begin, end, lo, hi, last, held, near, partner):
+def _match_greedy(left, right, begin, end, sides, near, partner):
     """Each lifetime of a block with the first one that it fits, of the next ``REACH``."""
     place = begin[1]
     for item in range(begin[0], end[0]):
-        while place < end[1] and hi[right[place]] < hi[left[item]] - near:
+        while place < end[1] and sides[right[place], HI] < sides[left[item], HI] - near:
             place += 1
         for at in range(place, min(place + REACH, end[1])):
-            if _cost(lo, hi, last, held, left[item], right[at], False, near, near) >= 0:
+            if _cost(sides, left[item], right[at], False, near, near) >= 0:
                 partner[item] = at
                 place = at + 1
                 break
 
 
 @allocating_kernel
-def _match_block(left, right, begin, end, lo, hi, last, held, near, partner):
+def _match_block(left, right, begin, end, sides, near, partner):
     """Order-preserving alignment of the lifetimes of a block with the least total difference of starts.
 
     Leaving a lifetime alone costs ``near``, so a pair is taken apart only where both find a nearer partner.
@@ -81,14 +82,14 @@ def _match_block(left, right, begin, end, lo, hi, last, held, near, partner):
         for j in range(1, m + 1):
             best = min(total[i - 1, j], total[i, j - 1]) + near
             one, two = left[begin[0] + i - 1], right[begin[1] + j - 1]
-            cost = _cost(lo, hi, last, held, one, two, False, near, near)
+            cost = _cost(sides, one, two, False, near, near)
             if cost >= 0:
                 best = min(best, total[i - 1, j - 1] + cost)
             total[i, j] = best
     i, j = n, m
     while i > 0 and j > 0:
         one, two = left[begin[0] + i - 1], right[begin[1] + j - 1]
-        cost = _cost(lo, hi, last, held, one, two, False, near, near)
+        cost = _cost(sides, one, two, False, near, near)
         if cost >= 0 and total[i, j] == total[i - 1, j - 1] + cost:
             partner[begin[0] + i - 1] = begin[1] + j - 1
             i -= 1
@@ -100,22 +101,22 @@ def _match_block(left, right, begin, end, lo, hi, last, held, near, partner):
 
 
 @kernel
-def _of_left(left, right, i, j, hi):
+def _of_left(left, right, i, j, sides):
     """Whether the next lifetime of both sequences is that of the left one."""
-    return j >= right.shape[0] or (i < left.shape[0] and hi[left[i]] <= hi[right[j]])
+    return j >= right.shape[0] or (i < left.shape[0] and sides[left[i], HI] <= sides[right[j], HI])
 
 
 @allocating_kernel
-def _earliest_behind(left, right, lo, hi, last):
-    """The least ``lo`` and the least ``last`` of all lifetimes from each place of both sequences on, shape (2, n + m + 1)."""
+def _earliest_behind(left, right, sides):
+    """The earliest start and the earliest last packet of all lifetimes from each place of both sequences on, shape (2, n + m + 1)."""
     size = left.shape[0] + right.shape[0]
     least = np.empty((2, size + 1), np.int64)
     i = j = 0
     for place in range(size):
-        of_left = _of_left(left, right, i, j, hi)
+        of_left = _of_left(left, right, i, j, sides)
         side = left[i] if of_left else right[j]
         i, j = (i + 1, j) if of_left else (i, j + 1)
-        least[0, place], least[1, place] = lo[side], last[side]
+        least[0, place], least[1, place] = sides[side, LO], sides[side, SURELY]
     least[:, size] = FOREVER
     for place in range(size - 1, -1, -1):
         for row in range(2):
@@ -124,7 +125,7 @@ def _earliest_behind(left, right, lo, hi, last):
 
 
 @kernel
-def _find_end(left, right, begin, least, hi, held, near, end):
+def _find_end(left, right, begin, least, sides, near, end):
     """Where the block ends that begins at ``begin``: none of it can be one with any lifetime behind.
 
     Lifetimes are one only where the spans of their starts meet, and also those from the last packet to the end of the entry, within ``near``.
@@ -132,35 +133,35 @@ def _find_end(left, right, begin, least, hi, held, near, end):
     end[0], end[1] = begin[0], begin[1]
     latest = gone = UNKNOWN
     while end[0] < left.shape[0] or end[1] < right.shape[0]:
-        of_left = _of_left(left, right, end[0], end[1], hi)
+        of_left = _of_left(left, right, end[0], end[1], sides)
         side = left[end[0]] if of_left else right[end[1]]
         end[0 if of_left else 1] += 1
-        latest = max(latest, FOREVER if hi[side] == UNKNOWN else hi[side])
-        gone = max(gone, FOREVER if held[side] == UNKNOWN else held[side])
+        latest = max(latest, FOREVER if sides[side, HI] == UNKNOWN else sides[side, HI])
+        gone = max(gone, FOREVER if sides[side, HELD] == UNKNOWN else sides[side, HELD])
         behind = end[0] + end[1]
         if latest + near < least[0, behind] or gone + near < least[1, behind]:
             return
 
 
 @allocating_kernel
-def _match(left, right, lo, hi, last, held, near, far, jitter, partner, candidates):
+def _match(left, right, sides, near, far, jitter, partner, candidates):
     """Align two sequences of lifetimes, block by block: what is far apart is not compared.
 
     ``partner`` receives for each of ``left`` its place in ``right``, ``candidates`` for that side how many would have fitted.
     """
     if left.shape[0] == 1 and right.shape[0] == 1:
-        if _cost(lo, hi, last, held, left[0], right[0], True, near, far) >= 0:
+        if _cost(sides, left[0], right[0], True, near, far) >= 0:
             partner[0] = 0
         return
-    least = _earliest_behind(left, right, lo, hi, last)
+    least = _earliest_behind(left, right, sides)
     begin, end = np.zeros(2, np.int64), np.zeros(2, np.int64)
     while begin[0] < left.shape[0] and begin[1] < right.shape[0]:
-        _find_end(left, right, begin, least, hi, held, near, end)
+        _find_end(left, right, begin, least, sides, near, end)
         small = (end[0] - begin[0]) * (end[1] - begin[1]) <= MAX_CELLS
         if small:
-            _match_block(left, right, begin, end, lo, hi, last, held, near, partner)
+            _match_block(left, right, begin, end, sides, near, partner)
         else:
-            _match_greedy(left, right, begin, end, lo, hi, last, held, near, partner)
+            _match_greedy(left, right, begin, end, sides, near, partner)
         reach = max(end[0] - begin[0], end[1] - begin[1]) if small else REACH
         for item in range(begin[0], end[0]):
             at = partner[item]
@@ -168,9 +169,9 @@ def _match(left, right, lo, hi, last, held, near, far, jitter, partner, candidat
                 continue
             one, two = left[item], right[at]
             low, high = max(begin[1], at - reach), min(end[1], at + reach)
-            there = _count_fitting(one, right, low, high, lo, hi, last, held, jitter)
+            there = _count_fitting(one, right, low, high, sides, jitter)
             low, high = max(begin[0], item - reach), min(end[0], item + reach)
-            back = _count_fitting(two, left, low, high, lo, hi, last, held, jitter)
+            back = _count_fitting(two, left, low, high, sides, jitter)
             candidates[two] = max(there, back, 1)
         begin[0], begin[1] = end[0], end[1]
 
@@ -196,7 +197,7 @@ def _longest_first(starts, order):
 
 
 @allocating_kernel
-def _merge(left, right, chosen, hi):
+def _merge(left, right, chosen, sides):
     """Rows of ``left`` and the chosen rows of ``right``, both ascending by start, as one."""
     size = left.shape[0]
     for item in range(right.shape[0]):
@@ -206,7 +207,7 @@ def _merge(left, right, chosen, hi):
     for place in range(size):
         while j < right.shape[0] and not chosen[j]:
             j += 1
-        if j >= right.shape[0] or (i < left.shape[0] and hi[left[i]] <= hi[right[j]]):
+        if j >= right.shape[0] or (i < left.shape[0] and sides[left[i], HI] <= sides[right[j], HI]):
             merged[place] = left[i]
             i += 1
         else:
@@ -216,7 +217,7 @@ def _merge(left, right, chosen, hi):
 
 
 @allocating_kernel
-def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jitter, segment, candidates):
+def align_observers(order, pointer, sides, near, far, jitter, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 
     The observer with the most lifetimes comes first; each next one is aligned to the segments found so far;
@@ -224,11 +225,9 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
 
     Parameters
     ----------
-    order : shape (n,), int64, sides of one wire key together, those of an observer ascending by hi.
+    order : shape (n,), int64, sides of one wire key together, those of an observer together and ascending by HI; each sees a segment once.
     pointer : shape (keys + 1,), int64, where the sides of each wire key begin there.
-    observer : shape (n,), int64, of each side, ascending within a key; one observer sees each segment once.
-    lo, hi, last, held : shape (n,), int64, bounds of the start, last packet and end of the entry of each side, µs, by a common clock;
-        the smallest int64 if unknown.
+    sides : shape (n, 6), int64, see ``kernels.sides.read_sides``.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
     segment : shape (n,), int32, receives the segment of each side.
@@ -248,7 +247,7 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
             segment[one] = count
             count += 1
             if one != two and (
-                observer[one] == observer[two] or _cost(lo, hi, last, held, one, two, True, near, far) < 0
+                sides[one, OBSERVER] == sides[two, OBSERVER] or _cost(sides, one, two, True, near, far) < 0
             ):
                 count += 1
             segment[two] = count - 1
@@ -256,7 +255,7 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
         runs = 0
         for place in range(first, end):
             candidates[order[place]] = 1
-            if place == first or observer[order[place]] != observer[order[place - 1]]:
+            if place == first or sides[order[place], OBSERVER] != sides[order[place - 1], OBSERVER]:
                 runs += 1
         if runs <= 1:
             for place in range(first, end):
@@ -266,7 +265,7 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
         starts = np.empty(runs + 1, np.int64)
         run = 0
         for place in range(first, end):
-            if place == first or observer[order[place]] != observer[order[place - 1]]:
+            if place == first or sides[order[place], OBSERVER] != sides[order[place - 1], OBSERVER]:
                 starts[run] = place
                 run += 1
         starts[runs] = end
@@ -280,7 +279,7 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
             right = _part(order, starts[longest[place]], starts[longest[place] + 1])
             partner = np.empty(head.shape[0], np.int64)
             partner[:] = -1
-            _match(head, right, lo, hi, last, held, near, far, jitter, partner, candidates)
+            _match(head, right, sides, near, far, jitter, partner, candidates)
             alone = np.ones(right.shape[0], np.bool_)
             for item in range(head.shape[0]):
                 if partner[item] >= 0:
@@ -291,5 +290,5 @@ def align_observers(order, pointer, observer, lo, hi, last, held, near, far, jit
                 if alone[item]:
                     segment[right[item]] = count
                     count += 1
-            head = _merge(head, right, alone, hi)
+            head = _merge(head, right, alone, sides)
     return count

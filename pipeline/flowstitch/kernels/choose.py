@@ -13,10 +13,10 @@ def choose_rows(keys, ranks, out):
     Parameters
     ----------
     keys : shape (n,), int64, from 0.
-    ranks : shape (k, n), int64; the first rank counts most.
+    ranks : shape (n, k), int64; the first rank counts most.
     out : shape (keys,), int64, all -1, receives the row of each key; stays -1 where there is none.
     """
     for row in range(keys.shape[0]):
         best = out[keys[row]]
-        if best < 0 or before(ranks, row, best):
+        if best < 0 or before(ranks, ranks.shape[1], row, best):
             out[keys[row]] = row

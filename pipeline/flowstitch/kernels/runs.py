@@ -11,33 +11,33 @@ SHORT = 24
 
 
 @inner_kernel
-def before(keys, left, right):
-    """Whether row ``left`` comes before row ``right`` by the columns of ``keys``, the first counting most."""
+def before(keys, columns, left, right):
+    """Whether row ``left`` comes before row ``right`` by the first ``columns`` of ``keys``, of these the first counting most."""
     left, right = np.uint64(left), np.uint64(right)
-    for column in range(keys.shape[0]):
-        if keys[column, left] != keys[column, right]:
-            return keys[column, left] < keys[column, right]
+    for column in range(columns):
+        if keys[left, column] != keys[right, column]:
+            return keys[left, column] < keys[right, column]
     return False
 
 
 @kernel
-def _insert(order, begin, end, keys):
+def _insert(order, begin, end, keys, columns):
     for place in range(begin + 1, end):
         row = order[place]
         at = place
-        while at > begin and before(keys, row, order[at - 1]):
+        while at > begin and before(keys, columns, row, order[at - 1]):
             order[at] = order[at - 1]
             at -= 1
         order[at] = row
 
 
 @kernel
-def _merge(order, begin, middle, end, keys, scratch):
+def _merge(order, begin, middle, end, keys, columns, scratch):
     for place in range(begin, middle):
         scratch[place] = order[place]
     left, right, at = begin, middle, begin
     while left < middle:
-        if right < end and before(keys, order[right], scratch[left]):
+        if right < end and before(keys, columns, order[right], scratch[left]):
             order[at] = order[right]
             right += 1
         else:
@@ -47,19 +47,19 @@ def _merge(order, begin, middle, end, keys, scratch):
 
 
 @kernel
-def sort_run(order, begin, end, keys, scratch):
-    """Put ``order[begin:end]`` in order of its rows' keys, stable; rows that are in order already are only looked at."""
+def sort_run(order, begin, end, keys, columns, scratch):
+    """Put ``order[begin:end]`` in order of its rows' keys, see ``sort_runs``, stable; rows that are in order already are only looked at."""
     place = begin + 1
-    while place < end and not before(keys, order[place], order[place - 1]):
+    while place < end and not before(keys, columns, order[place], order[place - 1]):
         place += 1
     if place >= end:
         return
     for head in range(begin, end, SHORT):
-        _insert(order, head, min(head + SHORT, end), keys)
+        _insert(order, head, min(head + SHORT, end), keys, columns)
     width = SHORT
     while width < end - begin:
         for head in range(begin, end - width, 2 * width):
-            _merge(order, head, head + width, min(head + 2 * width, end), keys, scratch)
+            _merge(order, head, head + width, min(head + 2 * width, end), keys, columns, scratch)
         width *= 2
 
 
@@ -87,19 +87,19 @@ def collect_runs(numbers, pointer, order, scratch):
 
 
 @kernel
-def sort_runs(keys, pointer, order, scratch):
+def sort_runs(keys, columns, pointer, order, scratch):
     """Put each run in order of its rows' keys, rows that are equal in all of them as they were.
 
     Parameters
     ----------
-    keys : shape (k, n), int64, the first counts most.
+    keys : shape (n, k), int64. columns : so many of them count, the first most.
     pointer : shape (numbers + 1,), int64, where the run of each number begins.
     order : shape (n,), int64, the rows run by run, is put in order.
     scratch : shape (n,), int64, is overwritten.
     """
     for number in range(pointer.shape[0] - 1):
         if pointer[number + 1] - pointer[number] > 1:
-            sort_run(order, pointer[number], pointer[number + 1], keys, scratch)
+            sort_run(order, pointer[number], pointer[number + 1], keys, columns, scratch)
 
 
 def runs_of(numbers, count):
@@ -117,5 +117,5 @@ def runs_of(numbers, count):
 def by_run(numbers, count, *keys):
     """As ``runs_of``, and each run in order of ``keys``, shape (n,) each, int64, the first counts most."""
     order, pointer = runs_of(numbers, count)
-    sort_runs(np.stack(keys), pointer, order, np.empty_like(order))
+    sort_runs(np.stack(keys, axis=1), len(keys), pointer, order, np.empty_like(order))
     return order, pointer

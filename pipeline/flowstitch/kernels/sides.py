@@ -7,6 +7,10 @@ import numpy as np
 from flowstitch.kernels._jit import inner_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN
 
+# Columns of what a side tells: one row, for it is read in the order of wire keys, which is none in memory. By the first three sides of a key are in order.
+OBSERVER, HI, LAST, LO, SURELY, HELD = range(6)
+ORDERED, SIDE = LAST + 1, HELD + 1
+
 
 @inner_kernel
 def _earlier(at, by):
@@ -22,15 +26,15 @@ def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
     rank : shape (names,), int64, place of each name code in sorted order.
     node, zone, lo, hi, surely, last, held : shape (n,), of the entry of each side, see ``join.entries.Entries``.
     ahead : by rank of a node, int64, how far its clock is ahead, µs.
-    out : shape (6, n), int64, receives observer, hi, last, lo, surely and held.
+    out : shape (n, 6), int64, receives observer, hi, last, lo, surely and held, the smallest int64 where one is not known.
     """
     for side in range(node.shape[0]):
         number = rank[node[side]]
         by = ahead[number]
-        out[0, side] = number << 16 | max(zone[side], 0)
-        out[1, side], out[2, side] = _earlier(hi[side], by), _earlier(last[side], by)
-        out[3, side], out[4, side] = _earlier(lo[side], by), _earlier(surely[side], by)
-        out[5, side] = _earlier(held[side], by)
+        out[side, OBSERVER] = number << 16 | max(zone[side], 0)
+        out[side, HI], out[side, LAST] = _earlier(hi[side], by), _earlier(last[side], by)
+        out[side, LO], out[side, SURELY] = _earlier(lo[side], by), _earlier(surely[side], by)
+        out[side, HELD] = _earlier(held[side], by)
 
 
 @kernel
@@ -81,14 +85,14 @@ def pair_starts(order, pointer, node, start, out):
 
 
 @kernel
-def summarize_segments(segment, sure, lo, hi, last, held, lead, first, end, until, since):
+def summarize_segments(segment, sure, sides, lead, first, end, until, since):
     """What the sides of each segment say together.
 
     Parameters
     ----------
     segment : shape (n,), int32, segment of each side.
     sure : shape (n,), bool, the side knows who began.
-    lo, hi, last, held : as ``align_observers`` takes them.
+    sides : see ``read_sides``.
     lead : shape (segments,), int64, all -1, receives the side that says the direction: one that knows, of several the earliest.
     first, end, until, since : shape (segments,), int64, receive the earliest start, the last packet, the end of the last entry
         and the latest lower bound of the start, but none of the last before, and not the bound behind, the first.
@@ -97,16 +101,16 @@ def summarize_segments(segment, sure, lo, hi, last, held, lead, first, end, unti
         number = np.uint64(segment[side])
         if lead[number] < 0:
             lead[number] = side
-            first[number], end[number] = hi[side], last[side]
-            until[number], since[number] = held[side], lo[side]
+            first[number], end[number] = sides[side, HI], sides[side, LAST]
+            until[number], since[number] = sides[side, HELD], sides[side, LO]
             continue
         best = np.uint64(lead[number])
-        if sure[side] > sure[best] or (sure[side] == sure[best] and hi[side] < hi[best]):
+        if sure[side] > sure[best] or (sure[side] == sure[best] and sides[side, HI] < sides[best, HI]):
             lead[number] = side
-        first[number] = min(first[number], hi[side])
-        end[number] = max(end[number], last[side])
-        until[number] = max(until[number], held[side])
-        since[number] = max(since[number], lo[side])
+        first[number] = min(first[number], sides[side, HI])
+        end[number] = max(end[number], sides[side, LAST])
+        until[number] = max(until[number], sides[side, HELD])
+        since[number] = max(since[number], sides[side, LO])
     for number in range(lead.shape[0]):
         end[number] = max(end[number], first[number])
         until[number] = max(until[number], first[number])

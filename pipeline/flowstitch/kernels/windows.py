@@ -124,7 +124,7 @@ def cover_windows(
     protocol, tcp_flags, src, src_port, dst : columns of the table ``flows``.
     pointer : shape (keys + 1,), int64, segments of key k stand at [pointer[k], pointer[k + 1]).
     spans : shape (segments, 7), see ``lay_out``.
-    numbers : shape (1, segments), int64, the number of the segment in each place. first_segment : is added to the numbers of segments.
+    numbers : shape (segments, 1), int64, the number of the segment in each place. first_segment : is added to the numbers of segments.
     slack, linger : µs.
     offsets : shape (n + 1,), int64, receives where the pairs of each row begin.
     segment, row, forward : shape (m,), int64, int64 and bool, receive segment, row, and whether it goes the way of the segment's tuple, of as many
@@ -159,7 +159,7 @@ def cover_windows(
         if total + count <= room:
             if count > 1:
                 _turn_round(segment, total, total + count)
-                sort_run(segment, total, total + count, numbers, scratch)
+                sort_run(segment, total, total + count, numbers, 1, scratch)
             for pair in range(total, total + count):
                 place = np.uint64(segment[pair])
                 segment[pair], row[pair] = first_segment + spans[place, NUMBER], at
