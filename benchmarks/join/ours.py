@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,8 @@ ASKED = (
     "eni", "direction", "log_status", "protocol_number", "src_ip", "src_port", "dst_ip", "dst_port", "tcp_flags", "packets", "bytes",
     "window_start", "window_end",
 )  # fmt: skip
+# Paths, whose columns stay in the first cache meanwhile.
+AT_A_TIME = 64
 THREADS = len(os.sched_getaffinity(0))
 
 
@@ -38,8 +40,11 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
     scratch = Scratch()
     with Workers(THREADS) as workers:
         by_wire, flows_by_wire = (BucketRows(bits, scratch, workers) for _ in range(2))
-        by_wire.put({name: rows[name] for name in USED}, row_hashes(rows, local))
-        flows_by_wire.put({name: logged[name] for name in ASKED}, flow_hashes(logged))
+        rows, logged = (
+            {name: part[name] for name in asked} for part, asked in ((rows, USED), (logged, ASKED))
+        )
+        by_wire.put(rows, workers.share(partial(row_hashes, local=local), rows))
+        flows_by_wire.put(logged, workers.share(flow_hashes, logged))
         entries = build_entries(by_wire.close(), {}, local, pools, scratch, workers)
         sides, seen, begins, _ = build_segments(entries, pools.names.ranks(), bits, scratch, workers)
         windows, segments, _ = attach_windows(
@@ -99,7 +104,9 @@ def _tell(chains: Chains, rows: Ints, workers: Workers) -> Columns:
     out = np.empty((TOLD, len(chains)), np.int64)
     cuts = np.linspace(0, len(chains), THREADS + 1).astype(np.int64).tolist()
     workers.map(
-        lambda begin, end: tell_paths(begin, end, chains.root, chains.next_segment, rows, out),
+        lambda begin, end: tell_paths(
+            begin, end, chains.root, chains.next_segment, rows, np.empty((AT_A_TIME, TOLD), np.int64), out
+        ),
         cuts[:-1], cuts[1:],
     )  # fmt: skip
     return dict(zip(names, out, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowstitch.kernels._jit import kernel
+from flowstitch.kernels._jit import inner_kernel, kernel
 
 # Columns of what is known of a segment: its tuple, its times, its entries, then what flow logs show of it.
 SRC, SRC_PORT, DST, DST_PORT, FIRST, LAST, ENTRIES, LEGS = range(8)
@@ -50,29 +50,64 @@ def sum_legs(segment, row, forward, direction, inward, eni, packets, octets, out
         out[number, leg + 2] += octets[at]
 
 
+@inner_kernel
+def _fetch(begin, end, root, next_segment, rows):
+    """Touch the second segments of paths, whose rows lie anywhere: all are under way at the same time then; what they say is of no use."""
+    seen = np.int64(0)
+    for path in range(begin, end):
+        follower = next_segment[np.uint64(root[path])]
+        if follower >= 0:
+            segment = np.uint64(follower)
+            seen ^= (
+                rows[segment, SRC]
+                ^ rows[segment, LEGS + 1]
+                ^ rows[segment, KNOWN - 1]
+                ^ next_segment[segment]
+            )
+    return seen
+
+
+@inner_kernel
+def _tell_path(segment, next_segment, rows, out):
+    """What the segments of a path, from ``segment`` on, say together, into ``out``, shape (TOLD,)."""
+    for column in range(4):
+        out[column] = rows[segment, column]
+    first, last = rows[segment, FIRST], rows[segment, LAST]
+    count = 1
+    for column in range(ENTRIES, KNOWN):
+        out[column + TOLD - KNOWN] = rows[segment, column]
+    while next_segment[segment] >= 0:
+        segment = np.uint64(next_segment[segment])
+        first, last = min(first, rows[segment, FIRST]), max(last, rows[segment, LAST])
+        count += 1
+        for column in range(ENTRIES, KNOWN):
+            out[column + TOLD - KNOWN] += rows[segment, column]
+    for column in range(4):
+        out[4 + column] = rows[segment, column]
+    out[8], out[9], out[10] = first, last, count
+
+
 @kernel
-def tell_paths(begin, end, root, next_segment, rows, out):
+def tell_paths(begin, end, root, next_segment, rows, told, out):
     """What the segments of paths say together; a leg is on one of them.
 
     Parameters
     ----------
     begin, end : the paths in question. root, next_segment : see ``join.chains.Chains``. rows : of all segments.
+    told : shape (b, TOLD), int64, is overwritten: so many paths are told at a time, then put into their columns.
     out : shape (TOLD, paths), int64, receives it.
+
+    Returns
+    -------
+    A number that means nothing: the compiler would leave out fetching what nobody asks for.
     """
-    for path in range(begin, end):
-        segment = np.uint64(root[path])
-        for column in range(4):
-            out[column, path] = rows[segment, column]
-        first, last = rows[segment, FIRST], rows[segment, LAST]
-        count = 1
-        for column in range(ENTRIES, KNOWN):
-            out[column + TOLD - KNOWN, path] = rows[segment, column]
-        while next_segment[segment] >= 0:
-            segment = np.uint64(next_segment[segment])
-            first, last = min(first, rows[segment, FIRST]), max(last, rows[segment, LAST])
-            count += 1
-            for column in range(ENTRIES, KNOWN):
-                out[column + TOLD - KNOWN, path] += rows[segment, column]
-        for column in range(4):
-            out[4 + column, path] = rows[segment, column]
-        out[8, path], out[9, path], out[10, path] = first, last, count
+    seen = np.int64(0)
+    for head in range(begin, end, told.shape[0]):
+        stop = min(head + told.shape[0], end)
+        seen ^= _fetch(head, stop, root, next_segment, rows)
+        for path in range(head, stop):
+            _tell_path(np.uint64(root[path]), next_segment, rows, told[path - head])
+        for column in range(TOLD):
+            for path in range(head, stop):
+                out[column, path] = told[path - head, column]
+    return seen

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import each_array
+from flowstitch.arrays import each_array, take_rows
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Ints, Words
+    from flowstitch.arrays import Columns, Ints, Words
     from flowstitch.join.keys import Tuples
 
 _Result = TypeVar("_Result")
@@ -35,11 +36,19 @@ class Workers:
     """Threads that work on buckets; kernels and numpy let them run side by side."""
 
     def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def map(self, work: Callable[..., _Result], *items: Iterable[Any]) -> list[_Result]:
         """Result of ``work`` for each item, in order."""
         return list(self._pool.map(work, *items) if self._pool else map(work, *items))
+
+    def share(self, work: Callable[[Columns], NDArray[Any]], columns: Columns) -> NDArray[Any]:
+        """What ``work`` finds of each row of columns, some of the rows for each thread."""
+        rows = next(iter(columns.values())).shape[0]
+        cuts = np.linspace(0, rows, self._threads + 1).astype(np.int64).tolist()
+        shares = [slice(begin, end) for begin, end in pairwise(cuts)]
+        return np.concatenate(self.map(lambda share: work(take_rows(columns, share)), shares))
 
     def __enter__(self) -> Self:
         return self

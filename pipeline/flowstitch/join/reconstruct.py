@@ -184,7 +184,8 @@ def _in_buckets(
     def put(name: str, kept: Collection[str], hashes: Callable[[Columns], Words]) -> BucketRows:
         rows = BucketRows(bits, scratch, workers)
         for part in chain([null_columns(name, 0)], export.drain(name)):
-            rows.put({key: part[key] for key in kept}, hashes(part))
+            columns = {key: part[key] for key in kept}
+            rows.put(columns, workers.share(hashes, columns))
         return rows.close()
 
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from flowstitch.arrays import take_rows
 from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import join_offsets
 from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from flowstitch.arrays import Columns, Flags, Ints, Narrow
+    from flowstitch.arrays import Columns, Flags, Ints, Narrow, Words
     from flowstitch.join.buckets import Workers
     from flowstitch.join.entries import BucketEntries, Entries
     from flowstitch.normalize.scratch import Scratch
@@ -182,14 +183,20 @@ def _reply_sides(
 ) -> tuple[BucketRows, Narrow]:
     """What the reply sides of translated entries know, by the bucket of their wire key, and the entry of each, int32, by its ``number``."""
     replies, translated, count = BucketRows(bits, scratch, workers), [], 0
-    for bucket in replies.buckets:
+
+    def turn(bucket: int) -> tuple[Ints, Columns, Words]:
         part = entries.parts.of(bucket)
         both = np.flatnonzero(part.translated)
-        facts = {name: values[both] for name, values in _facts(part, part.reply).items()}
-        facts["number"] = np.arange(count, count + both.shape[0], dtype=np.int32)
-        replies.put(facts, tuple_hashes(_tuples(facts)))
-        translated.append((both + entries.begins[bucket]).astype(np.int32))
-        count += both.shape[0]
+        facts = take_rows(_facts(part, part.reply), both)
+        return both, facts, tuple_hashes(_tuples(facts))
+
+    for begin in range(0, len(replies.buckets), ASIDE):
+        some = replies.buckets[begin : begin + ASIDE]
+        for bucket, (both, facts, hashes) in zip(some, workers.map(turn, some), strict=True):
+            facts["number"] = np.arange(count, count + both.shape[0], dtype=np.int32)
+            replies.put(facts, hashes)
+            translated.append((both + entries.begins[bucket]).astype(np.int32))
+            count += both.shape[0]
     return replies.close(), np.concatenate(translated)
 
 
