@@ -50,7 +50,7 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
         windows, segments, _ = attach_windows(
             flows_by_wire.close(), seen, begins, np.zeros(0, np.int64), _none_hidden, scratch, workers
         )
-        chains = build_chains(sides, len(segments))
+        chains = build_chains(sides, len(segments), workers)
         rows = _know(sides, len(entries), segments, flows_by_wire, windows, workers)
         return pa.table(_tell(chains, rows, workers))
 
@@ -102,11 +102,10 @@ def _tell(chains: Chains, rows: Ints, workers: Workers) -> Columns:
         *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes")),
     ]  # fmt: skip
     out = np.empty((TOLD, len(chains)), np.int64)
-    cuts = np.linspace(0, len(chains), THREADS + 1).astype(np.int64).tolist()
-    workers.map(
-        lambda begin, end: tell_paths(
-            begin, end, chains.root, chains.next_segment, rows, np.empty((AT_A_TIME, TOLD), np.int64), out
-        ),
-        cuts[:-1], cuts[1:],
-    )  # fmt: skip
+
+    def tell(paths: slice) -> None:
+        told = np.empty((AT_A_TIME, TOLD), np.int64)
+        tell_paths(paths.start, paths.stop, chains.root, chains.next_segment, rows, told, out)
+
+    workers.map(tell, workers.shares(len(chains)))
     return dict(zip(names, out, strict=True))

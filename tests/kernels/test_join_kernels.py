@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
+from flowstitch.join.buckets import Workers
+from flowstitch.join.chains import build_chains
+from flowstitch.join.segments import Sides
 from flowstitch.kernels.align import MAX_CELLS, align_observers
-from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.owners import find_owners
 from flowstitch.kernels.runs import by_run, runs_of
@@ -477,20 +479,26 @@ def test_settle_sides(sides: list[tuple[int, int, int | None]]) -> None:
         lambda size: st.tuples(
             st.just(size), st.lists(st.tuples(*[st.integers(0, size - 1)] * 2), max_size=8)
         )
-    )
+    ),
+    st.integers(1, 3),
 )
-def test_chains(case: tuple[int, list[tuple[int, int]]]) -> None:
+def test_chains(case: tuple[int, list[tuple[int, int]]], threads: int) -> None:
     size, edges = case
-    source, target = (np.array([edge[end] for edge in edges], np.int64) for end in (0, 1))
-    follower, fed = np.full(size, -1, np.int64), np.zeros(size, np.bool_)
-    left_out = link_edges(source, target, follower, fed)
-    path, (position, root, tail) = np.full(size, -1), (np.empty(size, np.int64) for _ in range(3))
-    count = walk_chains(follower, fed, path, position, root, tail)
-    found = [sorted(np.flatnonzero(path == number), key=lambda at: position[at]) for number in range(count)]
+    segment = np.array([edge[end] for end in (0, 1) for edge in edges], np.int32)
+    entry, reply = np.tile(np.arange(len(edges), dtype=np.int32), 2), np.repeat([False, True], len(edges))
+    with Workers(threads) as workers:
+        chains = build_chains(Sides(entry, reply, segment, np.ones_like(entry)), size, workers)
+    found = [
+        sorted(np.flatnonzero(chains.path == number), key=lambda at: chains.position[at])
+        for number in range(len(chains))
+    ]
     assert found == naive.chains(edges, size)
-    ends = list(zip(root[:count].tolist(), tail[:count].tolist(), strict=True))
+    ends = list(zip(chains.root.tolist(), chains.tail.tolist(), strict=True))
     assert ends == [(chain[0], chain[-1]) for chain in found]
-    assert left_out == len(edges) - int((follower >= 0).sum())
+    followed = [tuple(edge) for edge in enumerate(chains.next_segment.tolist()) if edge[1] >= 0]
+    assert chains.left_out == len(edges) - len(followed)
+    leading = dict(zip(edges, range(len(edges)), strict=True))
+    assert [chains.next_entry[begin] for begin, _ in followed] == [leading[edge] for edge in followed]
 
 
 ownerships = st.lists(

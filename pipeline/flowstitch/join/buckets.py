@@ -45,10 +45,13 @@ class Workers:
 
     def share(self, work: Callable[[Columns], NDArray[Any]], columns: Columns) -> NDArray[Any]:
         """What ``work`` finds of each row of columns, some of the rows for each thread."""
-        rows = next(iter(columns.values())).shape[0]
-        cuts = np.linspace(0, rows, self._threads + 1).astype(np.int64).tolist()
-        shares = [slice(begin, end) for begin, end in pairwise(cuts)]
+        shares = self.shares(next(iter(columns.values())).shape[0])
         return np.concatenate(self.map(lambda share: work(take_rows(columns, share)), shares))
+
+    def shares(self, rows: int) -> list[slice]:
+        """Which rows each thread takes of so many."""
+        cuts = np.linspace(0, rows, self._threads + 1).astype(np.int64).tolist()
+        return [slice(begin, end) for begin, end in pairwise(cuts)]
 
     def __enter__(self) -> Self:
         return self

@@ -12,6 +12,7 @@ from flowstitch.kernels.choose import choose_rows
 
 if TYPE_CHECKING:
     from flowstitch.arrays import Ints
+    from flowstitch.join.buckets import Workers
     from flowstitch.join.segments import Sides
 
 
@@ -50,19 +51,24 @@ class Chains:
         return order, pointer
 
 
-def build_chains(sides: Sides, segments: int) -> Chains:
-    """Paths from the segments that nobody feeds to the last ones."""
-    reply = np.flatnonzero(sides.reply)
-    entry = sides.entry[reply]
-    source, target = sides.segment[entry], sides.segment[reply]
-    next_segment, fed = np.full(segments, -1, np.int64), np.zeros(segments, np.bool_)
-    left_out = link_edges(source, target, next_segment, fed)
-    linked = next_segment[source] == target
-    next_entry = np.full(segments, -1, np.int64)
-    next_entry[source[linked]] = entry[linked]
-    path = np.full(segments, -1, np.int64)
+def build_chains(sides: Sides, segments: int, workers: Workers) -> Chains:
+    """Paths from the segments that nobody feeds to the last ones, numbered in the order of those, and circles behind them."""
+    replies = sides.reply.shape[0] - int(np.count_nonzero(sides.reply))
+    entry, target = sides.entry[replies:], sides.segment[replies:]
+    next_segment, next_entry, path = (np.full(segments, -1, np.int64) for _ in range(3))
+    fed = np.zeros(segments, np.bool_)
+    left_out = link_edges(sides.segment[entry], target, entry, next_segment, next_entry, fed)
     position, root, tail = (np.empty(segments, np.int64) for _ in range(3))
-    count = walk_chains(next_segment, fed, path, position, root, tail)
+    shares = workers.shares(segments)
+    before = np.cumsum([0, *(np.count_nonzero(~fed[share]) for share in shares)]).tolist()
+
+    def walk(share: slice, count: int, circles: bool = False) -> int:
+        return walk_chains(
+            share.start, share.stop, count, circles, next_segment, fed, path, position, root, tail
+        )
+
+    workers.map(walk, shares, before[:-1])
+    count = walk(slice(0, segments), before[-1], circles=True)
     return Chains(
         path, position, next_segment, next_entry, root[:count].copy(), tail[:count].copy(), left_out
     )

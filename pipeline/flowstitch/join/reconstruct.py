@@ -212,7 +212,7 @@ def _stitch(
     ahead[entries.nodes] -= offset
     refused = attribute_refusals(flows, windows, len(segments))
     stage("chains")
-    chains = build_chains(sides, len(segments))
+    chains = build_chains(sides, len(segments), workers)
     matches = match_ipvs(ipvs, segments, chains, ahead)
     return Joined(windows, entries, sides, segments, chains, refused, ahead, matches)
 
