@@ -19,7 +19,7 @@ from cli.sandbox import Sandbox
 from flowstitch.cli.main import commands
 
 Call = Callable[..., Result]
-COMMAND = [sys.executable, "-c", "from flowstitch.cli.main import main; main()"]
+COMMAND = [sys.executable, "-m", "flowstitch"]
 
 
 @pytest.fixture
