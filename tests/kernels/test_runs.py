@@ -88,18 +88,18 @@ def test_number_tuples(rows: list[dict]) -> None:
 
 
 CASE = st.tuples(
-    st.integers(1, 2), st.sampled_from([6, 17]), st.integers(0, 2), st.integers(-1, 1), st.integers(-1, 5)
-)
+    st.integers(1, 2), st.sampled_from([6, 17]), st.integers(0, 2), st.integers(-1, 1), st.integers(-1, 5),
+    st.integers(0, 4), TIMES,
+)  # fmt: skip
 
 
 @given(st.lists(CASE, max_size=20))
 def test_number_cases(rows: list[tuple[int, ...]]) -> None:
-    kinds = (np.uint32, np.int32, np.uint8, np.int8, np.int64)
+    kinds = (np.uint32, np.int32, np.uint8, np.int8, np.int64, np.uint8, np.int64)
     columns = [np.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
-    first, longest, out = (np.empty(len(rows), np.int64) for _ in range(3))
-    count = number_cases(
-        *columns, np.empty((len(rows), 1), np.uint64), free_slots(len(rows)), first, longest, out
-    )
+    first, longest, begun, ended, out = (np.empty(len(rows), np.int64) for _ in range(5))
+    room = np.empty((len(rows), 1), np.uint64), free_slots(len(rows))
+    count = number_cases(*columns, *room, first, longest, begun, ended, out)
     cases = list(dict.fromkeys(row[:4] for row in rows))
     assert count == len(cases)
     assert out.tolist() == [cases.index(row[:4]) for row in rows]
@@ -107,6 +107,11 @@ def test_number_cases(rows: list[tuple[int, ...]]) -> None:
     assert longest[:count].tolist() == [
         max(0, *(row[4] for row in rows if row[:4] == case)) for case in cases
     ]
+    events = [
+        [row[6] for row in rows if row[:4] == case and row[5] != 1 and row[6] != UNKNOWN] for case in cases
+    ]
+    assert begun[:count].tolist() == [min(times, default=2**63 - 1) for times in events]
+    assert ended[:count].tolist() == [max(times, default=UNKNOWN) for times in events]
 
 
 LOCAL = st.sets(st.integers(0, 9))

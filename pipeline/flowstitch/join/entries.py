@@ -14,10 +14,9 @@ from flowstitch.join.instants import SAMPLED, join_lateness, late_samples
 from flowstitch.join.keys import Tuples, empty_tuples
 from flowstitch.join.rows import BucketArrays
 from flowstitch.kernels.group import free_slots
-from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
+from flowstitch.kernels.keys import NEVER, number_cases, number_tuples, read_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.runs import by_run
-from flowstitch.normalize.columns import renumber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -153,8 +152,8 @@ def build_entries(
         return len(found)
 
     begins = np.append(0, np.cumsum(workers.map(make, rows.buckets, keyed, timeouts)))
-    seen = np.concatenate([part.cases["node"] for part in keyed])
-    return BucketEntries(parts, begins, np.unique(seen), _join_events([part.events for part in keyed], names))
+    seen = np.unique(np.concatenate([part.cases["node"] for part in keyed]))
+    return BucketEntries(parts, begins, seen, _join_events([part.cases for part in keyed], names))
 
 
 # What entries are made of.
@@ -174,16 +173,15 @@ _Numbers: TypeAlias = "tuple[Ints, Ints]"
 
 @dataclass(frozen=True)
 class _Keyed:
-    """How many tuples of nodes a bucket has, the cases of its timeouts, and the nodes that told of events, with the first and the last."""
+    """How many tuples of nodes a bucket has, and the cases of its timeouts, with the longest time left, the first event and the last."""
 
     numbers: int
     cases: Columns
-    events: tuple[Ints, Ints, Ints]
 
 
 def _key_rows(rows: Columns, keep: Callable[[_Numbers], None]) -> _Keyed:
     count = rows["node"].shape[0]
-    number, case, first, longest = (np.empty(count, np.int64) for _ in range(4))
+    number, case, first, longest, begun, ended = (np.empty(count, np.int64) for _ in range(6))
     numbers = number_tuples(
         rows["node"], rows["zone"], rows["protocol_number"],
         rows["orig_src_ip"], rows["orig_src_port"], rows["orig_dst_ip"], rows["orig_dst_port"],
@@ -191,12 +189,17 @@ def _key_rows(rows: Columns, keep: Callable[[_Numbers], None]) -> _Keyed:
         rows["icmp_id"], rows["reply_icmp_id"], protocols_with("echo"), np.empty((count, 4), np.uint64), free_slots(count), number,
     )  # fmt: skip
     found = number_cases(
-        rows["node"], rows["protocol_number"], rows["state"], rows["assured"], rows["timeout_s"],
-        np.empty((count, 1), np.uint64), free_slots(count), first, longest, case,
+        rows["node"], rows["protocol_number"], rows["state"], rows["assured"], rows["timeout_s"], rows["event"], rows["seen_at"],
+        np.empty((count, 1), np.uint64), free_slots(count), first, longest, begun, ended, case,
     )  # fmt: skip
     keep((number, case))
-    cases = {name: rows[name][first[:found]] for name in _CASE} | {"timeout_s": longest[:found].copy()}
-    return _Keyed(numbers, cases, _event_spans(rows))
+    cases = {name: rows[name][first[:found]] for name in _CASE}
+    cases |= {
+        "timeout_s": longest[:found].copy(),
+        "begun": begun[:found].copy(),
+        "ended": ended[:found].copy(),
+    }
+    return _Keyed(numbers, cases)
 
 
 def _timeouts_of(cases: Sequence[Columns], facts: Mapping[str, NodeFacts], pools: Pools) -> list[Ints]:
@@ -238,22 +241,11 @@ def _entries_of(
     )  # fmt: skip
 
 
-def _event_spans(rows: Columns) -> tuple[Ints, Ints, Ints]:
-    """Nodes that told of events, and the first and last of each, µs."""
-    told = (rows["event"] != field("event").code("list")) & (rows["seen_at"] != UNKNOWN)
-    nodes, number = renumber(rows["node"][told])
-    first = np.full(nodes.shape[0], np.iinfo(np.int64).max, np.int64)
-    last = np.full(nodes.shape[0], UNKNOWN, np.int64)
-    np.minimum.at(first, number, rows["seen_at"][told])
-    np.maximum.at(last, number, rows["seen_at"][told])
-    return nodes, first, last
-
-
-def _join_events(spans: Sequence[tuple[Ints, Ints, Ints]], names: int) -> Events:
-    events = Events(np.full(names, np.iinfo(np.int64).max, np.int64), np.full(names, UNKNOWN, np.int64))
-    for nodes, first, last in spans:
-        events.begin[nodes] = np.minimum(events.begin[nodes], first)
-        events.end[nodes] = np.maximum(events.end[nodes], last)
+def _join_events(cases: Sequence[Columns], names: int) -> Events:
+    events = Events(np.full(names, NEVER, np.int64), np.full(names, UNKNOWN, np.int64))
+    for part in cases:
+        np.minimum.at(events.begin, part["node"], part["begun"])
+        np.maximum.at(events.end, part["node"], part["ended"])
     return events
 
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from flowstitch.kernels._jit import inner_kernel, kernel
 from flowstitch.kernels.group import find_key
+from flowstitch.kernels.lifetimes import LIST, UNKNOWN
 
+NEVER = np.iinfo(np.int64).max
 _S8, _S16, _S24, _S32 = np.uint64(8), np.uint64(16), np.uint64(24), np.uint64(32)
 
 
@@ -114,15 +116,19 @@ def read_tuples(
 
 
 @kernel
-def number_cases(node, protocol, state, assured, timeout_s, keys, slots, first, longest, out):
-    """Number the distinct (node, protocol, state, assured) of rows, and find the longest time left of each.
+def number_cases(
+    node, protocol, state, assured, timeout_s, event, seen, keys, slots, first, longest, begun, ended, out
+):
+    """Number the distinct (node, protocol, state, assured) of rows, and find the longest time left of each, its first event and its last.
 
     Parameters
     ----------
     node : shape (n,), uint32. protocol : shape (n,), int32. state : shape (n,), uint8. assured : shape (n,), int8.
-    timeout_s : shape (n,), int64, seconds, -1 if unknown.
+    timeout_s : shape (n,), int64, seconds, -1 if unknown. event : shape (n,), uint8, ``LIST`` is none.
+    seen : shape (n,), int64, µs, the smallest int64 if unknown.
     keys : shape (n, 1), uint64, receives each key at its number. slots : see ``kernels.group.find_key``.
     first, longest : shape (n,), int64, receive by number the row that showed it first, and the most of ``timeout_s``, at least 0.
+    begun, ended : shape (n,), int64, receive by number the first ``seen`` of an event and the last; without any the first is later than the last.
     out : shape (n,), int64, receives the number of each row.
 
     Returns
@@ -139,7 +145,10 @@ def number_cases(node, protocol, state, assured, timeout_s, keys, slots, first, 
             found = find_key(keys, count, slots, (key,))
         if found == count:
             first[count], longest[count] = row, 0
+            begun[count], ended[count] = NEVER, UNKNOWN
             count += 1
         out[row] = found
         longest[found] = max(longest[found], timeout_s[row])
+        if event[row] != LIST and seen[row] != UNKNOWN:
+            begun[found], ended[found] = min(begun[found], seen[row]), max(ended[found], seen[row])
     return count
