@@ -70,6 +70,12 @@ class Span:
 
     def _begins(self, name: str, rows: Columns) -> Flags:
         begin, _ = span_of(rows, *_SPANS[name])
+        return self.begins(begin)
+
+    def begins(self, begin: Ints) -> Flags:
+        """Whether a row that begins then, shape (n,), µs, is told for itself; what has no time is."""
+        if self.overlap is None:
+            return np.ones(begin.shape[0], np.bool_)
         return _meets(begin, begin, self.since, self.until)
 
 

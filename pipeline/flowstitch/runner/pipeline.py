@@ -23,6 +23,7 @@ from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
 from flowstitch.runner.balance import Balance, Count, without_matched
 from flowstitch.runner.clocks import clock_warnings
+from flowstitch.runner.counted import Counted
 from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.cutting import Span, cut
 from flowstitch.runner.layout import ALL, FINGERPRINT, LOG, MANIFEST, RESULT, UNMATCHED
@@ -169,7 +170,8 @@ def write_result(
     stages("writing")
     summary = Summary(durations_s=stages.durations_s)
     finished, balance = Finished(directory, inputs), Balance(export.sources, pools)
-    summary.counts |= _write_paths(directory, found, finished, balance, pools, options)
+    counted = Counted(held, options.span, pools)
+    summary.counts |= _write_paths(directory, found, finished, balance, counted, pools, options)
     scenarios, hops = scenario_rows(dataplanes.all)
     tables: dict[str, Any] = described | options.span.tell({"lb_connections": found.connections}) | {
         "addresses": addresses, "scenarios": scenarios, "scenario_hops": hops,
@@ -183,7 +185,7 @@ def write_result(
     summary.warnings = wanting.warnings + missing + _join_warnings(found)
     write_json(directory / MANIFEST, _manifest(export, options, summary, found))
     room, place = rows_in_memory(options.memory_bytes), options.scratch or directory
-    kept = write_kept(directory, memory_bytes=room, threads=options.threads, scratch=place)
+    kept = write_kept(directory, counted.rows(), memory_bytes=room, threads=options.threads, scratch=place)
     (directory / OPEN).write_text(open_script(sorted(summary.counts), kept), encoding="utf-8")
     finished.forget()
     stages.end()
@@ -212,35 +214,36 @@ def _write_paths(
     found: Reconstruction,
     finished: Finished,
     balance: Balance,
+    counted: Counted,
     pools: Pools,
     options: Options,
 ) -> dict[str, int]:
     """Write what was reconstructed, as many parts at a time as there are threads; returns the rows of each table."""
 
-    def tell(tables: Mapping[str, Columns]) -> tuple[dict[str, Columns], Count]:
-        told = options.span.tell(tables)
-        count = balance.count(told["observations"])
-        return without_matched(told) if options.observations == UNMATCHED else told, count
+    def shorten(told: Mapping[str, Columns]) -> Mapping[str, Columns]:
+        return without_matched(told) if options.observations == UNMATCHED else told
 
-    def write(part: int) -> tuple[dict[str, int], Count]:
+    def write(part: int) -> tuple[dict[str, int], Count, Mapping[str, Any]]:
         done = finished.get(part)
         if done:
             rows, arrays = done
             found.has(part, _of_arrays(Carriers, arrays))
-            return rows, _of_arrays(Count, arrays)
-        told, count = tell(found.part(part))
-        rows = write_together(directory, told, pools, part)
-        finished.put(part, rows, vars(found.carriers(part)) | vars(count))
-        return rows, count
+            return rows, _of_arrays(Count, arrays), arrays
+        told = options.span.tell(found.part(part))
+        count, sums = balance.count(told["observations"]), counted.count(told)
+        rows = write_together(directory, shorten(told), pools, part)
+        finished.put(part, rows, vars(found.carriers(part)) | vars(count) | sums)
+        return rows, count, sums
 
     counts: Counter[str] = Counter()
     with ThreadPoolExecutor(options.threads) as workers:
-        for rows, count in workers.map(write, range(found.parts)):
+        for rows, count, sums in workers.map(write, range(found.parts)):
             counts.update(rows)
             balance.add(count)
-    told, count = tell(found.rest())
-    balance.add(count)
-    counts.update(write_together(directory, told, pools, found.parts))
+            counted.add(sums)
+    told = options.span.tell(found.rest())
+    balance.add(balance.count(told["observations"]))
+    counts.update(write_together(directory, shorten(told), pools, found.parts))
     return dict(counts)
 
 

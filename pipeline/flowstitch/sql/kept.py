@@ -2,7 +2,7 @@
 
 A view whose header says why it is ``kept`` is one. Its answer stands in ``RESULT/kept-DIGEST-NAME.parquet``; the digest is of all views and macros,
 so a result whose views another version computed otherwise is asked by its rows. So are several results that are opened as one, and a part of
-the time of one.
+the time of one. Of some views the run has counted the rows itself, see ``flowstitch.runner.counted``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from flowstitch.sql.tables import pattern_of
 from flowstitch.sql.texts import parquet_source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    import pyarrow as pa
 
 # Files of theirs in a result, which has a directory for each table and for nothing else.
 PATTERN = "kept-*.parquet"
@@ -47,11 +50,14 @@ def kept_in(result: Path) -> dict[str, str]:
     return {name: parquet_source(pattern_of(file)) for name, file in files.items() if file.is_file()}
 
 
-def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) -> dict[str, str]:
+def write_kept(
+    result: Path, counted: Mapping[str, pa.Table], *, memory_bytes: int, threads: int, scratch: Path
+) -> dict[str, str]:
     """Write the views into a result whose tables and manifest are there; one that needs rows which the result leaves out is not kept.
 
     Parameters
     ----------
+    counted : rows of those views that the run has counted itself, by their name.
     memory_bytes : how much DuckDB may have; what has no room is on the disk below ``scratch`` meanwhile.
 
     Returns
@@ -62,6 +68,8 @@ def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) 
     ------
     FlowstitchError when writing fails.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     # a killed run may have left some
@@ -70,7 +78,10 @@ def write_kept(result: Path, *, memory_bytes: int, threads: int, scratch: Path) 
     with Result(result) as session:
         session.limit(memory_bytes=memory_bytes, threads=threads, scratch=scratch)
         wanted = [name for name in kept_views() if session.whole or not _reads_all(name)]
-        session.write_views({name: result / kept_file(name) for name in wanted}, threads=threads)
+        files = {name: result / kept_file(name) for name in wanted}
+        for name in counted.keys() & files.keys():
+            pq.write_table(counted[name], files.pop(name), compression="zstd")
+        session.write_views(files, threads=threads)
     return {name: parquet_source(kept_file(name)) for name in wanted}
 
 

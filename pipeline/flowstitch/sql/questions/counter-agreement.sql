@@ -24,25 +24,22 @@
 --   near_bytes: IP bytes that the near point counted.
 --   far_bytes: IP bytes that the far point counted.
 select
-    hop_direction,
-    before_part as near_part, before_node as near_node,
-    part as far_part, node as far_node,
-    count(*) as connections,
-    count(*) filter (where judgement <> 'agrees') as differing,
-    share(differing, connections) as share,
-    count(*) filter (where judgement = 'segmentation') as segmentation,
-    count(*) filter (where judgement = 'handshake') as handshake,
-    count(*) filter (where judgement = 'loss') as loss,
+    hop_direction, near_part, near_node, far_part, far_node,
+    sum(pairs.connections)::bigint as connections,
+    coalesce(sum(pairs.connections) filter (where judgement <> 'agrees'), 0)::bigint as differing,
+    share(differing, sum(pairs.connections)) as share,
+    coalesce(sum(pairs.connections) filter (where judgement = 'segmentation'), 0)::bigint as segmentation,
+    coalesce(sum(pairs.connections) filter (where judgement = 'handshake'), 0)::bigint as handshake,
+    coalesce(sum(pairs.connections) filter (where judgement = 'loss'), 0)::bigint as loss,
     coalesce(sum(packets_less) filter (where judgement = 'loss'), 0)::bigint as lost_packets,
-    count(*) filter (where judgement = 'more') as more,
-    count(*) filter (where judgement = 'double counting') as double_counting,
-    count(*) filter (where judgement = 'wrap-around') as wrap_around,
-    count(*) filter (where judgement = 'not whole') as not_whole,
-    sum(before_packets)::bigint as near_packets,
-    sum(packets)::bigint as far_packets,
-    sum(before_bytes)::bigint as near_bytes,
-    sum(bytes)::bigint as far_bytes
-from path_counters
-where packets is not null and before is not null and path_id not in (select path_id from datapaths where match = 'ambiguous')
+    coalesce(sum(pairs.connections) filter (where judgement = 'more'), 0)::bigint as more,
+    coalesce(sum(pairs.connections) filter (where judgement = 'double counting'), 0)::bigint as double_counting,
+    coalesce(sum(pairs.connections) filter (where judgement = 'wrap-around'), 0)::bigint as wrap_around,
+    coalesce(sum(pairs.connections) filter (where judgement = 'not whole'), 0)::bigint as not_whole,
+    sum(pairs.near_packets)::bigint as near_packets,
+    sum(pairs.far_packets)::bigint as far_packets,
+    sum(pairs.near_bytes)::bigint as near_bytes,
+    sum(pairs.far_bytes)::bigint as far_bytes
+from counter_pairs as pairs
 group by hop_direction, near_part, near_node, far_part, far_node
 order by loss desc, differing desc, connections desc, hop_direction, near_part, near_node, far_part, far_node

@@ -26,7 +26,7 @@ with unaccounted as (
 entries as (
     -- of the events only DESTROY has counters, those of a list were not final
     select
-        path_id, part, node, any_value(position) as position,
+        path_id, part, node, min(position) as position,
         max(packets - reply_packets) filter (where kind = 'conntrack-events') as forward_packets,
         max(bytes - reply_bytes) filter (where kind = 'conntrack-events') as forward_bytes,
         max(reply_packets) filter (where kind = 'conntrack-events') as return_packets,
@@ -63,7 +63,7 @@ lacking as (
 ),
 crossed as (
     select
-        path_id, part, position, any_value(node) as node,
+        path_id, part, position, min(node) as node,
         if(min(eni) = max(eni), [min(eni)], list_sort(list_distinct(list(eni)))) as enis,
         sum(packets)::bigint as packets, sum(bytes)::bigint as bytes,
         sum(once_packets)::bigint as once_packets, sum(once_bytes)::bigint as once_bytes,
@@ -90,7 +90,10 @@ points as (
 ),
 placed as (
     select
-        points.*,
+        points.* replace (
+            if(bytes is null, null, packets) as packets,
+            if(packets is null, null, bytes) as bytes
+        ),
         -- flow logs count in whole seconds, and clocks are a little apart
         shared or lacking
             or (log_from is null and packets is null)
