@@ -87,6 +87,7 @@ def datapath_columns(
         ).astype(np.uint8),
         "snat_ip": nat.snat_ip.astype(np.uint32),
         "snat_port": nat.snat_port.astype(np.int32),
+        "snat_held_until": paths.snat_held_until[rows],
         "server_ip": ends.server.ip.astype(np.uint32),
         "server_port": ends.server.port.astype(np.int32),
         "server_kind": ends.server.kind.astype(np.uint8),

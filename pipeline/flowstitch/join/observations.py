@@ -94,9 +94,8 @@ class Observed:
             self._group.conntrack,
             field("part"),
         )
-        entries, sides, chains = stitched.entries, stitched.sides, stitched.chains
-        segment = np.full(len(entries), -1, np.int64)
-        segment[sides.entry[~sides.reply]] = sides.segment[~sides.reply]
+        entries, chains = stitched.entries, stitched.chains
+        segment = stitched.sides.originals(len(entries))
         entry_path, position = chains.path[segment], chains.position[segment].astype(np.int32)
         client = ends.client.node[entry_path]
         lead = ends.lead[entry_path] == np.arange(len(entries))

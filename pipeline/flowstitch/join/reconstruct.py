@@ -32,6 +32,7 @@ from flowstitch.join.observations import (
     ipvs_observations,
     source_kinds,
 )
+from flowstitch.join.ports import snat_held_until
 from flowstitch.join.refusals import attribute_refusals
 from flowstitch.join.requests import (
     Carriers,
@@ -237,7 +238,8 @@ def _know_paths(group: Group, cluster: Cluster) -> Paths:
     scenarios = {"client": scenario, "server": server_scenario}
     drift, drifts = find_drift(stitched, ends, scenarios, legs, verdicts, cluster)
     match = find_match(stitched, ends, scenarios, legs, verdicts, cluster)
-    return Paths(ends, legs, nat, verdicts, scenario, server_scenario, reasons, match, drift, drifts)
+    held = snat_held_until(group, nat, verdicts, cluster)
+    return Paths(ends, legs, nat, verdicts, scenario, server_scenario, reasons, match, held, drift, drifts)
 
 
 def _in_order(by_path: Ints, chains: Chains) -> Ints:

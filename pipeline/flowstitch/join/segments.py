@@ -63,6 +63,12 @@ class Sides:
     segment: Narrow
     candidates: Narrow
 
+    def originals(self, entries: int) -> Ints:
+        """Segment of the original side of each of so many entries, -1 where it is not among these sides."""
+        segment = np.full(entries, -1, np.int64)
+        segment[self.entry[~self.reply]] = self.segment[~self.reply]
+        return segment
+
 
 @dataclass(frozen=True)
 class Segments:

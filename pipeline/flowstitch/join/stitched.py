@@ -118,6 +118,7 @@ class Paths:
     ----------
     scenario, server_scenario : number of the scenario in the data plane, and in that of the server's node; the same where that is the same. reasons : why it is unclassified, a name code, 0 where it is not.
     match : enum code, whether every observer is there.
+    snat_held_until : see ``flowstitch.join.ports``.
     drift : broken expectations, an index into ``drifts``. drifts : the distinct lists of them.
     """
 
@@ -129,6 +130,7 @@ class Paths:
     server_scenario: Ints
     reasons: Ints
     match: Ints
+    snat_held_until: Ints
     drift: Ints
     drifts: Sequence[list[str]]
 
