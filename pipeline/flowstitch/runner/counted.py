@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from flowstitch.join.counters import sum_counter_pairs
+from flowstitch.join.dumps import count_dump_entries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from flowstitch.runner.cutting import Span
 
 # The views.
-COUNTED = ("counter_pairs",)
+COUNTED = ("counter_pairs", "dump_entries")
 
 
 class Counted:
@@ -42,8 +43,12 @@ class Counted:
 
     def count(self, told: Mapping[str, Columns]) -> dict[str, NDArray[np.uint8]]:
         """Rows of each view of a part, given its tables: as bytes that ``add`` takes."""
-        pairs = sum_counter_pairs(told["datapaths"], told["observations"], self._skipped, self._pools)
-        return {"counter_pairs": _packed(pairs)}
+        paths, rows, pools = told["datapaths"], told["observations"], self._pools
+        counted = (
+            sum_counter_pairs(paths, rows, self._skipped, pools),
+            count_dump_entries(paths, rows, pools),
+        )
+        return {name: _packed(found) for name, found in zip(COUNTED, counted, strict=True)}
 
     def add(self, counted: Mapping[str, NDArray[np.uint8]]) -> None:
         """Take in what a part has."""

@@ -19,25 +19,6 @@ with limits as (
     from sysctls
     where key in ('net.netfilter.nf_conntrack_max', 'net.nf_conntrack_max')
     group by node
-),
--- far fewer than there are paths; an entry belongs to one
-listed as materialized (
-    select source, path_id from whole_observations where kind = 'conntrack-list'
-),
-held as (
-    select
-        source,
-        count(*) filter (where protocol = 'tcp') as tcp,
-        count(*) filter (where protocol = 'udp') as udp,
-        count(*) filter (where protocol not in ('tcp', 'udp')) as other,
-        count(*) filter (where outcome in ('unanswered', 'rejected')) as unanswered,
-        count(*) filter (where snat_ip is not null or snat_port is not null) as masqueraded
-    from datapaths
-    join listed using (path_id)
-    group by source
-),
-dumps as (
-    select source, count(*) as entries from listed group by source
 )
 select
     sources.node, source,
@@ -51,8 +32,7 @@ select
     coalesce(unanswered, 0) as unanswered,
     coalesce(masqueraded, 0) as masqueraded
 from sources
-left join dumps using (source)
-left join held using (source)
+left join dump_entries using (source)
 left join limits on limits.node = sources.node
 where sources.kind = 'conntrack-list'
 order by share desc nulls last, entries desc, sources.node, source
