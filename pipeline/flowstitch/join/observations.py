@@ -67,24 +67,18 @@ class Observed:
         rank = np.empty(by_path.shape[0] + 1, np.int64)
         rank[by_path] = np.arange(by_path.shape[0])
         rank[-1] = by_path.shape[0]
-        parts = [self._conntrack(), self._flows(), self._ipvs(), self._alone()]
-        columns = {
-            name: np.concatenate([part[name] for _, part in parts])
-            for name in null_columns("observations", 0)
-        }
-        source = self._cluster.pools.names.ranks()[columns["source"]]
-        number = rank[np.concatenate([path for path, _ in parts])]
-        order, _ = by_run(number, rank.shape[0], source, columns["line"])
-        return take_columns(columns, order)
+        told = [self._conntrack(), self._flows(), self._ipvs(), self._alone()]
+        number, parts = rank[np.concatenate([path for path, _ in told])], [part for _, part in told]
+        source, line = (np.concatenate([part[name] for part in parts]) for name in ("source", "line"))
+        order, _ = by_run(number, rank.shape[0], self._cluster.pools.names.ranks()[source], line)
+        # a column at a time, each forgotten where it stood: whole, a part three times over is the most that a run has in memory
+        return {name: np.concatenate([part.pop(name) for part in parts])[order] for name in list(parts[0])}
 
-    def _told(self, rows: Columns) -> Columns:
-        count = rows["line"].shape[0]
+    def _told(self, rows: Columns, known: Columns) -> Columns:
+        """All columns of rows, null where they are not known."""
         kind = self._kinds[rows["source"]].astype(np.uint32)
-        return null_columns("observations", count) | {
-            "source": rows["source"],
-            "line": rows["line"],
-            "kind": kind,
-        }
+        known |= {"source": rows["source"], "line": rows["line"], "kind": kind}
+        return null_columns("observations", kind.shape[0], known)
 
     def _conntrack(self) -> tuple[Ints, Columns]:
         """Of conntrack rows: each belongs to the path of its entry; whose row it is follows from that entry."""
@@ -105,21 +99,20 @@ class Observed:
             [at_client, at_server], [part.code("client"), part.code("server")], part.code("transit")
         ).astype(np.uint8)
         entry = entries.row_entry
-        out = self._told(rows)
         path = entry_path[entry]
-        out |= {
+        out: Columns = {
             "node": rows["node"],
             "path_id": self._ids[path],
             "position": position[entry],
             "part": entry_part[entry],
+            "shared_by": np.ones(path.shape[0], np.int32),
         }
         for name in ("packets", "bytes"):
             counted = rows[f"orig_{name}"] >= 0
             out[name] = np.where(counted, rows[f"orig_{name}"] + rows[f"reply_{name}"], -1)
             out[f"reply_{name}"] = np.where(counted, rows[f"reply_{name}"], -1)
         out["first_seen"] = out["last_seen"] = rows["seen_at"]
-        out["shared_by"][:] = 1
-        return path, out
+        return path, self._told(rows, out)
 
     def _flows(self) -> tuple[Ints, Columns]:
         """Of flow-log rows: one per row and path, by the pair of the highest leg where two segments of the path have it."""
@@ -135,24 +128,26 @@ class Observed:
         codes = np.array([part.code(name) for name in LEGS] + [0], np.uint8)
         ahead = windows.forward[pairs]
         transit = np.where(ahead, part.code("forward_transit"), part.code("return_transit"))
-        out = self._logged(rows)
-        out |= {"path_id": self._ids[path], "shared_by": group.shared[pairs]}
-        out["position"] = group.stitched.chains.position[windows.segment[pairs]].astype(np.int32)
-        out["part"] = np.where(leg >= 0, codes[leg], transit).astype(np.uint8)
-        return path, out
+        out: Columns = {
+            "path_id": self._ids[path],
+            "position": group.stitched.chains.position[windows.segment[pairs]].astype(np.int32),
+            "part": np.where(leg >= 0, codes[leg], transit).astype(np.uint8),
+            "shared_by": group.shared[pairs].astype(np.int32),
+        }
+        return path, self._logged(rows, out)
 
     def _alone(self) -> tuple[Ints, Columns]:
         """Of flow-log rows that are on no path."""
-        out = self._logged(self._group.alone)
-        out["reason"] = self._reasons()
-        out["shared_by"][:] = 0
-        return np.full(out["line"].shape[0], -1, np.int64), out
+        reason = self._reasons()
+        out: Columns = {"reason": reason, "shared_by": np.zeros(reason.shape[0], np.int32)}
+        return np.full(reason.shape[0], -1, np.int64), self._logged(self._group.alone, out)
 
-    def _logged(self, rows: Columns) -> Columns:
-        out = self._told(rows) | {name: rows[name] for name in ("eni", "packets", "bytes")}
-        out["node"] = self._cluster.enis.node[rows["eni"]].astype(np.uint32)
-        out["first_seen"], out["last_seen"] = rows["window_start"], rows["window_end"]
-        return out
+    def _logged(self, rows: Columns, known: Columns) -> Columns:
+        """The same, of rows of a flow log."""
+        known |= {name: rows[name] for name in ("eni", "packets", "bytes")}
+        known["node"] = self._cluster.enis.node[rows["eni"]].astype(np.uint32)
+        known["first_seen"], known["last_seen"] = rows["window_start"], rows["window_end"]
+        return self._told(rows, known)
 
     def _reasons(self) -> NDArray[np.uint32]:
         return self._cluster.pools.names.codes(REASONS)[self._group.reason]
@@ -160,12 +155,16 @@ class Observed:
     def _ipvs(self) -> tuple[Ints, Columns]:
         """Of IPVS connections on a path."""
         rows, path, part = self._group.ipvs, self._group.stitched.ipvs.path, field("part")
-        out = self._told(rows) | {"node": rows["node"], "path_id": self._ids[path]}
         own = rows["node"] == self._paths.ends.client.node[path]
-        out["part"] = np.where(own, part.code("client"), part.code("transit")).astype(np.uint8)
-        out["position"][:], out["shared_by"][:] = 0, 1
+        out: Columns = {
+            "node": rows["node"],
+            "path_id": self._ids[path],
+            "position": np.zeros(path.shape[0], np.int32),
+            "part": np.where(own, part.code("client"), part.code("transit")).astype(np.uint8),
+            "shared_by": np.ones(path.shape[0], np.int32),
+        }
         out["first_seen"] = out["last_seen"] = rows["seen_at"]
-        return path, out
+        return path, self._told(rows, out)
 
     def unmatched(self) -> Columns:
         """Rows of ``unmatched``: flow-log rows that are on no path, by source and line."""

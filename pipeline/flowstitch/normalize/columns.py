@@ -71,9 +71,13 @@ class Pools:
     texts: Names = field(default_factory=Names)
 
 
-def null_columns(name: str, rows: int) -> Columns:
-    """All columns of the table ``name`` with ``rows`` nulls each; lists are Arrow arrays."""
-    return {item.name: _nulls(item, rows) for item in table(name).fields}
+def null_columns(name: str, rows: int, known: Mapping[str, Any] | None = None) -> Columns:
+    """All columns of the table ``name``: those that are ``known``, the others with ``rows`` nulls each; lists are Arrow arrays."""
+    known = known or {}
+    return {
+        item.name: known[item.name] if item.name in known else _nulls(item, rows)
+        for item in table(name).fields
+    }
 
 
 def _nulls(item: Field, rows: int) -> Any:
