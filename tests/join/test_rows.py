@@ -36,12 +36,13 @@ def put(parts: list[list[int]], scratch: Scratch, workers: Workers) -> BucketRow
     st.lists(st.lists(HASHES, max_size=12), min_size=1, max_size=6),
     st.sampled_from([None, 0, 200]),
     st.integers(1, 20),
+    st.sampled_from([1, 2]),
 )
 def test_each_bucket_has_its_rows_in_their_order(
-    parts: list[list[int]], room: int | None, part_rows: int
+    parts: list[list[int]], room: int | None, part_rows: int, threads: int
 ) -> None:
     every = [item for part in parts for item in part]
-    with pytest.MonkeyPatch.context() as patch, Scratch(room) as scratch, Workers(1) as workers:
+    with pytest.MonkeyPatch.context() as patch, Scratch(room) as scratch, Workers(threads) as workers:
         patch.setattr(by_bucket, "PART_ROWS", part_rows)
         rows = put(parts, scratch, workers)
         naive = [

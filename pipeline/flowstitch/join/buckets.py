@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from flowstitch.arrays import each_array, take_rows
+from flowstitch.arrays import take_rows
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
 
@@ -76,14 +76,8 @@ class Buckets:
     begins: Ints
     places: NDArray[np.uint32]
 
-    def move(self, arrays: _Result, workers: Workers) -> _Result:
-        """Arrays, see ``each_array``, with each row at its place."""
-        waiting: list[NDArray[Any]] = []
-        each_array(waiting.append, arrays)
-        moved = iter(workers.map(self._moved, waiting))
-        return each_array(lambda _: next(moved), arrays)
-
-    def _moved(self, values: NDArray[Any]) -> NDArray[Any]:
+    def move(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of the rows, shape (rows, …), with each at its place; the same array where all say the same."""
         # in logs many a column says the same in all rows; most others are found out by a few
         if all((some == values[:1]).all() for some in (values[:: values.shape[0] // FEW + 1], values)):
             return values

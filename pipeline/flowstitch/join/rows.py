@@ -49,7 +49,7 @@ class BucketRows:
 
     def put(self, columns: Columns, hashes: Words) -> None:
         """Add rows; ``hashes``, shape (rows,), say where they belong."""
-        self._waiting.append((columns, hashes))
+        self._waiting.append((dict(columns), hashes))
         if sum(hashes.shape[0] for _, hashes in self._waiting) >= PART_ROWS:
             self._place()
 
@@ -61,11 +61,16 @@ class BucketRows:
         return self
 
     def _place(self) -> None:
-        columns = {name: _joined([part[name] for part, _ in self._waiting]) for name in self._waiting[0][0]}
-        buckets = into_buckets(_joined([hashes for _, hashes in self._waiting]), self.bits)
-        self._waiting.clear()
-        if self.bits:
-            columns = buckets.move(columns, self._workers)
+        waiting, self._waiting = self._waiting, []
+        buckets = into_buckets(_joined([hashes for _, hashes in waiting]), self.bits)
+
+        def place(name: str) -> NDArray[Any]:
+            # each column is forgotten as it came: all of them would stand in memory three times over
+            values = _joined([columns.pop(name) for columns, _ in waiting])
+            return buckets.move(values) if self.bits else values
+
+        names = list(waiting[0][0])
+        columns = dict(zip(names, self._workers.map(place, names), strict=True))
         self._parts.append((self._scratch.put(columns), buckets.begins))
 
     def of(self, bucket: int, names: Collection[str] | None = None) -> Columns:
