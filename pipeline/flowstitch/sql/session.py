@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
     from typing import Self
 
     import duckdb
@@ -201,7 +202,7 @@ class Result:
             self._connection.execute(f"set {setting}")
 
     def write_views(self, files: Mapping[str, Path], *, threads: int) -> None:
-        """Write the rows of views, sorted, as Parquet, and read them from there: those that read others of them last.
+        """Write the rows of views, sorted, as Parquet, and read them from there: each as soon as those of them that it reads are written.
 
         Parameters
         ----------
@@ -211,14 +212,21 @@ class Result:
         ------
         FlowstitchError when writing fails.
         """
-        waiting = dict(files)
+        reads = {name: _reads(name) & files.keys() for name in files}
+        awaited = {name for others in reads.values() for name in others}
+        # those that others wait for go first
+        waiting = sorted(files, key=lambda name: name not in awaited)
+        writing: dict[Future[None], str] = {}
         with ThreadPoolExecutor(threads) as workers:
-            while waiting:
-                ready = [name for name in waiting if not _reads(name) & waiting.keys()]
-                for name in ready:
+            while waiting or writing:
+                held = {*waiting, *writing.values()}
+                for name in [name for name in waiting if not reads[name] & held]:
+                    waiting.remove(name)
                     self._make_library(name)
-                list(workers.map(self._write_view, ready, map(waiting.pop, ready)))
-                for name in ready:
+                    writing[workers.submit(self._write_view, name, files[name])] = name
+                for written in wait(writing, return_when=FIRST_COMPLETED).done:
+                    written.result()
+                    name = writing.pop(written)
                     self._kept[name] = parquet_source(pattern_of(files[name]))
                     self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
 
