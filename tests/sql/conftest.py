@@ -8,7 +8,7 @@ A file is a sequence of blocks with empty lines between them; ``#`` begins a com
     ----                       cells with ` | ` between them, NULL for null; no rows where nothing follows
     error                      the SQL above ---- fails with the words below it
 
-Tables are empty and complete, macros, views and questions are there. A second result stands in schema ``after``.
+Tables are empty and complete, macros, views and questions are there. A second result and its views stand in schema ``after``.
 """
 
 from __future__ import annotations
@@ -88,12 +88,17 @@ def _prepare(connection: Any) -> None:
     from flowstitch.sql.runs import RUNS
 
     connection.execute("set timezone = 'UTC'")
-    made = [create_statement(name) for name in table_names()]
-    for statement in [*made, "create schema after", "use memory.after", *made, "use memory.main"]:
-        connection.execute(statement)
     # rows that are made by hand are all that there are
     whole = f"create view {RUNS} as select 'all' as observations"
-    for statement in (whole, *(item.body for item in library()), *question_statements()):
+    made = [*map(create_statement, table_names()), whole, *(item.body for item in library())]
+    for statement in [
+        "create schema after",
+        "use memory.after",
+        *made,
+        "use memory.main",
+        *made,
+        *question_statements(),
+    ]:
         connection.execute(statement)
 
 

@@ -78,6 +78,17 @@ def test_a_part_of_the_time_and_several_results_are_computed_from_their_rows(
         assert rows(opened, "flow_minutes") == known
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_of_a_later_result_there_are_the_views_too(
+    keeps: bool, result: Path, simulated: Path, tmp_path: Path
+) -> None:
+    later = tmp_path / "later"
+    shutil.copytree(simulated, later, ignore=None if keeps else shutil.ignore_patterns(PATTERN))
+    with flowstitch.open(result, after=later) as both, flowstitch.open(simulated) as alone:
+        for name in ("path_counts", "runs", "flow_minutes"):
+            assert rows(both, f"after.{name}") == rows(alone, name) != rows(both, name)
+
+
 def test_what_another_version_kept_is_not_read(result: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(result, other)
@@ -102,7 +113,7 @@ def test_a_session_makes_what_a_query_needs(result: Path) -> None:
 def test_what_needs_rows_that_are_left_out_is_not_kept(capture: Path, result: Path, tmp_path: Path) -> None:
     lean = tmp_path / "lean"
     flowstitch.run(capture, out=lean, options=Options(observations=UNMATCHED))
-    assert set(kept_in(lean)) == {"path_counts", "target_counts", "foreign_sources"}
+    assert set(kept_in(lean)) == {"path_counts", "server_counts", "target_counts", "foreign_sources"}
     with flowstitch.open(lean) as opened, flowstitch.open(result) as whole:
         for name in kept_in(lean):
             assert rows(opened, name) == rows(whole, name)

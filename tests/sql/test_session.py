@@ -61,7 +61,7 @@ def without_column(home: Path, table: str, column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [("ask", "backend-balance"), ("report", "-o", "x.html"), ("sql", "from paths")]
+    "command", [("ask", "host-clients"), ("report", "-o", "x.html"), ("sql", "from paths")]
 )
 def test_what_an_earlier_version_did_not_write_is_named(
     command: tuple[str, ...], call: Call, result: Path, tmp_path: Path

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Schema of the tables of a second result.
 AFTER = "after"
+# Names of that schema in a query.
+_OF_AFTER = re.compile(rf"\b{AFTER}\.(\w+)")
 # A query with one of these may list the questions, or show what columns mean.
 _LISTING = ("show", "duckdb_", "information_schema")
 _COMMENTS = "duckdb_"
@@ -50,7 +52,7 @@ class Result:
     Parameters
     ----------
     paths : directory of a result, or those of several.
-    after : a later result to compare with; its tables stand in schema ``after``.
+    after : a later result to compare with; its tables, and the views of them, stand in schema ``after``.
     since, until : what tables show of what happened, µs since the epoch, half-open; None is open.
 
     Attributes
@@ -79,21 +81,21 @@ class Result:
         self._directories = [*opened, *map(glob.escape, opened)]
         self._questions_made = self._commented = self._locked = False
         # of the library what queries have needed, and what is read instead of its views
-        self._made: set[str] = set()
-        self._reads_all = len(self._results) == 1 and since is None and until is None
+        self._made: set[tuple[str, str]] = set()
+        whole_time = since is None and until is None
+        self._reads_all = len(self._results) == 1 and whole_time
         self._kept = kept_in(self._results[0]) if self._reads_all else {}
+        self._kept_after = kept_in(others[0]) if others and whole_time else {}
         self._connection = _settled(duckdb.connect(":memory:"))
         self.tables = self._make_tables(self._results, "main", since, until)
         if others:
             self._connection.execute(f"create schema {AFTER}")
             self._make_tables(others, AFTER, since, until)
-        runs = runs_query(*map(manifest_pattern, self._results))
-        execute_known(self._connection, [f"create view {RUNS} as {runs}"])
 
     def _make_tables(
         self, results: Sequence[Path], schema: str, since: int | None, until: int | None
     ) -> tuple[str, ...]:
-        """Make a view of each table; returns their names."""
+        """Make a view of each table, and that of the runs; returns the names of the tables."""
         import duckdb  # noqa: PLC0415
 
         name = "datapaths"
@@ -108,6 +110,8 @@ class Result:
             raise UsageError(
                 f"{self.name}: table {name!r} cannot be opened: {str(error).splitlines()[0]}."
             ) from error
+        runs = runs_query(*map(manifest_pattern, results))
+        execute_known(self._connection, [f"create view {schema}.{RUNS} as {runs}"])
         return tuple(sources)
 
     def __enter__(self) -> Self:
@@ -331,10 +335,19 @@ class Result:
 
     def _make_library(self, query: str) -> None:
         """Make the macros and views that a query needs: to make all takes longer than most queries."""
-        for name, statement in needed(query, self._kept):
-            if name not in self._made:
+        self._make_in("main", needed(query, self._kept))
+        of_after = " ".join(_OF_AFTER.findall(query.lower()))
+        if self._compares and of_after:
+            # what they read is found in the schema that they are made in
+            self._connection.execute(f"set schema = '{AFTER}'")
+            self._make_in(AFTER, needed(of_after, self._kept_after))
+            self._connection.execute("set schema = 'main'")
+
+    def _make_in(self, schema: str, statements: Sequence[tuple[str, str]]) -> None:
+        for name, statement in statements:
+            if (schema, name) not in self._made:
                 execute_known(self._connection, [statement])
-                self._made.add(name)
+                self._made.add((schema, name))
 
     def _make_questions(self) -> bool:
         """Make the views of the questions, once: to bind them all takes longer than most queries; whether that was now."""

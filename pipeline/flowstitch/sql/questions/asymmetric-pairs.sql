@@ -20,11 +20,11 @@ with nodes_observed as (
 pairs as (
     select
         client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
-        count(*) as connections,
+        sum(connections)::bigint as connections,
         sum(forward_bytes)::bigint as forward_bytes,
         sum(return_bytes)::bigint as return_bytes,
-        count(*) filter (where len(drift) > 0) as drifted
-    from datapaths
+        coalesce(sum(connections) filter (where len(drift) > 0), 0)::bigint as drifted
+    from path_counts
     where "asymmetric"
     group by client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role
 )

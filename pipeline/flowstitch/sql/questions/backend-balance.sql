@@ -20,9 +20,9 @@ with dialled as (
         service, protocol, server_port, server_ip,
         max(server_name) as server_name,
         max(server_node) as server_node,
-        count(*) as connections,
-        sum(forward_bytes + return_bytes)::bigint as bytes
-    from datapaths
+        sum(connections)::bigint as connections,
+        sum(bytes)::bigint as bytes
+    from server_counts
     where service is not null and server_kind in ('pod', 'node')
     group by service, protocol, server_port, server_ip
 ),

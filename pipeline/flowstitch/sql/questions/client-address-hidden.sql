@@ -10,26 +10,32 @@
 --   share: Their share of all connections to the target whose client or load balancer is known.
 --   clients: Different client addresses behind them; null behind a load balancer.
 --   seen_addresses: Different addresses that the servers saw.
-with clients as (
+with totals as (
+    select coalesce(service, server_name, server_ip) as target, sum(connections) as of_target
+    from server_counts
+    where client_known and server_kind in ('pod', 'node') and scenario is distinct from 'lb-health-check'
+    group by target
+),
+seen as (
     select
         coalesce(service, server_name, server_ip) as target,
-        scenario, client_ip,
+        scenario,
+        if(client_kind = 'lb', 'load balancer', 'masquerade') as hidden_by,
+        client_ip,
         coalesce(snat_ip, client_ip) as at_server,
-        case when client_kind = 'lb' then 'load balancer' when snat_ip <> client_ip then 'masquerade' end as hidden_by
+        count(*) as connections
     from datapaths
     where client_ip is not null and server_kind in ('pod', 'node') and scenario is distinct from 'lb-health-check'
-),
-totals as (
-    select target, count(*) as of_target from clients group by target
+        and (client_kind = 'lb' or snat_ip <> client_ip)
+    group by target, scenario, hidden_by, client_ip, at_server
 ),
 hidden as (
     select
         target, scenario, hidden_by,
-        count(*) as connections,
+        sum(connections)::bigint as connections,
         if(hidden_by = 'masquerade', count(distinct client_ip), null) as clients,
         count(distinct at_server) as seen_addresses
-    from clients
-    where hidden_by is not null
+    from seen
     group by target, scenario, hidden_by
 )
 select hidden.target, scenario, hidden_by, connections, share(connections, of_target) as share, clients, seen_addresses

@@ -13,18 +13,9 @@
 --   after_share: The same in the later one.
 --   change: after_share less before_share; null for dead ends.
 with paths as (
-    -- few rows tell all of them
-    select
-        'before' as side, scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric" as crossed, drift,
-        count(*) as connections
-    from datapaths
-    group by all
-    union all
-    select
-        'after', scenario, outcome, return_lands_on, client_node, forward_out_eni_role, return_in_eni_role, "asymmetric", drift,
-        count(*)
-    from after.datapaths
-    group by all
+    select 'before' as side, * from path_counts
+    union all by name
+    select 'after' as side, * from after.path_counts
 ),
 totals as (
     select side, sum(connections) as total from paths group by side
@@ -41,7 +32,7 @@ cases as (
     union all
     select side, 'return', concat_ws(' on ', coalesce(scenario, 'not known'), coalesce(return_lands_on, 'nothing')), connections from paths
     union all
-    select side, 'asymmetric', concat_ws(' ', client_node, 'out of', forward_out_eni_role, 'into', return_in_eni_role), connections from paths where crossed
+    select side, 'asymmetric', concat_ws(' ', client_node, 'out of', forward_out_eni_role, 'into', return_in_eni_role), connections from paths where "asymmetric"
     union all
     select side, 'drift', concat_ws(': ', coalesce(scenario, 'not known'), unnest(drift)), connections from paths where len(drift) > 0
     union all

@@ -15,13 +15,13 @@ with known as (
 )
 select
     service,
-    count(*) as connections,
-    count(*) filter (where client_ip = server_ip) as hairpins,
-    share(hairpins, connections) as share,
-    (sum(forward_bytes + return_bytes) filter (where client_ip = server_ip))::bigint as bytes,
-    count(distinct client_ip) filter (where client_ip = server_ip) as pods,
+    sum(connections)::bigint as connections,
+    coalesce(sum(connections) filter (where hairpin), 0)::bigint as hairpins,
+    share(hairpins, sum(connections)) as share,
+    (sum(bytes) filter (where hairpin))::bigint as bytes,
+    count(distinct server_ip) filter (where hairpin) as pods,
     coalesce(any_value(ready_endpoints), 0) as ready_endpoints
-from datapaths
+from server_counts
 left join known using (service)
 where client_kind = 'pod' and service is not null
 group by service

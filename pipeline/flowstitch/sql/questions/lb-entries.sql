@@ -18,11 +18,11 @@ with entries as (
         coalesce(service, server_name, server_ip, dialled_ip) as target,
         client_kind,
         if(dialled_kind = 'node_port' or (client_kind = 'lb' and nat in ('dnat', 'dnat+snat')), 'node port', 'pod') as entry,
-        count(*) as connections,
-        round(avg(kernel_stacks), 4) as kernel_stacks,
+        sum(connections)::bigint as connections,
+        round(sum(kernel_stacks * connections) / sum(connections) filter (where kernel_stacks is not null), 4) as kernel_stacks,
         count(distinct if(dialled_kind = 'node_port', dialled_ip, null)) as entry_nodes,
-        sum(forward_bytes + return_bytes)::bigint as bytes
-    from datapaths
+        sum(bytes)::bigint as bytes
+    from server_counts
     where client_kind in ('outside', 'lb') and scenario is distinct from 'lb-health-check'
     group by service, target, client_kind, entry
 )

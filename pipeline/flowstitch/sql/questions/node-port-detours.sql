@@ -19,17 +19,17 @@ with local_endpoints as (
     group by service, node
 )
 select
-    datapaths.service, any_value(traffic_policy) as traffic_policy,
+    server_counts.service, any_value(traffic_policy) as traffic_policy,
     address_owners.name as node,
     dialled_port,
-    count(*) as connections,
-    count(*) filter (where server_node <> address_owners.name) as detours,
-    share(detours, connections) as share,
-    (sum(forward_bytes + return_bytes) filter (where server_node <> address_owners.name))::bigint as detour_bytes,
+    sum(connections)::bigint as connections,
+    coalesce(sum(connections) filter (where server_node <> address_owners.name), 0)::bigint as detours,
+    share(detours, sum(connections)) as share,
+    (sum(bytes) filter (where server_node <> address_owners.name))::bigint as detour_bytes,
     coalesce(any_value(local_backends), 0) as local_backends
-from datapaths
+from server_counts
 join address_owners on ip = dialled_ip and owner_kind = 'node'
-left join local_endpoints on local_endpoints.service = datapaths.service and local_endpoints.node = address_owners.name
+left join local_endpoints on local_endpoints.service = server_counts.service and local_endpoints.node = address_owners.name
 where dialled_kind = 'node_port' and client_kind in ('outside', 'lb') and server_node is not null
-group by datapaths.service, address_owners.name, dialled_port
-order by detours desc, connections desc, datapaths.service, node, dialled_port
+group by server_counts.service, address_owners.name, dialled_port
+order by detours desc, sum(connections) desc, server_counts.service, node, dialled_port

@@ -14,12 +14,13 @@
 --   talker_bytes: IP bytes of its connections.
 --   talker_share: Their share of the bytes of all pods on the ENI.
 with ends as (
-    select client_ip as ip, client_name as name, outcome, forward_bytes + return_bytes as bytes
+    select client_ip as ip, client_name as name, outcome, count(*) as connections, sum(forward_bytes + return_bytes) as bytes
     from datapaths
     where client_kind = 'pod' and return_lands_on is distinct from 'local'
+    group by client_ip, client_name, outcome
     union all
-    select server_ip as ip, server_name as name, outcome, forward_bytes + return_bytes as bytes
-    from datapaths
+    select server_ip as ip, server_name as name, outcome, connections, bytes
+    from server_counts
     where server_kind = 'pod' and return_lands_on is distinct from 'local'
 ),
 placed as (
@@ -28,8 +29,8 @@ placed as (
 pods as (
     select
         node, eni, name,
-        count(*) as connections,
-        count(*) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')) as failed,
+        sum(connections)::bigint as connections,
+        coalesce(sum(connections) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')), 0)::bigint as failed,
         coalesce(sum(bytes), 0)::bigint as bytes
     from ends
     join placed using (ip)

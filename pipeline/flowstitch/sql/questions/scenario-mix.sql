@@ -13,13 +13,10 @@
 --   share: Their share of all bytes of the day.
 with mix as (
     select
-        first_seen::date as day,
-        client_kind,
-        if(client_kind = 'pod', split_part(client_name, '/', 1), null) as namespace,
-        scenario,
-        count(*) as connections,
-        sum(forward_bytes + return_bytes)::bigint as bytes
-    from datapaths
+        day, client_kind, namespace, scenario,
+        sum(connections)::bigint as connections,
+        sum(bytes)::bigint as bytes
+    from path_counts
     group by day, client_kind, namespace, scenario
 )
 select

@@ -29,7 +29,7 @@ select
     coalesce(sum(connections) filter (where return_lands_on = 'outside'), 0)::bigint as outside,
     coalesce(sum(connections) filter (where return_lands_on is null), 0)::bigint as no_return,
     any_value(expected_return_lands_on) as expected,
-    coalesce(sum(connections) filter (where drifted), 0)::bigint as drifted
+    coalesce(sum(connections) filter (where len(drift) > 0), 0)::bigint as drifted
 from path_counts
 left join scenarios using (dataplane, scenario)
 group by scenario

@@ -27,6 +27,10 @@ several as (
     group by ip
     having count(*) > 1
 ),
+-- far fewer than all addresses
+shared as materialized (
+    from held semi join several using (ip)
+),
 ends as (
     select path_id, client_ip as ip, client_name as name, first_seen, last_seen from datapaths
     union all
@@ -35,8 +39,7 @@ ends as (
 met as (
     select path_id, ip, any_value(name) as name, count(*) filter (where begun <= last_seen and first_seen < ended) as owners_met
     from ends
-    join held using (ip)
-    semi join several using (ip)
+    join shared using (ip)
     group by path_id, ip
 )
 select

@@ -12,19 +12,12 @@
 --   answered: Of these, those that were answered: established, closed or one_way.
 --   gone_since: When the endpoint or pod was last known to be there, UTC; null where it never was.
 --   last_seen: Last packet of the latest of them.
-with span as (
-    select min(last_seen) as first, max(last_seen) as last from path_counts
-),
-backends as (
+with backends as (
     select
         service, protocol, port as server_port, endpoint_ip as server_ip,
         coalesce(valid_from, '-infinity'::timestamp) as begun,
         coalesce(valid_to, 'infinity'::timestamp) as ended
     from endpoints
-),
--- those that were there all the time, as most are: their connections need no comparison
-steady as (
-    select distinct service, protocol, server_port, server_ip from backends, span where begun <= first and last < ended
 ),
 owned as (
     select
@@ -34,8 +27,29 @@ owned as (
     from addresses
     where owner_kind = 'pod'
 ),
-fleeting as (
-    from owned where server_ip not in (select server_ip from owned, span where begun <= first and last < ended)
+-- most were there all the time that they were dialled: their connections need no comparison
+removed as materialized (
+    select service, protocol, server_ip, server_port
+    from (
+        select service, protocol, server_ip, server_port, min(first_end) as first_end, max(last_end) as last_end
+        from server_counts
+        where service in (select service from endpoints) and server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
+        group by service, protocol, server_ip, server_port
+    ) as served
+    anti join backends
+        on backends.service = served.service and backends.protocol = served.protocol
+        and backends.server_ip = served.server_ip and backends.server_port = served.server_port
+        and begun <= first_end and last_end < ended
+),
+gone as materialized (
+    select server_ip
+    from (
+        select server_ip, min(first_end) as first_end, max(last_end) as last_end
+        from server_counts
+        where service is null and server_ip in (select server_ip from owned)
+        group by server_ip
+    ) as served
+    anti join owned on owned.server_ip = served.server_ip and begun <= first_end and last_end < ended
 ),
 of_service as (
     select
@@ -43,9 +57,11 @@ of_service as (
         if(count(ended) > 0, 'endpoint removed', 'no endpoint') as reason,
         max(ended) filter (where ended <= last_seen) as gone_since
     from datapaths
-    anti join steady using (service, protocol, server_port, server_ip)
+    semi join removed
+        on removed.service = datapaths.service and removed.protocol = datapaths.protocol
+        and removed.server_ip = datapaths.server_ip and removed.server_port is not distinct from datapaths.server_port
     left join backends using (service, protocol, server_port, server_ip)
-    where service in (select service from endpoints) and server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
+    where server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
     group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
     having not coalesce(bool_or(begun <= last_seen and last_seen < ended), false)
 ),
@@ -55,7 +71,8 @@ of_address as (
         'pod gone' as reason,
         max(ended) filter (where ended <= last_seen) as gone_since
     from datapaths
-    join fleeting using (server_ip)
+    semi join gone using (server_ip)
+    join owned using (server_ip)
     where service is null
     group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
     having not bool_or(begun <= last_seen and last_seen < ended)

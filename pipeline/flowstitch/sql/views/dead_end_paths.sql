@@ -28,7 +28,7 @@ select
     outcome in ('established', 'closed', 'one_way') as answered
 from dead_ends
 left join datapaths
-    on (dialled_ip, dialled_port, datapaths.protocol) = (address, port, dead_ends.protocol)
+    on dialled_ip = address and dialled_port = port and datapaths.protocol = dead_ends.protocol
     and (address_kind = 'node_port' or client_node = dead_ends.node)
     and list_contains(client_kinds, client_kind)
     and first_seen >= coalesce(since, '-infinity')
