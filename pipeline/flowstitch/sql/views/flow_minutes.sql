@@ -18,19 +18,55 @@
 --   first_seen: Start of the first of their windows.
 --   last_seen: End of the last of their windows.
 create or replace view flow_minutes as
-select
-    eni,
-    any_value(eni_role) as eni_role,
-    any_value(node) as node,
-    if(reason in ('no traffic in the window', 'records of the window are missing'), first_seen, time_bucket(interval 1 minute, first_seen)) as begins,
-    reason,
-    least(paths, 2) as paths,
-    explained,
-    count(*) as rows,
-    count(packets) as counted_rows,
-    sum(packets)::bigint as packets,
-    sum(bytes)::bigint as bytes,
-    min(first_seen) as first_seen,
-    max(last_seen) as last_seen
-from flow_rows
-group by eni, begins, reason, least(paths, 2), explained;
+with unseen as (
+    -- paths that flow logs alone tell, see flow_rows
+    select path_id from datapaths where not coalesce(list_contains(evidence, 'conntrack') or list_contains(evidence, 'ipvs'), false)
+),
+-- of all rows, read once: sums of those that belong to one path or none; a row that several share is by itself, and there for each of them
+logged as (
+    select
+        eni,
+        if(reason in ('no traffic in the window', 'records of the window are missing'), first_seen, date_trunc('minute', first_seen)) as begins,
+        reason,
+        if(shared_by <= 1, null, source) as shared_source,
+        if(shared_by <= 1, null, line) as shared_line,
+        if(shared_by <= 1, observations.path_id is not null, null) as on_path,
+        if(shared_by <= 1, observations.path_id is not null and unseen.path_id is null, null) as all_explained,
+        count(*) as rows,
+        count(packets) as counted_rows,
+        sum(packets)::bigint as packets,
+        sum(bytes)::bigint as bytes,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        count(observations.path_id) as paths,
+        bool_or(observations.path_id is not null and unseen.path_id is null) as explained
+    from whole_observations as observations
+    left join unseen on unseen.path_id = observations.path_id
+    where kind = 'vpc-flow-log'
+    group by eni, begins, reason, shared_source, shared_line, on_path, all_explained
+),
+told as (
+    select
+        eni, begins, reason, explained, first_seen, last_seen,
+        least(if(shared_source is null, on_path::bigint, paths), 2) as paths,
+        if(shared_source is null, rows, 1) as rows,
+        if(shared_source is null, counted_rows, least(counted_rows, 1)) as counted_rows,
+        if(shared_source is null, packets, packets // counted_rows) as packets,
+        if(shared_source is null, bytes, bytes // rows) as bytes
+    from logged
+),
+summed as (
+    select
+        eni, begins, reason, paths, explained,
+        sum(rows)::bigint as rows,
+        sum(counted_rows)::bigint as counted_rows,
+        sum(packets)::bigint as packets,
+        sum(bytes)::bigint as bytes,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from told
+    group by eni, begins, reason, paths, explained
+)
+select eni, eni_role, node, begins, reason, paths, explained, rows, counted_rows, packets, bytes, first_seen, last_seen
+from summed
+left join known_enis using (eni);

@@ -19,40 +19,53 @@ with held as (
 holders as (
     select ip, if(count(*) = 1, max(eni), null) as holder_eni from held group by ip
 ),
+-- crossings that leave an ENI as segments writes them: to compare them takes less than to cut up all
+ways_out as (
+    select hop_direction || ' out ' || eni as crossing, ip from held, (values ('forward'), ('return')) as directions(hop_direction)
+),
 crossed as (
     select path_id, position, src_ip, dst_ip, observers, unnest(crossings) as crossing
     from segments
 ),
 departed as (
-    select
-        path_id, position, observers,
-        split_part(crossing, ' ', 1) as hop_direction,
-        substr(crossing, length(hop_direction) + length(' out ') + 1) as eni,
-        if(hop_direction = 'forward', src_ip, dst_ip) as src_ip
+    select path_id, position, observers, crossing, if(starts_with(crossing, 'forward'), src_ip, dst_ip) as src_ip
     from crossed
-    where contains(crossing, ' out ')
+    where crossing in (select crossing from ways_out)
 ),
 foreign_ones as (
-    select *
+    select
+        path_id, position, observers, src_ip,
+        split_part(crossing, ' ', 1) as hop_direction,
+        substr(crossing, length(hop_direction) + length(' out ') + 1) as eni
     from departed
-    anti join held as own on own.eni = departed.eni and own.ip = departed.src_ip
-    where eni in (select eni from held)
+    anti join ways_out as own on own.crossing = departed.crossing and own.ip = departed.src_ip
 ),
 lengths as (
     select path_id, max(position) as last_position
     from segments
     where path_id in (select path_id from foreign_ones where hop_direction = 'return')
     group by path_id
+),
+told as (
+    select path_id, hop_direction, eni, src_ip, observers, position > 0 as behind from foreign_ones where hop_direction = 'forward'
+    union all
+    select path_id, hop_direction, eni, src_ip, observers, position < last_position
+    from foreign_ones
+    join lengths using (path_id)
+    where hop_direction = 'return'
+),
+departures as (
+    select distinct
+        path_id, hop_direction, eni, src_ip,
+        case when behind then true when list_contains(observers, node) then false end as translated
+    from told
+    join known_enis using (eni)
 )
-select distinct
+select
     path_id, known_enis.node, eni, eni_role, hop_direction, src_ip, holder_eni,
     owner_kind as src_kind,
-    case
-        when if(hop_direction = 'forward', position > 0, position < last_position) then true
-        when list_contains(observers, known_enis.node) then false
-    end as translated
-from foreign_ones
+    translated
+from departures
 join known_enis using (eni)
-left join lengths using (path_id)
 left join holders on holders.ip = src_ip
 left join address_owners on address_owners.ip = src_ip;
