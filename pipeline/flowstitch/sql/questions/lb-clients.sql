@@ -35,19 +35,25 @@ with came as (
         request_at as last_seen
     from lb_requests
     where attempt = 1
+),
+summed as (
+    select
+        lb_id, lb_port, client_ip,
+        count(*) filter (where is_connection) as connections,
+        count(*) filter (where is_connection and failed) as failed_connections,
+        sum(received_bytes)::bigint as received_bytes,
+        sum(sent_bytes)::bigint as sent_bytes,
+        count(*) filter (where not is_connection) as requests,
+        count(*) filter (where not is_connection and failed) as failed_requests,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from came
+    group by lb_id, lb_port, client_ip
 )
 select
     lb_id, lb_port, client_ip,
-    any_value(name) as client_name,
-    count(*) filter (where is_connection) as connections,
-    count(*) filter (where is_connection and failed) as failed_connections,
-    sum(received_bytes)::bigint as received_bytes,
-    sum(sent_bytes)::bigint as sent_bytes,
-    count(*) filter (where not is_connection) as requests,
-    count(*) filter (where not is_connection and failed) as failed_requests,
-    min(first_seen) as first_seen,
-    max(last_seen) as last_seen
-from came
+    name as client_name,
+    connections, failed_connections, received_bytes, sent_bytes, requests, failed_requests, first_seen, last_seen
+from summed
 left join address_owners on ip = client_ip
-group by lb_id, lb_port, client_ip
 order by connections + requests desc, lb_id, lb_port, client_ip

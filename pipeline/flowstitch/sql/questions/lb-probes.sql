@@ -12,7 +12,7 @@
 --   failed: Of them, those that were refused or got no answer.
 --   bytes: IP bytes both ways; null where nobody counted.
 with logged as (
-    select first_seen as since, last_seen as until from sources where kind = 'lb-access-log' and coalesce(complete, true)
+    select list({since: first_seen, until: last_seen}) as times from sources where kind = 'lb-access-log' and coalesce(complete, true)
 ),
 carrying as (
     select distinct unnest(path_ids) as path_id from lb_requests
@@ -24,11 +24,11 @@ opened as (
         case
             when scenario = 'lb-health-check' then 'health check'
             when carrying.path_id is not null then 'requests'
-            when exists (from logged where since <= datapaths.last_seen and until >= datapaths.first_seen) then 'no request'
+            when len(list_filter(times, lambda log: log.since <= last_seen and log.until >= first_seen)) > 0 then 'no request'
             else 'not covered'
         end as purpose
     from datapaths
-    left join carrying using (path_id)
+    left join carrying using (path_id), logged
     where client_kind = 'lb'
 ),
 purposes as (

@@ -29,25 +29,35 @@ several as (
 ),
 -- far fewer than all addresses
 shared as materialized (
-    from held semi join several using (ip)
+    select ip, list({begun: begun, ended: ended}) as times from held semi join several using (ip) group by ip
 ),
+touching as (
+    select client_ip, client_name, server_ip, server_name, first_seen, last_seen
+    from datapaths
+    where client_ip in (select ip from shared) or server_ip in (select ip from shared)
+),
+-- what has it at both ends is one connection
 ends as (
-    select path_id, client_ip as ip, client_name as name, first_seen, last_seen from datapaths
+    select client_ip as ip, if(client_ip = server_ip, coalesce(client_name, server_name), client_name) as name, first_seen, last_seen
+    from touching
     union all
-    select path_id, server_ip as ip, server_name as name, first_seen, last_seen from datapaths
+    select server_ip as ip, server_name as name, first_seen, last_seen from touching where client_ip is distinct from server_ip
 ),
 met as (
-    select path_id, ip, any_value(name) as name, count(*) filter (where begun <= last_seen and first_seen < ended) as owners_met
+    select
+        ip,
+        count(*) as connections,
+        count(*) filter (where len(list_filter(times, lambda one: one.begun <= last_seen and first_seen < one.ended)) > 1) as spanning,
+        count(name) as named
     from ends
     join shared using (ip)
-    group by path_id, ip
+    group by ip
 )
 select
     ip, owners, first_change,
-    count(path_id) as connections,
-    count(*) filter (where owners_met > 1) as spanning,
-    count(path_id) - count(name) as unnamed
+    coalesce(connections, 0) as connections,
+    coalesce(spanning, 0) as spanning,
+    coalesce(connections - named, 0) as unnamed
 from several
 left join met using (ip)
-group by ip, owners, first_change
 order by spanning desc, connections desc, ip

@@ -22,13 +22,17 @@
 --   first_seen: When it began.
 --   answered: Something came back; that contradicts the dead end.
 create or replace view dead_end_paths as
+with dialled as (
+    -- few of all
+    select * from datapaths where dialled_ip in (select address from dead_ends)
+)
 select
     dead_ends.node, dead_ends.service, dead_ends.protocol, address, port, address_kind, client_kinds, reason, certainty, since, until,
     path_id, client_node, client_name, client_ip, outcome, first_seen,
     outcome in ('established', 'closed', 'one_way') as answered
 from dead_ends
-left join datapaths
-    on dialled_ip = address and dialled_port = port and datapaths.protocol = dead_ends.protocol
+left join dialled
+    on dialled_ip = address and dialled_port = port and dialled.protocol = dead_ends.protocol
     and (address_kind = 'node_port' or client_node = dead_ends.node)
     and list_contains(client_kinds, client_kind)
     and first_seen >= coalesce(since, '-infinity')
