@@ -113,7 +113,9 @@ def test_a_session_makes_what_a_query_needs(result: Path) -> None:
 def test_what_needs_rows_that_are_left_out_is_not_kept(capture: Path, result: Path, tmp_path: Path) -> None:
     lean = tmp_path / "lean"
     flowstitch.run(capture, out=lean, options=Options(observations=UNMATCHED))
-    assert set(kept_in(lean)) == {"path_counts", "server_counts", "target_counts", "foreign_sources"}
+    assert set(kept_in(lean)) == {
+        "path_counts", "server_counts", "target_counts", "foreign_sources", "entry_crossings"
+    }  # fmt: skip
     with flowstitch.open(lean) as opened, flowstitch.open(result) as whole:
         for name in kept_in(lean):
             assert rows(opened, name) == rows(whole, name)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from flowstitch.join.counters import sum_counter_pairs
 from flowstitch.join.dumps import count_dump_entries
+from flowstitch.join.entrances import list_entry_crossings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from flowstitch.runner.cutting import Span
 
 # The views.
-COUNTED = ("counter_pairs", "dump_entries")
+COUNTED = ("counter_pairs", "dump_entries", "entry_crossings")
 
 
 class Counted:
@@ -47,8 +48,9 @@ class Counted:
         counted = (
             sum_counter_pairs(paths, rows, self._skipped, pools),
             count_dump_entries(paths, rows, pools),
+            list_entry_crossings(paths, told["segments"], pools),
         )
-        return {name: _packed(found) for name, found in zip(COUNTED, counted, strict=True)}
+        return {name: _packed(_added([found])) for name, found in zip(COUNTED, counted, strict=True)}
 
     def add(self, counted: Mapping[str, NDArray[np.uint8]]) -> None:
         """Take in what a part has."""

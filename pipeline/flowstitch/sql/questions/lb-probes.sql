@@ -11,8 +11,19 @@
 --   share: Their share of the connections to this port of the backend.
 --   failed: Of them, those that were refused or got no answer.
 --   bytes: IP bytes both ways; null where nobody counted.
-with logged as (
-    select list({since: first_seen, until: last_seen}) as times from sources where kind = 'lb-access-log' and coalesce(complete, true)
+with logs as (
+    select first_seen as since, last_seen as until from sources where kind = 'lb-access-log' and coalesce(complete, true)
+),
+bounds as (
+    select *, since <= max(until) over (order by since, until rows between unbounded preceding and 1 preceding) as continued from logs
+),
+stretches as (
+    -- there can be a log every few minutes
+    select since, until, count(*) filter (where not coalesce(continued, false)) over (order by since, until) as stretch from bounds
+),
+logged as (
+    select list({since: since, until: until}) as times
+    from (select min(since) as since, max(until) as until from stretches group by stretch)
 ),
 carrying as (
     select distinct unnest(path_ids) as path_id from lb_requests

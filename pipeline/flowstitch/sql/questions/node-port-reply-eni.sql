@@ -13,22 +13,14 @@
 --   symmetric: They are the same.
 --   connections: Connections.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
-with crossed as (
-    -- few lists of crossings are those of all connections
-    select service, traffic_policy, crossings, count(*) as connections, sum(return_bytes) as return_bytes
-    from segments
-    join datapaths using (path_id)
-    where position = 0 and client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')
-    group by service, traffic_policy, crossings
-),
-placed as (
+with placed as (
     -- see view eni_crossings
     select
         *,
         split_part(crossing, ' ', 1) as hop_direction,
         split_part(crossing, ' ', 2) as direction,
         split_part(crossing, ' ', 3) as eni
-    from (select *, unnest(crossings) as crossing from crossed)
+    from (select *, unnest(string_split(crossings, ',')) as crossing from entry_crossings)
 ),
 ends as (
     select
