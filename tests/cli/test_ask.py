@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 import flowstitch
-from cli.conftest import COMMAND, Call, on_terminal, start
+import flowstitch.__main__
+from cli.conftest import Call, on_terminal, start
 from truth import assign, read_truth
 
 ROLES = {"primary", "secondary", "member"}
@@ -264,8 +266,6 @@ def test_parquet_is_not_for_a_terminal(result: Path) -> None:
 
 
 def test_the_command_is_installed_under_its_name() -> None:
-    assert "flowstitch.cli.main" in COMMAND[-1]
-    from importlib.metadata import entry_points
-
     (script,) = entry_points(group="console_scripts", name="flowstitch")
     assert script.value == "flowstitch.cli.main:main"
+    assert script.load() is flowstitch.__main__.main

@@ -19,7 +19,7 @@ ADDRESSES = (
 PORTS = (
     "client_port", "dialled_port", "snat_port", "server_port", "seen_port", "src_port", "dst_port", "lb_port", "upstream_port",
 )  # fmt: skip
-TIMES = ("first_seen", "last_seen", "request_at")
+TIMES = ("first_seen", "last_seen", "snat_held_until", "request_at")
 # What is a hash of the rest.
 HASHES = ("path_id", "flow_key")
 QUERIES = (
