@@ -61,7 +61,7 @@ def told(rows: list[dict[str, Any]], change: Metamorphosis | None) -> Counter[st
         if change:
             new |= {name: new[name] and change.address(new[name]) for name in ADDRESSES if name in new}
             new |= {name: new[name] and change.port(new[name]) for name in PORTS if name in new}
-            new |= {name: new[name] + timedelta(days=DAYS) for name in TIMES if name in new}
+            new |= {name: new[name] + timedelta(days=DAYS) for name in TIMES if new.get(name) is not None}
             new |= {
                 name: rename(value, change, known)
                 for name, value in new.items()
