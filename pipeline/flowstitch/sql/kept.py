@@ -8,6 +8,7 @@ the time of one. Of some views the run has counted the rows itself, see ``flowst
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ from flowstitch.sql.texts import parquet_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     import pyarrow as pa
+
+    from flowstitch.sql.session import Result
 
 # Files of theirs in a result, which has a directory for each table and for nothing else.
 PATTERN = "kept-*.parquet"
@@ -81,8 +85,29 @@ def write_kept(
         files = {name: result / kept_file(name) for name in wanted}
         for name in counted.keys() & files.keys():
             pq.write_table(counted[name], files.pop(name), compression="zstd")
-        session.write_views(files, threads=threads)
+        _write_views(session, files, threads)
     return {name: parquet_source(kept_file(name)) for name in wanted}
+
+
+def _write_views(session: Result, files: Mapping[str, Path], threads: int) -> None:
+    """Write views, so many at the same time, and read them from there: each as soon as those of them that it reads are written."""
+    reads = {name: (files.keys() & {other for other, _ in needed(name, {})}) - {name} for name in files}
+    awaited = {name for others in reads.values() for name in others}
+    # those that others wait for go first
+    waiting = sorted(files, key=lambda name: name not in awaited)
+    writing: dict[Future[None], str] = {}
+    with ThreadPoolExecutor(threads) as workers:
+        while waiting or writing:
+            held = {*waiting, *writing.values()}
+            for name in [name for name in waiting if not reads[name] & held]:
+                waiting.remove(name)
+                # to plan one takes one thread
+                session.prepare(name)
+                writing[workers.submit(session.write_view, name, files[name])] = name
+            for written in wait(writing, return_when=FIRST_COMPLETED).done:
+                written.result()
+                name = writing.pop(written)
+                session.read_view(name, files[name])
 
 
 def _reads_all(view: str) -> bool:

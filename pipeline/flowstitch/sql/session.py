@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import glob
 import re
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -24,8 +23,7 @@ from flowstitch.sql.texts import parquet_source, quoted
 from flowstitch.sql.uniting import read_tables, results_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Sequence
     from typing import Self
 
     import duckdb
@@ -205,36 +203,17 @@ class Result:
         ):
             self._connection.execute(f"set {setting}")
 
-    def write_views(self, files: Mapping[str, Path], *, threads: int) -> None:
-        """Write the rows of views, sorted, as Parquet, and read them from there: each as soon as those of them that it reads are written.
+    def prepare(self, view: str) -> None:
+        """Make a view and what it reads, for ``write_view``."""
+        self._make_library(view)
 
-        Parameters
-        ----------
-        files : to write, by the name of the view. threads : how many are written at the same time; to plan one takes one thread.
+    def write_view(self, name: str, file: Path) -> None:
+        """Write the rows of a view that is prepared, sorted, as Parquet; several threads may do so at the same time.
 
         Raises
         ------
         FlowstitchError when writing fails.
         """
-        reads = {name: _reads(name) & files.keys() for name in files}
-        awaited = {name for others in reads.values() for name in others}
-        # those that others wait for go first
-        waiting = sorted(files, key=lambda name: name not in awaited)
-        writing: dict[Future[None], str] = {}
-        with ThreadPoolExecutor(threads) as workers:
-            while waiting or writing:
-                held = {*waiting, *writing.values()}
-                for name in [name for name in waiting if not reads[name] & held]:
-                    waiting.remove(name)
-                    self._make_library(name)
-                    writing[workers.submit(self._write_view, name, files[name])] = name
-                for written in wait(writing, return_when=FIRST_COMPLETED).done:
-                    written.result()
-                    name = writing.pop(written)
-                    self._kept[name] = parquet_source(pattern_of(files[name]))
-                    self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
-
-    def _write_view(self, name: str, file: Path) -> None:
         import duckdb  # noqa: PLC0415
 
         form = "(format parquet, compression zstd)"
@@ -243,6 +222,11 @@ class Result:
                 cursor.execute(f"copy (from {name} order by all) to {quoted(str(file))} {form}")
         except duckdb.Error as error:
             raise FlowstitchError(f"{file}: writing failed: {str(error).splitlines()[0]}") from error
+
+    def read_view(self, name: str, file: Path) -> None:
+        """From here on read a view from where it was written."""
+        self._kept[name] = parquet_source(pattern_of(file))
+        self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
 
     def lock(self) -> None:
         """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
@@ -376,11 +360,6 @@ def _settled(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection
     # a name that is no table must not be taken for a variable of this module
     connection.execute("set python_enable_replacements = false")
     return connection
-
-
-def _reads(view: str) -> set[str]:
-    """Names of what a view reads of the library."""
-    return {name for name, _ in needed(view, {})} - {view}
 
 
 def open_result(
