@@ -1,6 +1,6 @@
 """Rows of views that a run counts while it has them: of each part some, which are added up.
 
-Their statements read all observations, which takes minutes where there are millions of paths.
+Their statements read all observations or the lists of all segments, which takes seconds to minutes where there are millions of paths.
 """
 
 from __future__ import annotations
