@@ -17,21 +17,7 @@
 --   forward_bytes: IP bytes of the requests; null where nobody counted.
 --   return_bytes: IP bytes of the replies; null where nobody counted.
 select
-    client_node, client_kind, dialled_ip, dialled_port, protocol,
-    case
-        when not (list_contains(evidence, 'conntrack') or list_contains(evidence, 'ipvs')) then null
-        when snat_ip is null or snat_ip = client_ip then 'client'
-        when owner_kind = 'node' then 'node'
-        else 'other'
-    end as leaves_as,
-    forward_out_eni, forward_out_eni_role,
-    count(*) as connections,
-    count(distinct client_ip) as clients,
-    count(*) filter (where outcome in ('unanswered', 'one_way', 'rejected')) as unanswered,
-    sum(forward_bytes)::bigint as forward_bytes,
-    sum(return_bytes)::bigint as return_bytes
-from datapaths
-left join address_owners on ip = snat_ip
-where dialled_kind = 'outside' and client_kind in ('pod', 'node')
-group by client_node, client_kind, dialled_ip, dialled_port, protocol, leaves_as, forward_out_eni, forward_out_eni_role
+    client_node, client_kind, dialled_ip, dialled_port, protocol, leaves_as, forward_out_eni, forward_out_eni_role,
+    connections, clients, unanswered, forward_bytes, return_bytes
+from outside_counts
 order by connections desc, client_node, client_kind, dialled_ip, dialled_port, protocol, leaves_as, forward_out_eni

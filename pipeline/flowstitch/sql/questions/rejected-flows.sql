@@ -16,31 +16,35 @@
 --   packets: Packets that were sent; null where nobody counted.
 --   first_seen: First of them.
 --   last_seen: Last of them.
-with refusing as (
+with rejected as (
+    select * from failed_paths where outcome = 'rejected'
+),
+astray as (
+    -- rows of which it is not known which way they were going
+    select path_id, max(eni) as eni
+    from whole_observations
+    where kind = 'vpc-flow-log' and path_id in (select path_id from rejected where coalesce(forward_in_eni, forward_out_eni) is null)
+    group by path_id
+),
+refused as (
     -- what was rejected went no further: the last ENI that saw it
     select
-        path_id,
-        coalesce(max(eni) filter (where part = 'forward_in'), max(eni) filter (where part = 'forward_out'), max(eni)) as eni,
-        case
-            when bool_or(part = 'forward_in') then 'server'
-            when bool_or(part = 'forward_out') then 'client'
-        end as side
-    from whole_observations as observations
-    where kind = 'vpc-flow-log' and path_id in (select path_id from datapaths where outcome = 'rejected')
-    group by path_id
+        coalesce(forward_in_eni, forward_out_eni, eni) as rejecting_eni,
+        case when forward_in_eni is not null then 'server' when forward_out_eni is not null then 'client' end as side,
+        coalesce(service, server_name, server_ip, dialled_ip) as target,
+        dialled_port, client_name, client_ip,
+        count(*) as connections,
+        count(*) filter (where list_contains(evidence, 'conntrack')) as unreplied,
+        sum(forward_packets)::bigint as packets,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen
+    from rejected
+    left join astray using (path_id)
+    group by rejecting_eni, side, target, dialled_port, client_name, client_ip
 )
 select
-    known_enis.node, eni, eni_role, side,
-    coalesce(service, server_name, server_ip, dialled_ip) as target,
-    dialled_port, client_name, client_ip,
-    count(*) as connections,
-    count(*) filter (where list_contains(evidence, 'conntrack')) as unreplied,
-    sum(forward_packets)::bigint as packets,
-    min(first_seen) as first_seen,
-    max(last_seen) as last_seen
-from datapaths
-left join refusing using (path_id)
-left join known_enis using (eni)
-where outcome = 'rejected'
-group by known_enis.node, eni, eni_role, side, target, dialled_port, client_name, client_ip
-order by connections desc, eni, target, dialled_port, client_ip
+    node, rejecting_eni as eni, eni_role, side, target, dialled_port, client_name, client_ip,
+    connections, unreplied, packets, first_seen, last_seen
+from refused
+left join known_enis on eni = rejecting_eni
+order by connections desc, rejecting_eni, target, dialled_port, client_ip

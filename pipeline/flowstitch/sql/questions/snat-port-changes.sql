@@ -12,12 +12,12 @@
 select
     if(owner_kind = 'node', any_value(address_owners.name), null) as node,
     snat_ip,
-    count(*) as connections,
-    count(*) filter (where snat_port <> coalesce(client_port, seen_port)) as changed,
-    share(changed, connections) as changed_share,
+    sum(compared)::bigint as connections,
+    sum(snat_loads.changed)::bigint as changed,
+    share(sum(snat_loads.changed), sum(compared)) as changed_share,
     count(distinct server_ip) as servers
-from datapaths
+from snat_loads
 left join address_owners on ip = snat_ip
-where snat_port is not null and coalesce(client_port, seen_port) is not null
+where compared > 0
 group by snat_ip, owner_kind
 order by changed_share, connections desc, snat_ip

@@ -13,31 +13,12 @@
 --   peak: Most ports that were held at one time: from the first packet to the last conntrack row of the connection, see snat_held_until.
 --   peak_share: The peak's share of the 64512 ports that the kernel has for clients whose own port is 1024 or above.
 --   changed_share: Share of the connections whose port was changed; null where the client's own is not known.
-with loads as (
-    -- begins and ends of connections in order, an end behind a begin of the same microsecond: odd numbers are ends
-    select
-        snat_ip, protocol, server_ip, server_port,
-        count(*) as connections,
-        count(distinct snat_port) as ports,
-        share(count(*) filter (where snat_port <> coalesce(client_port, seen_port)), count(coalesce(client_port, seen_port))) as changed_share,
-        list_sort(list_concat(list(2 * epoch_us(first_seen)), list(2 * epoch_us(snat_held_until) + 1))) as steps
-    from datapaths
-    where snat_port is not null
-    group by snat_ip, protocol, server_ip, server_port
-),
-begins as (
-    -- places of the begins among all
-    select *, list_filter(list_transform(steps, lambda step, place: if(step % 2 = 0, place, null)), lambda place: place is not null) as places
-    from loads
-)
 -- 1024 to 65535: nf_nat_l4proto_unique_tuple in the kernel's nf_nat_core.c
 select
     if(owner_kind = 'node', address_owners.name, null) as node,
-    snat_ip, protocol, server_ip, server_port, connections, ports,
-    -- what stands before a begin and is none has ended
-    list_max(list_transform(places, lambda place, begun: 2 * begun - place)) as peak,
+    snat_ip, protocol, server_ip, server_port, connections, ports, peak,
     share(peak, 64512) as peak_share,
-    changed_share
-from begins
+    share(changed, compared) as changed_share
+from snat_loads
 left join address_owners on ip = snat_ip
 order by peak desc, connections desc, snat_ip, protocol, server_ip, server_port

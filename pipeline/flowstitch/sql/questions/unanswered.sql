@@ -19,12 +19,6 @@
 with lost as (
     select * from failed_paths where outcome <> 'refused'
 ),
-reach as (
-    select path_id, bool_or(list_contains(observers, server_node)) as seen_there
-    from segments
-    join lost using (path_id)
-    group by path_id
-),
 missed as (
     -- times of which an observer does not show everything; a list has what was there at one moment
     select
@@ -61,11 +55,10 @@ requests as (
         server_node is null or client_node is not distinct from server_node as crosses_none,
         case when crosses_none then null when forward_in_eni is not null then true when not coalesce(eni_missed, false) then false end as at_eni,
         case
-            when seen_there then true
+            when lost.at_server_node then true
             when server_node is not null and not coalesce(node_missed, false) and not coalesce(list_contains(bypasses_conntrack, 'server'), false) then false
         end as at_node
     from lost
-    left join reach using (path_id)
     left join uncovered using (path_id)
     left join scenarios on scenarios.dataplane = coalesce(server_dataplane, lost.dataplane) and scenarios.scenario = lost.scenario
 ),

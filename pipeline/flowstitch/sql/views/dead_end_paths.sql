@@ -2,6 +2,7 @@
 -- why: The attempts show whom it hurts.
 -- grain: one row per dead end and connection that dialled it; one with a null path_id for a dead end without any
 -- needs: services, endpoints and nodes of the inventory; without them no rows.
+-- kept: those that dialled one are looked for among all paths once, not with each question.
 -- columns:
 --   node: Node, see dead_ends.
 --   service: Service, 'namespace/name'.
