@@ -114,7 +114,7 @@ def test_what_needs_rows_that_are_left_out_is_not_kept(capture: Path, result: Pa
     lean = tmp_path / "lean"
     flowstitch.run(capture, out=lean, options=Options(observations=UNMATCHED))
     assert set(kept_in(lean)) == {
-        "path_counts", "server_counts", "target_counts", "outside_counts", "failed_paths", "dead_end_paths", "snat_loads",
+        "path_counts", "client_counts", "server_counts", "target_counts", "outside_counts", "failed_paths", "dead_end_paths", "snat_loads",
         "foreign_sources", "entry_crossings",
     }  # fmt: skip
     with flowstitch.open(lean) as opened, flowstitch.open(result) as whole:

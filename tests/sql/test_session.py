@@ -12,6 +12,7 @@ import pytest
 
 import flowstitch
 from flowstitch.errors import UsageError
+from flowstitch.sql.kept import PATTERN
 
 if TYPE_CHECKING:
     from cli.conftest import Call
@@ -48,8 +49,8 @@ def test_a_name_that_duckdb_cannot_open_is_refused_in_a_sentence(result: Path, t
 
 
 def made_by(version: str, result: Path, home: Path) -> Path:
-    """A copy of a result with the version that its manifest names."""
-    shutil.copytree(result, home)
+    """A copy of a result with the version that its manifest names; views that another version kept are not read."""
+    shutil.copytree(result, home, ignore=shutil.ignore_patterns(PATTERN))
     manifest = json.loads((home / "run.json").read_text(encoding="utf-8"))
     (home / "run.json").write_text(json.dumps(manifest | {"flowstitch": version}), encoding="utf-8")
     return home

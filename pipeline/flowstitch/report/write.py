@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # Views that several questions read, and answers that several sections tell.
 _SHARED = (
-    "path_counts", "server_counts", "target_counts", "failed_paths", "flow_minutes", "drifts", "coverage_stretches", "dead_end_paths",
-    "ask_eni_load", "ask_lb_ip_instead_of_cluster_ip",
+    "path_counts", "client_counts", "server_counts", "target_counts", "failed_paths", "flow_minutes", "drifts",
+    "coverage_stretches", "dead_end_paths", "ask_eni_load", "ask_lb_ip_instead_of_cluster_ip",
 )  # fmt: skip
 
 

@@ -10,16 +10,16 @@ select
     case
         when client_kind = 'node' then 'node'
         when client_kind is distinct from 'pod' then 'not_known'
-        when snat_ip is null then if(client_ip in (select ip from of_primary), 'pod_of_primary', 'astray')
+        when not has_snat then if(client_ip in (select ip from of_primary), 'pod_of_primary', 'astray')
         when dialled_kind = 'lb_ip' then if(service in (select service from reachable), 'lb_address', 'lb_address_only')
         when dialled_kind = 'node_port' then 'node_port'
         when dialled_kind = 'outside' then 'outside'
         else 'masqueraded'
     end as cause,
-    count(*) as connections,
+    sum(connections)::bigint as connections,
     sum(return_bytes)::bigint as return_bytes,
-    arg_max(path_id, (coalesce(return_bytes, 0), path_id)) as path_id
-from datapaths
+    max(largest).path_id as path_id
+from client_counts
 where return_lands_on = 'primary'
 group by cause
 order by connections desc, cause

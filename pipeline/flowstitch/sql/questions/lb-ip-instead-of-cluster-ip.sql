@@ -23,13 +23,13 @@ with with_cluster_ip as (
 dialled as (
     select
         client_node, client_name, service, dialled_ip,
-        count(*) as connections,
-        count(snat_ip) as masqueraded,
+        sum(connections)::bigint as connections,
+        coalesce(sum(connections) filter (where has_snat), 0)::bigint as masqueraded,
         sum(return_bytes)::bigint as return_bytes,
         sum(
-            if(client_kind = 'pod' and snat_ip is not null and return_lands_on = 'primary', return_bytes, return_bytes * 0)
+            if(client_kind = 'pod' and has_snat and return_lands_on = 'primary', return_bytes, return_bytes * 0)
         )::bigint as avoidable_bytes
-    from datapaths
+    from client_counts
     where dialled_kind = 'lb_ip' and client_kind in ('pod', 'node')
     group by client_node, client_name, service, dialled_ip
 )

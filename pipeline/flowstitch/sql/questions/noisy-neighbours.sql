@@ -14,10 +14,9 @@
 --   talker_bytes: IP bytes of its connections.
 --   talker_share: Their share of the bytes of all pods on the ENI.
 with ends as (
-    select client_ip as ip, client_name as name, outcome, count(*) as connections, sum(forward_bytes + return_bytes) as bytes
-    from datapaths
+    select client_ip as ip, client_name as name, outcome, connections, bytes
+    from client_counts
     where client_kind = 'pod' and return_lands_on is distinct from 'local'
-    group by client_ip, client_name, outcome
     union all
     select server_ip as ip, server_name as name, outcome, connections, bytes
     from server_counts
