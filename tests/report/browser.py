@@ -69,6 +69,10 @@ class Browser:
         """What a script returns."""
         return self._call("/execute/sync", {"script": script, "args": arguments})
 
+    def wait_for(self, script: str) -> Any:
+        """What a script returns in the end; it may wait."""
+        return self._call("/execute/sync", {"script": f"return (async () => {{{script}}})()", "args": []})
+
     def click(self, selector: str) -> None:
         """Click on the first element that a selector finds."""
         element = self._call("/element", {"using": "css selector", "value": selector})

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import axe_core_python
 import pytest
 
 import flowstitch
@@ -18,6 +19,8 @@ pytestmark = pytest.mark.skipif(
     reason=f"no Chromium with {DRIVER}; on Debian: apt-get install chromium chromium-driver",
 )
 PHONE, DESK = (390, 844), (1200, 900)
+# Rules of WCAG and what else a page should keep, https://github.com/dequelabs/axe-core.
+AXE = Path(axe_core_python.__file__).with_name("axe.min.js")
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,20 @@ def test_every_chart_is_drawn(window: Browser) -> None:
     """)
     assert len(sizes) == 6
     assert all(paths > 0 and height > 50 for _, paths, height in sizes), sizes
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_accessible(window: Browser, *, dark: bool, size: tuple[int, int]) -> None:
+    window.dark(dark=dark)
+    window.resize(*size)
+    window.run('for (const part of document.querySelectorAll("details")) part.open = true')
+    window.run(AXE.read_text(encoding="utf-8") + "; window.axe = axe")
+    broken = window.wait_for("""
+        const {violations} = await axe.run(document, {resultTypes: ["violations"]});
+        return violations.map((one) => [one.id, one.help, one.nodes.length, one.nodes[0].target.join(" ")])
+    """)
+    assert broken == []
 
 
 def test_the_switch_between_connections_and_bytes(window: Browser, result: Path) -> None:
@@ -85,18 +102,31 @@ def test_the_heat_map_of_a_role(window: Browser, result: Path) -> None:
 def test_a_table_is_filtered(window: Browser, result: Path) -> None:
     window.type("#table-return-eni input.filter", "NGINX1")
     shown = window.run(
-        'return [...document.getElementById("return-eni").tBodies[0].rows].filter((row) => row.offsetHeight > 0).length'
+        'return [...document.getElementById("rows-return-eni").tBodies[0].rows].filter((row) => row.offsetHeight > 0).length'
     )
     ((wanted, rows),) = asked(
         result, "select count(*) filter (where service like '%nginx1%'), count(*) from ask_return_eni"
     )
     assert shown == wanted
-    assert text(window, "#return-eni-shown") == f"{wanted} of {rows} rows have it"
+    assert text(window, "#rows-return-eni-shown") == f"{wanted} of {rows} rows have it"
+
+
+def test_every_table_is_filtered(window: Browser) -> None:
+    left = window.run("""
+        return [...document.querySelectorAll("input.filter")].map((field) => {
+            field.value = "no row has this";
+            field.dispatchEvent(new Event("input"));
+            const rows = [...field.closest("details").querySelectorAll("tbody tr")];
+            return [field.dataset.table, rows.length > 0, rows.filter((row) => !row.hidden).length];
+        })
+    """)
+    assert len(left) > 10
+    assert [one for one in left if one[1:] != [True, 0]] == []
 
 
 def test_a_table_is_sorted(window: Browser, result: Path) -> None:
-    column = 'return [...document.getElementById("return-eni").tBodies[0].rows].map((row) => Number(row.cells[4].dataset.value))'
-    head = "#return-eni thead th:nth-child(5)"
+    column = 'return [...document.getElementById("rows-return-eni").tBodies[0].rows].map((row) => Number(row.cells[4].dataset.value))'
+    head = "#rows-return-eni thead th:nth-child(5)"
     wanted = [
         number for (number,) in asked(result, "select connections from ask_return_eni order by connections")
     ]
@@ -111,9 +141,9 @@ def test_a_table_is_sorted(window: Browser, result: Path) -> None:
 
 
 def test_what_is_not_known_is_sorted_last(window: Browser) -> None:
-    services = 'return [...document.getElementById("return-eni").tBodies[0].rows].map((row) => row.cells[1].textContent)'
+    services = 'return [...document.getElementById("rows-return-eni").tBodies[0].rows].map((row) => row.cells[1].textContent)'
     for _ in range(2):
-        window.click("#return-eni thead th:nth-child(2) button")
+        window.click("#rows-return-eni thead th:nth-child(2) button")
         found = window.run(services)
         assert found == [name for name in found if name != "-"] + ["-"] * found.count("-")
 

@@ -48,7 +48,7 @@ def test_it_says_what_moved(moved: Page) -> None:
 
 def test_its_table_is_that_of_the_question(moved: Page, earlier: Path, result: Path) -> None:
     asked = call("ask", "drift-between", earlier, result, "-f", "csv").stdout.splitlines()[1:]
-    text = moved.text("drift-between")
+    text = moved.text("rows-drift-between")
     assert len(asked) > 20
     for line in asked:
         assert line.split(",")[1].strip('"') in text

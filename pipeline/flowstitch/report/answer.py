@@ -167,7 +167,9 @@ def _groups(landing: list[Row], kind: str, total: Row) -> Element:
     """Table of nodes or services: those with most on the primary ENI."""
     found = [row for row in landing if row["grouped"] == kind]
     none = "no service" if kind == "service" else "node not known"
-    head = (kind, "primary ENI", "of", "share", "", "bytes", "share of bytes")
+    names = (kind, "primary ENI", "of", "share", "", "bytes", "share of bytes")
+    # the bar draws the share and has no head of its own
+    heads = [element("th", name, scope="col") if name else element("td") for name in names]
     body = [
         element(
             "tr",
@@ -189,7 +191,7 @@ def _groups(landing: list[Row], kind: str, total: Row) -> Element:
             f"By {kind}",
             element(
                 "table",
-                element("thead", element("tr", [element("th", name, scope="col") for name in head])),
+                element("thead", element("tr", heads)),
                 element("tbody", body),
                 class_="groups",
             ),

@@ -73,6 +73,8 @@ def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | No
     asked = filled.asked
     rows = _bounded([_row(row, filled, commands) for row in filled.rows])
     is_cut = len(rows) < filled.total
+    # sections of the page have names too: sources is a question and a section
+    table_id = f"rows-{asked.name}"
     shown = (
         f"the first {count_text(len(rows))} of {counted(filled.total, 'row')}"
         if is_cut
@@ -94,11 +96,11 @@ def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | No
                 class_="filter",
                 placeholder="Filter rows",
                 aria_label="Filter rows",
-                data_table=asked.name,
+                data_table=table_id,
                 hidden="hidden",
             ),
             " ",
-            element("span", id=f"{asked.name}-shown", class_="note", aria_live="polite"),
+            element("span", id=f"{table_id}-shown", class_="note", aria_live="polite"),
         ),
         scrolled(
             asked.title,
@@ -107,7 +109,7 @@ def sheet_part(filled: Filled, asking: Sequence[object], commands: Commands | No
                 element("thead", _head(filled)),
                 element("tbody", rows),
                 class_="sortable",
-                id=asked.name,
+                id=table_id,
             ),
         ),
         class_="sheet",

@@ -11,6 +11,7 @@ from flowstitch.report.charts import chart_data, charts_section
 from flowstitch.report.commands import Commands
 from flowstitch.report.drawing import paths_section
 from flowstitch.report.head import contents, foot, head_section
+from flowstitch.report.markup import element
 from flowstitch.report.moved import moved_section
 from flowstitch.report.page import MARK, page
 from flowstitch.report.sources import run_section, sources_section
@@ -68,5 +69,5 @@ def _page(session: Result, before: Path | None) -> str:
         "Sources": sources_section(session, commands),
         "Run": run_section(session),
     }
-    parts = [head_section(session), contents(sections), *sections.values(), foot()]
+    parts = [head_section(session), contents(sections), element("main", sections.values()), foot()]
     return page(f"Return paths of {result_path(session).absolute().name}", parts, data)
