@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import tempfile
 import threading
+from bisect import bisect
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
 from flowstitch.errors import FlowstitchError
+from flowstitch.normalize.narrowed import Form, form_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Place(NamedTuple):
-    """Where the columns of a part lie in the file: name, dtype, shape, offset in bytes."""
+    """Where the columns of a part lie in the file: name, form, shape, offset in bytes."""
 
-    columns: tuple[tuple[str, np.dtype[Any], tuple[int, ...], int], ...]
+    columns: tuple[tuple[str, Form, tuple[int, ...], int], ...]
 
 
 # What was put: the columns themselves, or where they lie.
@@ -45,7 +48,7 @@ class Scratch:
         self._directory = directory
         self._lock = threading.Lock()
         self._file: Any = None
-        self._end = 0
+        self._free = FreeSpace()
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +58,7 @@ class Scratch:
             self._file.close()
 
     def put(self, columns: Columns) -> Kept:
-        """Keep columns, or write them down when there is no room.
+        """Keep columns, or write them down, narrowed, when there is no room.
 
         Raises
         ------
@@ -66,19 +69,23 @@ class Scratch:
             if self._room is None or size <= self._room:
                 self._room = None if self._room is None else self._room - size
                 return columns
-            try:
-                self._file = self._file or tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - lives as long as the rows
-            except OSError as error:
-                raise self._failed(error) from error
-            offset, self._end = self._end, self._end + size
+        try:
+            return self._write(columns)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _write(self, columns: Columns) -> Place:
+        flat = {name: np.ascontiguousarray(values).reshape(-1) for name, values in columns.items()}
+        forms = {name: form_of(values) for name, values in flat.items()}
+        with self._lock:
+            self._file = self._file or tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - lives as long as the rows
+            offset = self._free.claim(sum(form.size(flat[name].size) for name, form in forms.items()))
         places = []
-        for name, values in columns.items():
-            try:
-                _write_all(self._file.fileno(), np.ascontiguousarray(values), offset)
-            except OSError as error:
-                raise self._failed(error) from error
-            places.append((name, values.dtype, values.shape, offset))
-            offset += values.nbytes
+        for name, form in forms.items():
+            narrowed = form.narrow(flat[name])
+            _write_all(self._file.fileno(), narrowed, offset)
+            places.append((name, form, columns[name].shape, offset))
+            offset += narrowed.nbytes
         return Place(tuple(places))
 
     def _failed(self, error: OSError) -> FlowstitchError:
@@ -94,27 +101,59 @@ class Scratch:
             chosen = rows or slice(None)
             return {name: values[chosen] for name, values in kept.items() if names is None or name in names}
         found = {}
-        for name, dtype, (count, *each), offset in kept.columns:
+        for name, form, (count, *each), offset in kept.columns:
             if names is None or name in names:
                 begin, end, _ = (rows or slice(None)).indices(count)
-                room = np.empty((end - begin, *each), dtype)
-                before = begin * dtype.itemsize * math.prod(each)
-                found[name] = _read_all(self._file.fileno(), room, offset + before)
+                before, values = (some * math.prod(each) for some in (begin, end - begin))
+                narrowed = form.room(values)
+                _read_all(self._file.fileno(), narrowed, offset + form.size(before))
+                found[name] = form.widen(narrowed, values).reshape(end - begin, *each)
         return found
 
     def keep(self, kept: Kept, names: Collection[str]) -> Kept:
-        """What was put without columns that nobody asks for any more: there is room again for what was in memory."""
-        if not isinstance(kept, dict):
-            return kept
-        left = {name: values for name, values in kept.items() if name in names}
+        """What was put without columns that nobody asks for any more: there is room again where they were."""
         with self._lock:
-            if self._room is not None:
-                self._room += _size(kept) - _size(left)
-        return left
+            if isinstance(kept, dict):
+                left = {name: values for name, values in kept.items() if name in names}
+                if self._room is not None:
+                    self._room += _size(kept) - _size(left)
+                return left
+            for name, form, shape, offset in kept.columns:
+                if name not in names:
+                    self._free.release(offset, form.size(math.prod(shape)))
+            return Place(tuple(column for column in kept.columns if column[0] in names))
 
     def forget(self, kept: Kept) -> None:
         """Nobody asks for what was put any more."""
         self.keep(kept, ())
+
+
+class FreeSpace:
+    """Which stretches of a file are free, so that it grows only where none is large enough; offsets and sizes in bytes."""
+
+    def __init__(self) -> None:
+        # begin and end of each, ascending; the last is all that is behind the file
+        self._stretches = [(0, sys.maxsize)]
+
+    def claim(self, size: int) -> int:
+        """Offset of the first free stretch that is so large; its begin is not free any more."""
+        place = next(place for place, (begin, end) in enumerate(self._stretches) if end - begin >= size)
+        begin, end = self._stretches[place]
+        self._stretches[place : place + 1] = [(begin + size, end)] if begin + size < end else []
+        return begin
+
+    def release(self, offset: int, size: int) -> None:
+        """What was claimed is free again, together with what is free before and behind it."""
+        if not size:
+            return
+        begin, end = offset, offset + size
+        place = bisect(self._stretches, (begin, end))
+        first, last = place, place
+        if place and self._stretches[place - 1][1] == begin:
+            first, begin = place - 1, self._stretches[place - 1][0]
+        if self._stretches[place][0] == end:
+            last, end = place + 1, self._stretches[place][1]
+        self._stretches[first:last] = [(begin, end)]
 
 
 def _size(columns: Columns) -> int:
