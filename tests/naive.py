@@ -345,6 +345,17 @@ def place_rows(buckets: list[int], count: int) -> tuple[list[int], list[int]]:
     return begins, [order.index(row) for row in range(len(buckets))]
 
 
+def span_values(values: list[int], none: int, most: int) -> tuple[int, int, int]:
+    """Least of the values, least of those that are not ``none``, and greatest."""
+    known = [value for value in values if value != none]
+    return min(values, default=most), min(known, default=most), max(values, default=none)
+
+
+def narrow_values(values: list[int], none: int, below: int) -> list[int]:
+    """What each value is above ``below``, 0 where it is ``none``."""
+    return [0 if value == none else value - below for value in values]
+
+
 def wire_key(row: tuple[int, ...], ported: set[int]) -> tuple:
     """Wire key of (protocol, source, its port, destination, its port, scope)."""
     protocol, src, src_port, dst, dst_port, scope = row
