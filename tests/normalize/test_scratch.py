@@ -28,6 +28,7 @@ def test_what_is_claimed_overlaps_nothing_and_fills_what_is_free(sizes: list[int
 
 
 def test_columns_come_back_from_where_others_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flowstitch.normalize.scratch.AT_ONCE", 300)
     monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: (dir / "file").open("w+b"))  # noqa: A006
     with Scratch(0, tmp_path) as scratch:
         lines, ports = np.arange(1000), np.arange(1000, dtype=np.int32)

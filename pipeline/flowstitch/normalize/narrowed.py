@@ -49,16 +49,14 @@ class Form(NamedTuple):
             narrow_values(_as_signed(values), _least(self.dtype), self.below, out)
         return out
 
-    def widen(self, kept: NDArray[Any], values: int) -> NDArray[Any]:
-        """So many values, of which ``narrow`` made this."""
+    def widen(self, kept: NDArray[Any], out: NDArray[Any]) -> None:
+        """Make the values, shape (n,), of which ``narrow`` made ``kept``."""
         if self.stored == self.dtype:
-            return kept
-        out = np.empty(values, self.dtype)
-        if self.stored:
+            out[:] = kept
+        elif self.stored:
             widen_values(kept, _least(self.dtype), self.below, _as_signed(out))
         else:
             _as_signed(out)[:] = self.below
-        return out
 
 
 def form_of(values: NDArray[Any]) -> Form:

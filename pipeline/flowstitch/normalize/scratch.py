@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from flowstitch.arrays import Columns
 
+# So many values are narrowed, or widened, at a time: they stay in the cache, and take no memory beside the column.
+AT_ONCE = 1 << 16
+
 
 class Place(NamedTuple):
     """Where the columns of a part lie in the file: name, form, shape, offset in bytes."""
@@ -82,10 +85,11 @@ class Scratch:
             offset = self._free.claim(sum(form.size(flat[name].size) for name, form in forms.items()))
         places = []
         for name, form in forms.items():
-            narrowed = form.narrow(flat[name])
-            _write_all(self._file.fileno(), narrowed, offset)
             places.append((name, form, columns[name].shape, offset))
-            offset += narrowed.nbytes
+            for begin in range(0, flat[name].size, AT_ONCE):
+                narrowed = form.narrow(flat[name][begin : begin + AT_ONCE])
+                _write_all(self._file.fileno(), narrowed, offset)
+                offset += narrowed.nbytes
         return Place(tuple(places))
 
     def _failed(self, error: OSError) -> FlowstitchError:
@@ -105,10 +109,18 @@ class Scratch:
             if names is None or name in names:
                 begin, end, _ = (rows or slice(None)).indices(count)
                 before, values = (some * math.prod(each) for some in (begin, end - begin))
-                narrowed = form.room(values)
-                _read_all(self._file.fileno(), narrowed, offset + form.size(before))
-                found[name] = form.widen(narrowed, values).reshape(end - begin, *each)
+                flat = self._read(form, offset + form.size(before), values)
+                found[name] = flat.reshape(end - begin, *each)
         return found
+
+    def _read(self, form: Form, offset: int, values: int) -> NDArray[Any]:
+        out = np.empty(values, form.dtype)
+        for begin in range(0, values, AT_ONCE):
+            some = out[begin : begin + AT_ONCE]
+            narrowed = form.room(some.size)
+            _read_all(self._file.fileno(), narrowed, offset + form.size(begin))
+            form.widen(narrowed, some)
+        return out
 
     def keep(self, kept: Kept, names: Collection[str]) -> Kept:
         """What was put without columns that nobody asks for any more: there is room again where they were."""
@@ -167,11 +179,10 @@ def _write_all(descriptor: int, values: NDArray[Any], offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def _read_all(descriptor: int, values: NDArray[Any], offset: int) -> NDArray[Any]:
+def _read_all(descriptor: int, values: NDArray[Any], offset: int) -> None:
     rest = values.data.cast("B") if values.nbytes else memoryview(b"")
     while rest:
         count = os.preadv(descriptor, [rest], offset)
         if count == 0:
             raise OSError("the scratch file is shorter than what was written to it")
         rest, offset = rest[count:], offset + count
-    return values
