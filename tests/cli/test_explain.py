@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +100,26 @@ def test_raw_lines_are_shown_when_the_export_is_at_hand(
     assert sum(f"src={masqueraded['client_ip']} dst={masqueraded['dialled_ip']}" in line for line in raw) >= 3
     for line in raw:
         assert str(masqueraded["snat_port"]) in line
-    elsewhere = call("explain", result, masqueraded["path_id"], "--export", capture / "inventory").stdout
-    assert elsewhere == call("explain", result, masqueraded["path_id"]).stdout
+    elsewhere = call("explain", result, masqueraded["path_id"], "--export", capture / "inventory")
+    assert elsewhere.stdout == call("explain", result, masqueraded["path_id"]).stdout
+    sources = {source for source, _ in proofs}
+    assert {line.split(" ")[4].rstrip(";") for line in elsewhere.stderr.splitlines()} == sources
+
+
+def test_raw_lines_of_another_file_prove_nothing(
+    call: Call, result: Path, capture: Path, masqueraded: dict[str, Any], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(capture, other)
+    ((source, _), *_) = PROOF.findall(call("explain", result, masqueraded["path_id"]).stdout)
+    text = gzip.decompress((other / source).read_bytes())
+    (other / source).write_bytes(gzip.compress(b"one line more\n" + text))
+    done = call("explain", result, masqueraded["path_id"], "--export", other)
+    assert f"flowstitch: {source} of --export is not what was run: it has " in done.stderr
+    lines = done.stdout.splitlines()
+    for place, line in enumerate(lines):
+        if f" {source}:" in line:
+            assert not lines[place + 1].startswith(" " * 8)
 
 
 def test_what_was_not_seen_is_said(call: Call, result: Path, capture: Path, tmp_path: Path) -> None:
@@ -107,9 +127,10 @@ def test_what_was_not_seen_is_said(call: Call, result: Path, capture: Path, tmp_
     path = one(tmp_path / "blind", "scenario = 'pod-to-lbip-cluster-remote' and match = 'exact'")
     text = call("explain", tmp_path / "blind", path["path_id"]).stdout
     assert "return    lands on the primary ENI (inferred)" in text
-    assert f"→ out of {path['client_node']}: no flow log row\n" in text
+    missing = "no flow log row: the export has none of it"
+    assert f"→ out of {path['client_node']}: {missing}\n" in text
     owner = "by the owner of the address that the reply goes to it is the primary ENI"
-    assert f"→ into {path['client_node']}: no flow log row; {owner}\n" in text
+    assert f"→ into {path['client_node']}: {missing}; {owner}\n" in text
     silent = one(result, "outcome = 'unanswered' and match = 'one_sided' and server_kind = 'pod'")
     text = call("explain", result, silent["path_id"]).stdout
     assert f"· conntrack of {silent['server_node']}: no conntrack row\n" in text
@@ -188,9 +209,9 @@ def test_a_source_never_leads_out_of_the_export(tmp_path: Path) -> None:
     for name in ("../secret.txt", str(secret), "link.txt", "nodes/../../secret.txt", "nodes", "nothing.txt"):
         assert find_source(files, name) is None
     file = export / "nodes" / "log.txt"
-    assert find_source(files, "nodes/log.txt") == file
+    assert find_source(files, "nodes/log.txt").place == file
     for name in ("log.txt", "nodes/log.txt", "export/nodes/log.txt"):
-        assert find_source(find_files([str(file)]), name) == file
+        assert find_source(find_files([str(file)]), name).place == file
     assert find_source(files, "log.txt") is None
     assert read_lines(file, [1, 3, 9]) == {1: b"one", 3: b"three"}
 
@@ -231,9 +252,9 @@ def test_json_says_what_the_text_says(
     }
     assert proofs >= {(source, int(line)) for source, line in PROOF.findall(text)} != set()
     for source, line in proofs:
-        place = find_source(find_files([str(capture)]), source)
-        assert place is not None
-        (raw,) = read_lines(place, [line]).values()
+        found = find_source(find_files([str(capture)]), source)
+        assert found is not None
+        (raw,) = read_lines(found.place, [line]).values()
         assert raw.decode() in {
             row["raw"] for way in ("forward", "return") for hop in told[way] for row in hop["rows"]
         }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from flowstitch.sql.session import Result
 
     Raw = Mapping[tuple[str, int], bytes]
+    Sizes = Mapping[str, set[int]]
 
 EXAMPLES = """\b
 Examples:
@@ -67,7 +68,7 @@ def command(
     listed, unless --at picks one. Every proof is named as file:line of the export. In a picture the request goes by solid
     arrows and the reply by dashed ones; what no row shows has a dashed border.
     """
-    from flowstitch.sql.pathfacts import load_path, parse_target  # noqa: PLC0415
+    from flowstitch.sql.pathfacts import input_sizes, load_path, parse_target  # noqa: PLC0415
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     wanted = parse_target(target)
@@ -81,10 +82,11 @@ def command(
         if path_id is None:
             return
         path = load_path(session, path_id)
+        sizes = input_sizes(session)
     if form == "text":
-        _show(path, files)
+        _show(path, files, sizes)
     elif form == "json":
-        _tell(path, files)
+        _tell(path, files, sizes)
     else:
         _draw(path, form)
 
@@ -121,11 +123,11 @@ def _pick(session: Result, address: Any, at: int | None, target: str, form: str)
     return None
 
 
-def _show(path: NetworkPath, files: Sequence[File]) -> None:
+def _show(path: NetworkPath, files: Sequence[File], sizes: Sizes) -> None:
     from flowstitch.sql.explain import chains  # noqa: PLC0415
 
     forward, back = chains(path)
-    raw = _raw_lines(forward + back, files)
+    raw = _raw_lines(forward + back, files, sizes)
     for label, text in _header(path):
         click.echo(f"{label:<9} {printable(text)}")
     for title, hops in (("forward", forward), ("return", back)):
@@ -134,12 +136,12 @@ def _show(path: NetworkPath, files: Sequence[File]) -> None:
             click.echo(line)
 
 
-def _tell(path: NetworkPath, files: Sequence[File]) -> None:
+def _tell(path: NetworkPath, files: Sequence[File], sizes: Sizes) -> None:
     from flowstitch.sql.document import document  # noqa: PLC0415
     from flowstitch.sql.explain import chains  # noqa: PLC0415
 
     ways = chains(path)
-    raw = _raw_lines([hop for way in ways for hop in way], files, most=None)
+    raw = _raw_lines([hop for way in ways for hop in way], files, sizes, most=None)
     texts = {place: text.decode("utf-8", "backslashreplace") for place, text in raw.items()}
     write_document(document(path, ways, texts))
 
@@ -168,7 +170,7 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
         yield "", f"saw the client as {_end(facts, 'snat')}"
     number = f" ({facts['sop']})" if facts["sop"] is not None else ""
     reason = (facts["scenario_reason"] or path.title or "").removeprefix(f"{facts['scenario']}: ")
-    yield "scenario", f"{facts['scenario']}{number}" + (f": {reason}" if reason else "")
+    yield "scenario", f"{facts['scenario'] or 'not known'}{number}" + (f": {reason}" if reason else "")
     yield (
         "outcome",
         f"{facts['outcome'] or 'not known: no answer was seen, and none would have been'}; {_counted(facts)}",
@@ -309,16 +311,27 @@ def _files(exports: Sequence[str]) -> Sequence[File]:
         raise UsageError(f"--export: {error}") from error
 
 
-def _raw_lines(hops: Sequence[Hop], files: Sequence[File], most: int | None = MAX_ROWS) -> Raw:
-    """Raw lines of what proves the hops, by source and line; of each hop the first ``most``, None for all."""
+def _raw_lines(hops: Sequence[Hop], files: Sequence[File], sizes: Sizes, most: int | None = MAX_ROWS) -> Raw:
+    """Raw lines of what proves the hops, by source and line; of each hop the first ``most``, None for all.
+
+    Of a file that is not at hand, or not as large as the one that was run, there are none, which is said.
+    """
     if not files:
         return {}
+    from flowstitch.cli.console import say  # noqa: PLC0415
     from flowstitch.ingest.raw import find_source, read_lines  # noqa: PLC0415
     from flowstitch.sql.explain import wanted_lines  # noqa: PLC0415
 
     raw: dict[tuple[str, int], bytes] = {}
     for source, numbers in wanted_lines(hops, most).items():
-        place = find_source(files, source)
-        if place is not None:
-            raw |= {(source, number): text for number, text in read_lines(place, numbers).items()}
+        file = find_source(files, source)
+        if file is None:
+            say(f"--export has no {source}; its raw lines are not shown.")
+        elif file.size_bytes not in sizes.get(source, {file.size_bytes}):
+            ran = " or ".join(map(str, sorted(sizes[source])))
+            say(
+                f"{source} of --export is not what was run: it has {file.size_bytes} bytes, not {ran}; its raw lines are not shown."
+            )
+        else:
+            raw |= {(source, number): text for number, text in read_lines(file.place, numbers).items()}
     return raw

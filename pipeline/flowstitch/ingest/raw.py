@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from flowstitch.ingest.places import File, Place
 
 
-def find_source(files: Sequence[File], name: str) -> Place | None:
-    """Where the source of that name is; None when it is not among the files.
+def find_source(files: Sequence[File], name: str) -> File | None:
+    """The file that the source of that name is; None when it is not among the files.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def find_source(files: Sequence[File], name: str) -> Place | None:
     """
     for file in files:
         if file.name == name:
-            return file.place
+            return file
     # files of one name carry the folders above them in it, where both were in the run
     parts = tuple(name.split("/"))
     for file in files:
         if f"/{name}".endswith(f"/{file.name}") and file.place.parts[-len(parts) :] == parts:
-            return file.place
+            return file
     return None
 
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from flowstitch.sql.pathfacts import Path, Record
 
 BYPASSED = "no conntrack row, by design: the data plane bypasses it"
+# Why an observer has no row, by what the view coverage_stretches says of it at that time.
+_REASONS = {
+    "not observed": "the export has none of it",
+    "events lost": "events of that time were lost",
+    "records missing": "records of that time are missing",
+    "no rows": "it has no rows at all of that time",
+}
 LEFT_OUT = "rows of paths are left out of the result, by --observations unmatched"
 
 
@@ -150,7 +157,14 @@ class _Teller:
         """Why conntrack of the client's or server's node has no row of the path."""
         if not self._path.whole:
             return LEFT_OUT
-        return BYPASSED if side in self._path.bypassed else "no conntrack row"
+        if side in self._path.bypassed:
+            return BYPASSED
+        states = {
+            row["state"]
+            for row in self._path.missed
+            if row["observer"] == "conntrack" and row["node"] == self._path.facts[f"{side}_node"]
+        }
+        return f"no conntrack row{_because(states)}"
 
     def _others(self, place: int) -> Iterator[Hop]:
         """Conntrack of nodes that the segment only passes."""
@@ -208,15 +222,27 @@ class _Teller:
 
     def _unseen(self, way: str, direction: str, node: str) -> str:
         role = self._inferred(way, direction, node)
+        missed = {row["eni"]: row["state"] for row in self._path.missed if row["observer"] == "flow log"}
+        enis = [
+            eni for eni, (held_by, has) in self._path.enis.items() if held_by == node and role in {None, has}
+        ]
+        # which of them it was is not known: it may have been one that has all of its rows
+        because = _because({missed[eni] for eni in enis} if enis and missed.keys() >= set(enis) else set())
         if role is not None:
-            return f"no flow log row; by the owner of the address that the reply goes to it is the {role} ENI"
-        return "no flow log row"
+            return f"no flow log row{because}; by the owner of the address that the reply goes to it is the {role} ENI"
+        return f"no flow log row{because}"
 
     def _inferred(self, way: str, direction: str, node: str) -> str | None:
         """Role of an ENI that no row shows, where it is known even so: of the one that the reply landed on."""
         facts = self._path.facts
         landing = (way, direction, node) == ("return", "in", facts["client_node"])
         return facts["return_lands_on"] if landing and facts["return_evidence"] == "inferred" else None
+
+
+def _because(states: set[str]) -> str:
+    """Why there is no row, to be put behind that; nothing where nothing is known to be missing."""
+    told = [reason for state, reason in _REASONS.items() if state in states]
+    return f": {' or '.join(told)}" if told else ""
 
 
 def wire_tuple(segment: Record, *, back: bool = False) -> Record:

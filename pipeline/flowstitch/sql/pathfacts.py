@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from flowstitch.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowstitch.sql.session import Result
 
     Record: TypeAlias = dict[str, Any]
@@ -50,6 +52,7 @@ class Path:
     counters : its rows of view ``path_counters`` in order; none where an earlier version made the result.
     whole : the result has its observations; where not, that there are none says nothing.
     bypassed : 'client' and 'server', where conntrack of that node does not see the path by design of its data plane.
+    missed : rows of view ``coverage_stretches`` of the time of the path: who does not show all of it, and why.
     """
 
     facts: Record
@@ -61,6 +64,7 @@ class Path:
     counters: list[Record]
     whole: bool = True
     bypassed: frozenset[str] = frozenset()
+    missed: Sequence[Record] = ()
 
 
 def parse_target(text: str) -> int | Address:
@@ -137,7 +141,30 @@ def load_path(session: Result, path_id: int) -> Path:
         _counters(session, path_id) if session.whole else [],
         session.whole,
         _bypassed(session, facts[0]),
+        _missed(session, facts[0]) if session.whole else (),
     )
+
+
+def _missed(session: Result, facts: Record) -> list[Record]:
+    return _records(
+        session,
+        """
+        select observer, node, eni, state
+        from coverage_stretches
+        where not whole and state not in ('listed', 'bypassed')
+            and coalesce(since <= $until, true) and coalesce(until >= $since, true)
+        """,
+        {"since": facts["first_seen"], "until": facts["last_seen"]},
+    )
+
+
+def input_sizes(session: Result) -> dict[str, set[int]]:
+    """How large each source was, in bytes as it was stored, by its name; of several results it can have been of several sizes."""
+    sizes: dict[str, set[int]] = {}
+    for one in session.manifests():
+        for told in one.get("inputs", ()):
+            sizes.setdefault(told["source"], set()).add(told["size_bytes"])
+    return sizes
 
 
 def _bypassed(session: Result, facts: Record) -> frozenset[str]:

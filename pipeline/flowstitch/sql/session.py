@@ -18,9 +18,9 @@ from flowstitch.sql.narrowing import KNOWN_NAMES, NODE, SERVICE, narrowed
 from flowstitch.sql.questions import question
 from flowstitch.sql.reading import check_reads
 from flowstitch.sql.runs import RUNS, runs_query
-from flowstitch.sql.tables import manifest_pattern, pattern_of, within
+from flowstitch.sql.tables import check_time, manifest_pattern, pattern_of, within
 from flowstitch.sql.texts import parquet_source, quoted
-from flowstitch.sql.uniting import read_tables, results_of
+from flowstitch.sql.uniting import manifest_of, read_tables, results_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +99,8 @@ class Result:
         name = "datapaths"
         try:
             sources = read_tables(self._connection, results, f"{schema}_united")
+            if since is not None or until is not None:
+                check_time(self._connection, self.name, sources["sources"], since, until)
             for name, source in sources.items():
                 self._connection.execute(
                     f"create view {schema}.{name} as from {within(name, source, since, until)}"
@@ -187,6 +189,10 @@ class Result:
             f"select coalesce(bool_and(observations is distinct from '{UNMATCHED}'), true) from {RUNS}"
         ).fetchall()
         return bool(whole)
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """What the manifest of each of the results says, see ``run.json``."""
+        return [manifest_of(one) for one in self._results]
 
     def has_view(self, name: str) -> bool:
         """Whether there is such a view; a result of an earlier version may lack what it reads."""

@@ -13,6 +13,8 @@ from flowstitch.runner.layout import MANIFEST, is_partitioned, is_result, partit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import duckdb
+
 # First and last moment of a row, of the tables whose rows happened at some time.
 _SPANS = {
     "datapaths": ("first_seen", "last_seen"),
@@ -21,6 +23,7 @@ _SPANS = {
     "unmatched": ("window_start", "window_end"),
     "lb_requests": ("request_at", "request_at"),
     "lb_connections": ("opened_at", "closed_at"),
+    "sources": ("first_seen", "last_seen"),
 }
 
 
@@ -70,16 +73,53 @@ def manifest_pattern(path: Path) -> str:
 def within(name: str, source: str, since: int | None, until: int | None) -> str:
     """What reads those rows of a table that were, at least in part, in a span of time; rows without a time are.
 
+    What a log says of the time outside the span is not asked for either: it begins and ends with it, and a list of another moment is left out.
+
     Parameters
     ----------
     since, until : µs since the epoch, half-open; None is open.
     """
-    if name not in _SPANS:
+    if name not in _SPANS or (since is None and until is None):
         return source
     first, last = _SPANS[name]
-    wanted = []
+    wanted, begin, end = [], first, last
     if since is not None:
         wanted.append(f"coalesce({last}, {first}) >= make_timestamp({since})")
+        begin = f"greatest({first}, make_timestamp({since}))"
     if until is not None:
         wanted.append(f"coalesce({first}, {last}) < make_timestamp({until})")
-    return " ".join([source, *(["where coalesce(", " and ".join(wanted), ", true)"] if wanted else [])])
+        end = f"least({last}, make_timestamp({until}))"
+    read = f"{source} where coalesce({' and '.join(wanted)}, true)"
+    if name == "sources":
+        # of null and a moment greatest and least give the moment
+        clipped = [
+            f"if({column} is null, null, {bound}) as {column}"
+            for column, bound in ((first, begin), (last, end))
+        ]
+        return f"(select * replace ({', '.join(clipped)}) from {read})"
+    return read
+
+
+def check_time(
+    connection: duckdb.DuckDBPyConnection, name: str, sources: str, since: int | None, until: int | None
+) -> None:
+    """Refuse a time of which no log has anything: an answer would say of it that there are no logs.
+
+    Parameters
+    ----------
+    name : what was opened. sources : what reads the table of that name. since, until : as for ``within``.
+
+    Raises
+    ------
+    UsageError then.
+    """
+    timed = "where first_seen is not null"
+    found = connection.execute(
+        f"select 1 from {within('sources', sources, since, until)} {timed} limit 1"
+    ).fetchall()
+    ends = [f"strftime({end}, '%Y-%m-%dT%H:%M:%SZ')" for end in ("min(first_seen)", "max(last_seen)")]
+    ((first, last),) = connection.execute(f"select {', '.join(ends)} from {sources}").fetchall()
+    if not found and first is not None:
+        raise UsageError(
+            f"{name}: has nothing of that time, its logs are from {first} to {last}; see --since and --until."
+        )

@@ -54,10 +54,10 @@ def results_of(paths: Sequence[Path]) -> list[Path]:
     """
     found = {one.resolve(): one for path in paths for one in results_in(path)}
     first, *others = found.values()
-    expected = _manifest(first) if others else {}
+    expected = manifest_of(first) if others else {}
     _check_whole(first, expected)
     for other in others:
-        got = _manifest(other)
+        got = manifest_of(other)
         _check_whole(other, got)
         for name in _VERSIONS:
             if got.get(name) != expected.get(name):
@@ -98,7 +98,13 @@ def read_tables(
     return _unite(connection, results, names, f"memory.{schema}")
 
 
-def _manifest(directory: Path) -> dict[str, Any]:
+def manifest_of(directory: Path) -> dict[str, Any]:
+    """What the manifest of a result says.
+
+    Raises
+    ------
+    UsageError when it cannot be read.
+    """
     try:
         known = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
