@@ -57,8 +57,36 @@ def test_since_and_until_leave_out_what_happened_otherwise(call: Call, result: P
     for scenario, count in everything.items():
         # what was alive at the moment belongs to both
         assert count == before.get(scenario, 0) + later.get(scenario, 0) - spanning.get(scenario, 0)
-    files = [len(answer(call, result, "sources", *span)) for span in ((), ("--since", moment))]
-    assert files[0] == files[1]
+    # a list of another moment is not of that time, and what has no time is of any
+    files, later = (
+        {
+            row["source"]: (row["first_seen"], row["last_seen"])
+            for row in answer(call, result, "sources", *span)
+        }
+        for span in ((), ("--since", moment))
+    )
+    gone = {source for source, (_, last) in files.items() if last is not None and last < moment}
+    assert set(later) == set(files) - gone != set(files)
+    assert all(first is None or first >= moment for first, _ in later.values())
+
+
+def test_a_time_of_which_no_log_has_anything_is_refused(call: Call, result: Path) -> None:
+    done = call("ask", result, "return-eni", "--since", "2030-01-01T00:00:00Z")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert (
+        "has nothing of that time, its logs are from 2026-11-23T00:44:19Z to 2026-11-23T00:53:00Z"
+        in done.stderr
+    )
+
+
+def test_a_dump_of_which_a_part_is_asked_for_counts_all_or_says_nothing(call: Call, result: Path) -> None:
+    whole = {row["source"]: row for row in answer(call, result, "conntrack-fill")}
+    part = answer(call, result, "conntrack-fill", "--since", "2026-11-23T00:46:00Z")
+    assert len(part) == len(whole)
+    for row in part:
+        assert row["entries"] == whole[row["source"]]["entries"]
+        assert row == whole[row["source"]] or row["tcp"] is row["unanswered"] is None
+    assert answer(call, result, "conntrack-fill", "--until", "2026-11-23T00:46:00Z") == []
 
 
 def test_python_asks_too(call: Call, result: Path) -> None:

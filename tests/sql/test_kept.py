@@ -12,6 +12,7 @@ import flowstitch
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.pipeline import Options
 from flowstitch.sql.kept import PATTERN, kept_file, kept_in, kept_views
+from flowstitch.sql.questions import questions
 from flowstitch.sql.session import Result
 from plain_duckdb import answered
 
@@ -125,3 +126,16 @@ def test_what_needs_rows_that_are_left_out_is_not_kept(capture: Path, result: Pa
         shell.execute((lean / "open.sql").read_text(encoding="utf-8"))
         with flowstitch.open(result) as whole:
             assert shell.execute("from ask_return_eni").fetchall() == whole.ask("return-eni").fetchall()
+
+
+def test_counters_that_are_too_large_to_add_up_are_null(tmp_path: Path) -> None:
+    flowstitch.run(Path(__file__).parents[1] / "dialects", out=tmp_path / "result")
+    assert set(kept_in(tmp_path / "result")) == set(kept_views())
+    with flowstitch.open(tmp_path / "result") as opened:
+        ((total, told),) = opened.sql(
+            "select (select sum(forward_packets) from datapaths), (select sum(forward_packets) from path_counts)"
+        ).fetchall()
+        assert total > 2**63 > told
+        for one in questions():
+            if not one.compares:
+                opened.ask(one.name).fetchall()

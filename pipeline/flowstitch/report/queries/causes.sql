@@ -17,7 +17,7 @@ select
         else 'masqueraded'
     end as cause,
     sum(connections)::bigint as connections,
-    sum(return_bytes)::bigint as return_bytes,
+    try_cast(sum(return_bytes) as bigint) as return_bytes,
     max(largest).path_id as path_id
 from client_counts
 where return_lands_on = 'primary'

@@ -5,7 +5,7 @@ select
     coalesce(scenario, 'not known') as scenario,
     coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
     sum(connections)::bigint as connections,
-    coalesce(sum(return_bytes), 0)::bigint as bytes
+    try_cast(coalesce(sum(return_bytes), 0) as bigint) as bytes
 from path_counts
 group by all
 order by connections desc, client, dialled, scenario, lands

@@ -5,8 +5,8 @@ with occurring as (
         sum(connections)::bigint as connections,
         coalesce(sum(connections) filter (where return_lands_on = 'primary'), 0)::bigint as on_primary,
         any_value(kernel_stacks) as kernel_stacks,
-        sum(forward_packets)::bigint as forward_packets, sum(forward_bytes)::bigint as forward_bytes,
-        sum(return_packets)::bigint as return_packets, sum(return_bytes)::bigint as return_bytes,
+        try_cast(sum(forward_packets) as bigint) as forward_packets, try_cast(sum(forward_bytes) as bigint) as forward_bytes,
+        try_cast(sum(return_packets) as bigint) as return_packets, try_cast(sum(return_bytes) as bigint) as return_bytes,
         max(path_id) as path_id
     from path_counts
     where scenario is not null

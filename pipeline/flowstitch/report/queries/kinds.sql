@@ -2,7 +2,7 @@
 select
     kind,
     count(*) as files,
-    sum(size_bytes)::bigint as size_bytes,
+    try_cast(sum(size_bytes) as bigint) as size_bytes,
     sum(rows)::bigint as rows,
     sum(parsed)::bigint as parsed,
     sum(skipped)::bigint as skipped,

@@ -13,8 +13,8 @@ select
     coalesce(sum(connections) filter (where return_lands_on = 'outside'), 0)::bigint as outside,
     coalesce(sum(connections) filter (where return_lands_on is null and outcome in ('unanswered', 'one_way', 'rejected')), 0)::bigint as no_return,
     coalesce(sum(connections) filter (where return_lands_on is null and coalesce(outcome not in ('unanswered', 'one_way', 'rejected'), true)), 0)::bigint as not_known,
-    (sum(return_bytes) filter (where return_lands_on in ('primary', 'secondary', 'member')))::bigint as over_eni_bytes,
-    (sum(return_bytes) filter (where return_lands_on = 'primary'))::bigint as primary_bytes
+    try_cast((sum(return_bytes) filter (where return_lands_on in ('primary', 'secondary', 'member'))) as bigint) as over_eni_bytes,
+    try_cast((sum(return_bytes) filter (where return_lands_on = 'primary')) as bigint) as primary_bytes
 from path_counts
 group by grouping sets ((), (client_node), (service))
 having grouped = 'all' or over_eni > 0

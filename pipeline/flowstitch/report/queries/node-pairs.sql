@@ -18,7 +18,7 @@ select
     if(server in (from busy), server, 'other nodes') as server,
     coalesce(return_lands_on, if(outcome in ('unanswered', 'one_way', 'rejected'), 'nothing', 'not known')) as lands,
     sum(connections)::bigint as connections,
-    coalesce(sum(return_bytes), 0)::bigint as bytes
+    try_cast(coalesce(sum(return_bytes), 0) as bigint) as bytes
 from ends
 group by all
 order by all

@@ -21,8 +21,8 @@ pairs as (
     select
         client_node, scenario, forward_out_eni, forward_out_eni_role, return_in_eni, return_in_eni_role,
         sum(connections)::bigint as connections,
-        sum(forward_bytes)::bigint as forward_bytes,
-        sum(return_bytes)::bigint as return_bytes,
+        try_cast(sum(forward_bytes) as bigint) as forward_bytes,
+        try_cast(sum(return_bytes) as bigint) as return_bytes,
         coalesce(sum(connections) filter (where len(drift) > 0), 0)::bigint as drifted
     from path_counts
     where "asymmetric"

@@ -21,7 +21,7 @@ with dialled as (
         max(server_name) as server_name,
         max(server_node) as server_node,
         sum(connections)::bigint as connections,
-        sum(bytes)::bigint as bytes
+        try_cast(sum(bytes) as bigint) as bytes
     from server_counts
     where service is not null and server_kind in ('pod', 'node')
     group by service, protocol, server_port, server_ip

@@ -9,11 +9,11 @@
 --   entries: Entries in it.
 --   maximum: net.netfilter.nf_conntrack_max of the node; null where it is not known.
 --   share: Share of entries in maximum.
---   tcp: Entries of TCP.
---   udp: Entries of UDP.
---   other: Entries of other protocols.
---   unanswered: Entries of connections that got no answer.
---   masqueraded: Entries of connections whose source was replaced.
+--   tcp: Entries of TCP; null where a part of the time is asked for and a connection of the dump lies outside it.
+--   udp: Entries of UDP; null as above.
+--   other: Entries of other protocols; null as above.
+--   unanswered: Entries of connections that got no answer; null as above.
+--   masqueraded: Entries of connections whose source was replaced; null as above.
 with limits as (
     select node, max(try_cast(value as bigint)) as maximum
     from sysctls
@@ -26,11 +26,11 @@ select
     coalesce(entries, 0) as entries,
     maximum,
     share(coalesce(entries, 0), maximum) as share,
-    coalesce(tcp, 0) as tcp,
-    coalesce(udp, 0) as udp,
-    coalesce(other, 0) as other,
-    coalesce(unanswered, 0) as unanswered,
-    coalesce(masqueraded, 0) as masqueraded
+    if(dump_entries.source is null, 0, tcp) as tcp,
+    if(dump_entries.source is null, 0, udp) as udp,
+    if(dump_entries.source is null, 0, other) as other,
+    if(dump_entries.source is null, 0, unanswered) as unanswered,
+    if(dump_entries.source is null, 0, masqueraded) as masqueraded
 from sources
 left join dump_entries using (source)
 left join limits on limits.node = sources.node

@@ -31,15 +31,15 @@ select
     coalesce(sum(pairs.connections) filter (where judgement = 'segmentation'), 0)::bigint as segmentation,
     coalesce(sum(pairs.connections) filter (where judgement = 'handshake'), 0)::bigint as handshake,
     coalesce(sum(pairs.connections) filter (where judgement = 'loss'), 0)::bigint as loss,
-    coalesce(sum(packets_less) filter (where judgement = 'loss'), 0)::bigint as lost_packets,
+    try_cast(coalesce(sum(packets_less) filter (where judgement = 'loss'), 0) as bigint) as lost_packets,
     coalesce(sum(pairs.connections) filter (where judgement = 'more'), 0)::bigint as more,
     coalesce(sum(pairs.connections) filter (where judgement = 'double counting'), 0)::bigint as double_counting,
     coalesce(sum(pairs.connections) filter (where judgement = 'wrap-around'), 0)::bigint as wrap_around,
     coalesce(sum(pairs.connections) filter (where judgement = 'not whole'), 0)::bigint as not_whole,
-    sum(pairs.near_packets)::bigint as near_packets,
-    sum(pairs.far_packets)::bigint as far_packets,
-    sum(pairs.near_bytes)::bigint as near_bytes,
-    sum(pairs.far_bytes)::bigint as far_bytes
+    try_cast(sum(pairs.near_packets) as bigint) as near_packets,
+    try_cast(sum(pairs.far_packets) as bigint) as far_packets,
+    try_cast(sum(pairs.near_bytes) as bigint) as near_bytes,
+    try_cast(sum(pairs.far_bytes) as bigint) as far_bytes
 from counter_pairs as pairs
 group by hop_direction, near_part, near_node, far_part, far_node
 order by loss desc, differing desc, connections desc, hop_direction, near_part, near_node, far_part, far_node

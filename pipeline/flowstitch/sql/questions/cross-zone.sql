@@ -20,8 +20,8 @@ pairs as (
         servers.zone as server_zone,
         sum(connections)::bigint as connections,
         sum(sum(connections)) over (partition by service) as of_service,
-        sum(forward_bytes)::bigint as forward_bytes,
-        sum(return_bytes)::bigint as return_bytes
+        try_cast(sum(forward_bytes) as bigint) as forward_bytes,
+        try_cast(sum(return_bytes) as bigint) as return_bytes
     from path_counts
     join zones as clients on clients.node = client_node
     join zones as servers on servers.node = server_node
@@ -31,4 +31,4 @@ pairs as (
 select service, client_zone, server_zone, connections, share(connections, of_service) as share, forward_bytes, return_bytes
 from pairs
 where client_zone <> server_zone
-order by forward_bytes + return_bytes desc nulls last, connections desc, service, client_zone, server_zone
+order by forward_bytes::hugeint + return_bytes desc nulls last, connections desc, service, client_zone, server_zone

@@ -23,8 +23,8 @@ carried as (
     select
         eni,
         sum(rows)::bigint as rows,
-        coalesce(sum(packets), 0)::bigint as packets,
-        coalesce(sum(bytes), 0)::bigint as bytes,
+        try_cast(coalesce(sum(packets), 0) as bigint) as packets,
+        try_cast(coalesce(sum(bytes), 0) as bigint) as bytes,
         epoch(max(last_seen) - min(first_seen)) as seconds
     from flow_minutes
     where eni is not null

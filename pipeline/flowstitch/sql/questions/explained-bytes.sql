@@ -19,11 +19,11 @@ select
     eni,
     any_value(eni_role) as eni_role,
     sum(rows)::bigint as rows,
-    coalesce(sum(bytes), 0)::bigint as bytes,
-    sum(if(explained, bytes, 0))::bigint as explained_bytes,
-    sum(if(paths > 0 and not explained, bytes, 0))::bigint as alone_bytes,
-    coalesce(sum(if(paths > 0, 0, bytes)), 0)::bigint as unmatched_bytes,
-    sum(if(paths > 1, bytes, 0))::bigint as shared_bytes,
+    try_cast(coalesce(sum(bytes), 0) as bigint) as bytes,
+    try_cast(sum(if(explained, bytes, 0)) as bigint) as explained_bytes,
+    try_cast(sum(if(paths > 0 and not explained, bytes, 0)) as bigint) as alone_bytes,
+    try_cast(coalesce(sum(if(paths > 0, 0, bytes)), 0) as bigint) as unmatched_bytes,
+    try_cast(sum(if(paths > 1, bytes, 0)) as bigint) as shared_bytes,
     share(sum(if(explained, bytes, 0)), sum(bytes)) as share,
     coalesce(list(distinct reason order by reason) filter (where reason is not null), []) as reasons
 from flow_minutes

@@ -41,12 +41,14 @@ select
     coalesce(skipdata_rows, 0) as skipdata_rows,
     first_seen, last_seen, conntrack_from, conntrack_until,
     ceil(
-        if(
-            first_seen is null,
-            epoch(conntrack_until - conntrack_from),
-            greatest(epoch(least(first_seen, conntrack_until) - conntrack_from), 0)
-            + greatest(epoch(conntrack_until - greatest(last_seen, conntrack_from)), 0)
-        )
+        case
+            -- of null and 0 greatest gives 0
+            when conntrack_from is null then null
+            when first_seen is null then epoch(conntrack_until - conntrack_from)
+            else
+                greatest(epoch(least(first_seen, conntrack_until) - conntrack_from), 0)
+                + greatest(epoch(conntrack_until - greatest(last_seen, conntrack_from)), 0)
+        end
     )::bigint as uncovered_s
 from known_enis
 full join logged using (eni)

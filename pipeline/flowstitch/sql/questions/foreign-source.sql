@@ -16,7 +16,7 @@
 select
     node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated,
     sum(connections)::bigint as connections,
-    sum(bytes)::bigint as bytes
+    try_cast(sum(bytes) as bigint) as bytes
 from foreign_sources
 group by node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated
 order by translated nulls last, connections desc, eni, hop_direction, src_ip

@@ -18,7 +18,7 @@ select
     sum(connections)::bigint as connections,
     coalesce(sum(connections) filter (where hairpin), 0)::bigint as hairpins,
     share(hairpins, sum(connections)) as share,
-    (sum(bytes) filter (where hairpin))::bigint as bytes,
+    try_cast((sum(bytes) filter (where hairpin)) as bigint) as bytes,
     count(distinct server_ip) filter (where hairpin) as pods,
     coalesce(any_value(ready_endpoints), 0) as ready_endpoints
 from server_counts

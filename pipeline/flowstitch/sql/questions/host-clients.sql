@@ -16,8 +16,8 @@ select
     count(*) as connections,
     count(*) filter (where seen_ip = dialled_ip) as by_service_address,
     count(*) filter (where outcome in ('unanswered', 'one_way', 'rejected')) as unanswered,
-    sum(forward_bytes)::bigint as forward_bytes,
-    sum(return_bytes)::bigint as return_bytes
+    try_cast(sum(forward_bytes) as bigint) as forward_bytes,
+    try_cast(sum(return_bytes) as bigint) as return_bytes
 from datapaths
 where client_kind = 'node' and service is not null
 group by client_node, service, scenario

@@ -12,7 +12,7 @@
 select
     service,
     sum(connections)::bigint as connections,
-    sum(bytes)::bigint as bytes,
+    try_cast(sum(bytes) as bigint) as bytes,
     round(sum(kernel_stacks * bytes) / nullif(sum(bytes), 0), 4) as stacks_per_byte,
     round(sum(kernel_stacks * connections) / sum(connections), 4) as stacks_per_connection,
     max(kernel_stacks) as most

@@ -21,7 +21,7 @@ with entries as (
         sum(connections)::bigint as connections,
         round(sum(kernel_stacks * connections) / sum(connections) filter (where kernel_stacks is not null), 4) as kernel_stacks,
         count(distinct if(dialled_kind = 'node_port', dialled_ip, null)) as entry_nodes,
-        sum(bytes)::bigint as bytes
+        try_cast(sum(bytes) as bigint) as bytes
     from server_counts
     where client_kind in ('outside', 'lb') and scenario is distinct from 'lb-health-check'
     group by service, target, client_kind, entry

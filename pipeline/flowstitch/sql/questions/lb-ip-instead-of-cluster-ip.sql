@@ -25,10 +25,10 @@ dialled as (
         client_node, client_name, service, dialled_ip,
         sum(connections)::bigint as connections,
         coalesce(sum(connections) filter (where has_snat), 0)::bigint as masqueraded,
-        sum(return_bytes)::bigint as return_bytes,
-        sum(
+        try_cast(sum(return_bytes) as bigint) as return_bytes,
+        try_cast(sum(
             if(client_kind = 'pod' and has_snat and return_lands_on = 'primary', return_bytes, return_bytes * 0)
-        )::bigint as avoidable_bytes
+        ) as bigint) as avoidable_bytes
     from client_counts
     where dialled_kind = 'lb_ip' and client_kind in ('pod', 'node')
     group by client_node, client_name, service, dialled_ip

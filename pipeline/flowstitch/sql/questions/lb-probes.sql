@@ -31,7 +31,7 @@ carrying as (
 opened as (
     select
         server_name, server_ip, server_port, outcome,
-        forward_bytes + return_bytes as bytes,
+        forward_bytes::hugeint + return_bytes as bytes,
         case
             when scenario = 'lb-health-check' then 'health check'
             when carrying.path_id is not null then 'requests'
@@ -48,7 +48,7 @@ purposes as (
         server_ip, server_port, purpose,
         count(*) as connections,
         count(*) filter (where outcome in ('refused', 'unanswered', 'rejected')) as failed,
-        sum(bytes)::bigint as bytes
+        try_cast(sum(bytes) as bigint) as bytes
     from opened
     group by server_ip, server_port, purpose
 )

@@ -25,7 +25,7 @@ select
     sum(connections)::bigint as connections,
     coalesce(sum(connections) filter (where server_node <> address_owners.name), 0)::bigint as detours,
     share(detours, sum(connections)) as share,
-    (sum(bytes) filter (where server_node <> address_owners.name))::bigint as detour_bytes,
+    try_cast((sum(bytes) filter (where server_node <> address_owners.name)) as bigint) as detour_bytes,
     coalesce(any_value(local_backends), 0) as local_backends
 from server_counts
 join address_owners on ip = dialled_ip and owner_kind = 'node'

@@ -38,7 +38,7 @@ select
     node, in_eni, any_value(in_eni_role) as in_eni_role, out_eni, any_value(out_eni_role) as out_eni_role,
     in_eni = out_eni as symmetric,
     sum(connections)::bigint as connections,
-    sum(return_bytes)::bigint as return_bytes
+    try_cast(sum(return_bytes) as bigint) as return_bytes
 from ends
 where in_eni is not null and out_eni is not null
 group by service, node, in_eni, out_eni

@@ -15,7 +15,7 @@
 select
     node, eni, eni_role, src_ip, hop_direction, scenario, service,
     sum(connections)::bigint as connections,
-    sum(bytes)::bigint as bytes
+    try_cast(sum(bytes) as bigint) as bytes
 from foreign_sources
 where eni_role in ('secondary', 'member') and src_kind = 'node'
 group by node, eni, eni_role, src_ip, hop_direction, scenario, service

@@ -30,7 +30,7 @@ pods as (
         node, eni, name,
         sum(connections)::bigint as connections,
         coalesce(sum(connections) filter (where outcome in ('refused', 'unanswered', 'one_way', 'rejected')), 0)::bigint as failed,
-        coalesce(sum(bytes), 0)::bigint as bytes
+        try_cast(coalesce(sum(bytes), 0) as bigint) as bytes
     from ends
     join placed using (ip)
     where name is not null

@@ -17,7 +17,7 @@ select
     any_value(address_owners.name) as name,
     src_ip, hop_direction, scenario, translated,
     sum(connections)::bigint as connections,
-    sum(bytes)::bigint as bytes
+    try_cast(sum(bytes) as bigint) as bytes
 from foreign_sources
 left join address_owners on ip = src_ip
 where eni_role = 'primary' and src_kind = 'pod'

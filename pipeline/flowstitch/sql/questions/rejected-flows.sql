@@ -35,7 +35,7 @@ refused as (
         dialled_port, client_name, client_ip,
         count(*) as connections,
         count(*) filter (where list_contains(evidence, 'conntrack')) as unreplied,
-        sum(forward_packets)::bigint as packets,
+        try_cast(sum(forward_packets) as bigint) as packets,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen
     from rejected

@@ -15,7 +15,7 @@ with mix as (
     select
         day, client_kind, namespace, scenario,
         sum(connections)::bigint as connections,
-        sum(bytes)::bigint as bytes
+        try_cast(sum(bytes) as bigint) as bytes
     from path_counts
     group by day, client_kind, namespace, scenario
 )

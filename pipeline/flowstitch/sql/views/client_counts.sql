@@ -30,8 +30,8 @@ with dialling as (
 select
     client_node, client_kind, client_name, client_ip, service, dialled_kind, dialled_ip, has_snat, outcome, return_lands_on,
     count(*) as connections,
-    sum(forward_bytes + return_bytes)::bigint as bytes,
-    sum(return_bytes)::bigint as return_bytes,
+    try_cast(sum(forward_bytes::hugeint + return_bytes) as bigint) as bytes,
+    try_cast(sum(return_bytes) as bigint) as return_bytes,
     max({return_bytes: coalesce(return_bytes, 0), path_id: path_id}) as largest
 from dialling
 group by client_node, client_kind, client_name, client_ip, service, dialled_kind, dialled_ip, has_snat, outcome, return_lands_on;

@@ -20,11 +20,11 @@ create or replace view counter_pairs as
 select
     hop_direction, before_part as near_part, before_node as near_node, part as far_part, node as far_node, judgement,
     count(*) as connections,
-    sum(packets_less)::bigint as packets_less,
-    sum(before_packets)::bigint as near_packets,
-    sum(packets)::bigint as far_packets,
-    sum(before_bytes)::bigint as near_bytes,
-    sum(bytes)::bigint as far_bytes
+    try_cast(sum(packets_less) as bigint) as packets_less,
+    try_cast(sum(before_packets) as bigint) as near_packets,
+    try_cast(sum(packets) as bigint) as far_packets,
+    try_cast(sum(before_bytes) as bigint) as near_bytes,
+    try_cast(sum(bytes) as bigint) as far_bytes
 from path_counters
 where packets is not null and before is not null and path_id not in (select path_id from datapaths where match = 'ambiguous')
 group by hop_direction, near_part, near_node, far_part, far_node, judgement;

@@ -14,7 +14,7 @@ select
     service, traffic_policy,
     nullif(array_to_string(crossings, ','), '') as crossings,
     count(*) as connections,
-    sum(return_bytes)::bigint as return_bytes
+    try_cast(sum(return_bytes) as bigint) as return_bytes
 from segments
 join datapaths using (path_id)
 where position = 0 and client_kind in ('outside', 'lb') and dialled_kind in ('node_port', 'external_ip')

@@ -34,8 +34,8 @@ logged as (
         if(shared_by <= 1, observations.path_id is not null and unseen.path_id is null, null) as all_explained,
         count(*) as rows,
         count(packets) as counted_rows,
-        sum(packets)::bigint as packets,
-        sum(bytes)::bigint as bytes,
+        try_cast(sum(packets) as bigint) as packets,
+        try_cast(sum(bytes) as bigint) as bytes,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen,
         count(observations.path_id) as paths,
@@ -60,8 +60,8 @@ summed as (
         eni, begins, reason, paths, explained,
         sum(rows)::bigint as rows,
         sum(counted_rows)::bigint as counted_rows,
-        sum(packets)::bigint as packets,
-        sum(bytes)::bigint as bytes,
+        try_cast(sum(packets) as bigint) as packets,
+        try_cast(sum(bytes) as bigint) as bytes,
         min(first_seen) as first_seen,
         max(last_seen) as last_seen
     from told

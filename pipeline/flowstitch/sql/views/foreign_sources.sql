@@ -20,7 +20,7 @@ create or replace view foreign_sources as
 select
     foreign_departures.node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated, scenario, service,
     count(*) as connections,
-    sum(if(hop_direction = 'forward', forward_bytes, return_bytes))::bigint as bytes
+    try_cast(sum(if(hop_direction = 'forward', forward_bytes, return_bytes)) as bigint) as bytes
 from foreign_departures
 join datapaths using (path_id)
 group by foreign_departures.node, eni, eni_role, hop_direction, src_ip, src_kind, holder_eni, translated, scenario, service;

@@ -46,7 +46,7 @@ logged as (
         node,
         sum(counted_rows)::bigint as rows,
         coalesce(sum(counted_rows) filter (where explained), 0)::bigint as explained_rows,
-        coalesce(sum(bytes) filter (where not explained), 0)::bigint as alone_bytes
+        try_cast(coalesce(sum(bytes) filter (where not explained), 0) as bigint) as alone_bytes
     from flow_minutes
     group by node
 )

@@ -31,8 +31,8 @@ select
     count(*) as connections,
     count(distinct client_ip) as clients,
     count(*) filter (where outcome in ('unanswered', 'one_way', 'rejected')) as unanswered,
-    sum(forward_bytes)::bigint as forward_bytes,
-    sum(return_bytes)::bigint as return_bytes,
+    try_cast(sum(forward_bytes) as bigint) as forward_bytes,
+    try_cast(sum(return_bytes) as bigint) as return_bytes,
     max(path_id) as path_id
 from datapaths
 left join address_owners on ip = snat_ip

@@ -47,8 +47,8 @@ logged as (
 legs as (
     select
         path_id, part, position, node, eni,
-        sum(packets * times)::bigint as packets, sum(bytes * times)::bigint as bytes,
-        sum(packets)::bigint as once_packets, sum(bytes)::bigint as once_bytes,
+        try_cast(sum(packets::hugeint * times) as bigint) as packets, try_cast(sum(bytes::hugeint * times) as bigint) as bytes,
+        try_cast(sum(packets) as bigint) as once_packets, try_cast(sum(bytes) as bigint) as once_bytes,
         max(shared_by) > 1 as shared, min(first_seen) as first_seen, max(last_seen) as last_seen
     from logged
     group by path_id, part, position, node, eni
@@ -65,8 +65,8 @@ crossed as (
     select
         path_id, part, position, min(node) as node,
         if(min(eni) = max(eni), [min(eni)], list_sort(list_distinct(list(eni)))) as enis,
-        sum(packets)::bigint as packets, sum(bytes)::bigint as bytes,
-        sum(once_packets)::bigint as once_packets, sum(once_bytes)::bigint as once_bytes,
+        try_cast(sum(packets) as bigint) as packets, try_cast(sum(bytes) as bigint) as bytes,
+        try_cast(sum(once_packets) as bigint) as once_packets, try_cast(sum(once_bytes) as bigint) as once_bytes,
         max(once_packets) as one_packets, max(once_bytes) as one_bytes,
         bool_or(shared) as shared, min(first_seen) as log_from, max(last_seen) as log_to
     from legs

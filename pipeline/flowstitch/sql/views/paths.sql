@@ -21,5 +21,5 @@ select
     named_end(service, dialled_ip, dialled_port) as dialled,
     named_end(server_name, server_ip, server_port) as server,
     scenario, outcome, return_lands_on,
-    forward_bytes + return_bytes as bytes
+    try_cast(forward_bytes::hugeint + return_bytes as bigint) as bytes
 from datapaths;

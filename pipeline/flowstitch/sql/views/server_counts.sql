@@ -43,7 +43,7 @@ select
     client_kind, client_known, hairpin, dialled_kind, dialled_ip, dialled_port,
     nat, scenario, kernel_stacks, outcome, return_lands_on,
     count(*) as connections,
-    sum(forward_bytes + return_bytes)::bigint as bytes,
+    try_cast(sum(forward_bytes::hugeint + return_bytes) as bigint) as bytes,
     min(last_seen) as first_end,
     max(last_seen) as last_end,
     max(path_id) as path_id
