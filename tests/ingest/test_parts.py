@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flowstitch.arrays import Columns
 from flowstitch.ingest import read as reading
 from flowstitch.ingest.parts import Parts
 from flowstitch.normalize.columns import Pools
@@ -31,6 +32,32 @@ def test_parts_come_back_as_they_were(tmp_path: Path, memory_bytes: int | None) 
         assert [part["port"].dtype for part in parts] == [np.int32] * len(numbers)
         assert parts[-1]["port"].tolist() == [7] * 7
         assert len(parts[1:3]) == 2
+
+
+class Later:
+    """Sets times right that only the whole file tells."""
+
+    ASKED = ("line",)
+
+    def note(self, columns: Columns) -> None:
+        self.rows = columns["line"].shape[0]
+
+    def settle(self, columns: Columns) -> None:
+        columns["line"] += self.rows
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 50, 1000])
+def test_no_more_columns_are_read_than_are_asked_for(tmp_path: Path, memory_bytes: int) -> None:
+    with Scratch(memory_bytes, tmp_path) as scratch:
+        parts = Parts(scratch, Later())  # type: ignore[arg-type]
+        for number in (2, 3):
+            parts.put({name: np.arange(number) for name in ("line", "port", "mark")})
+        parts.close()
+        read = list(parts.with_columns(("port",)))
+        assert [part["port"].tolist() for part in read] == [[0, 1], [0, 1, 2]]
+        assert [part["line"].tolist() for part in read] == [[3, 4], [3, 4, 5]]
+        # the first waits in memory where there is room, and is at hand as it is
+        assert ["mark" in part for part in read] == [memory_bytes >= 48, memory_bytes >= 120]
 
 
 def test_the_file_has_no_name(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ class FileTimes:
     start_is_local : ``start_at`` and ``stop_at`` hold local time read as UTC; else ``seen_at`` of events does.
     """
 
+    # columns without which ``settle`` cannot do
+    ASKED = ("event", "seen_at", "start_at", "stop_at")
+
     def __init__(self, source: Source, *, start_is_local: bool) -> None:
         self._start_is_local = start_is_local
         self._zone = source.timezone

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from flowstitch.normalize.columns import Pools
 
 MAX_TIME = np.iinfo(np.int64).max
+# Tables of which something is asked, and the columns that tell it.
+ASKED = {
+    "conntrack": (
+        "node", "event", "seen_at", "orig_packets", "delta_time_s", "start_at", "offloaded", "conntrack_id", "timeout_s"
+    ),
+    "flows": ("source", "eni", "window_start", "window_end", "log_status"),
+}  # fmt: skip
 
 
 @dataclass

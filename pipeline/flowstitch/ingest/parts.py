@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from flowstitch.arrays import Columns
     from flowstitch.ingest.conntrack_times import FileTimes
@@ -51,10 +51,17 @@ class Parts(Sequence["Columns"]):
     def __getitem__(self, number: int | slice) -> Columns | Sequence[Columns]:
         if isinstance(number, slice):
             return [self[place] for place in range(*number.indices(len(self)))]
-        part = self._kept[number]
+        return self._read(self._kept[number])
+
+    def with_columns(self, names: Collection[str]) -> Iterator[Columns]:
+        """Parts in order, of which nothing but columns of these names is asked: no more is read from the disk."""
+        asked = {*names} if self.times is None else {*names, *self.times.ASKED}
+        return (self._read(part, asked) for part in self._kept)
+
+    def _read(self, part: Kept, names: Collection[str] | None = None) -> Columns:
         if isinstance(part, dict):
             return part
-        columns = self.scratch.get(part)
+        columns = self.scratch.get(part, names=names)
         if self.times is not None:
             self.times.settle(columns)
         return columns

@@ -19,7 +19,7 @@ from flowstitch.normalize.columns import concat_columns
 from flowstitch.normalize.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -50,14 +50,17 @@ class Export:
     duplicates: list[tuple[str, str]] = field(default_factory=list)
     threads: int = 1
 
-    def parts_of(self, table: str) -> Iterator[Columns]:
-        """Rows of a table in order of source and line, part by part."""
+    def parts_of(self, table: str, names: Collection[str] | None = None) -> Iterator[Columns]:
+        """Rows of a table in order of source and line, part by part; with ``names`` no other columns are asked of them."""
         if "rows" in self.__dict__:
             yield self.rows[table]
             return
         for source, parts in zip(self.sources, self.parts, strict=True):
             if ROW_KINDS.get(source.kind) == table:
-                yield from parts
+                if names is not None and isinstance(parts, Parts):
+                    yield from parts.with_columns(names)
+                else:
+                    yield from parts
 
     def drain(self, table: str, *sources: int) -> Iterator[Columns]:
         """The same, of all sources or of those with these numbers; each part is forgotten here as it is handed on."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.ingest.holdings import Holdings
-from flowstitch.ingest.model import ROW_TABLES
+from flowstitch.ingest.holdings import ASKED, Holdings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,8 +49,8 @@ def holdings_of(export: Export, pools: Pools) -> Holdings:
     held = Holdings(inventory=export.inventory)
     for source, account in zip(export.sources, export.accounts, strict=True):
         held.note(source, incomplete=account.incomplete)
-    for name in ROW_TABLES:
-        for rows in export.parts_of(name):
+    for name, columns in ASKED.items():
+        for rows in export.parts_of(name, columns):
             held.take(name, rows, pools)
     return held
 

@@ -164,7 +164,7 @@ def _begins(export: Export, options: Options, length: int) -> Iterator[int]:
     """Where the partitions begin in which a row does, within the times asked for."""
     numbers: set[int] = set()
     for name, columns in ROW_TABLES.items():
-        for rows in export.parts_of(name):
+        for rows in export.parts_of(name, columns):
             begin, _ = span_of(rows, *columns)
             numbers.update((begin[begin != NULL_TIME] // length).tolist())
     for begins in sorted(number * length for number in numbers):

@@ -156,7 +156,7 @@ def _spans(export: Export, pools: Pools) -> tuple[Ints, Ints]:
     first = np.full(len(pools.names), np.iinfo(np.int64).max, np.int64)
     last = np.full(len(pools.names), NULL_TIME, np.int64)
     for name, (begin, end) in ROW_TABLES.items():
-        for columns in export.parts_of(name):
+        for columns in export.parts_of(name, ("source", begin, end)):
             since, until = span_of(columns, begin, end)
             known = since != NULL_TIME
             np.minimum.at(first, columns["source"][known], since[known])
