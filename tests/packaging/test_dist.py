@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # What the wheel carries, by the directory of the checkout that it comes from.
 CARRIED = {"pipeline/flowstitch": "flowstitch", "schemas": "flowstitch/schemas", "data": "flowstitch/data"}
+# What building the wheel adds.
+COMPILED = "flowstitch/kernels/compiled/"
 NOT_IN_SDIST = {".ci/run", ".ci/site/mkdocs.yml", ".ci/site/pages.py", ".gitignore"}
 
 
@@ -46,7 +49,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_the_package_the_schemas_and_the_capture(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    contents = zipfile.ZipFile(wheel).namelist()
+    names = {name for name in contents if ".dist-info/" not in name and not name.startswith(COMPILED)}
     wanted = {
         name.replace(directory, target, 1)
         for name in tracked()
@@ -84,8 +88,10 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def outside(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
+def outside(
+    installed: Path, folder: Path, *arguments: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(installed), **variables}
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -97,6 +103,34 @@ def test_demo_runs_outside_the_checkout(installed: Path, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert str(installed) in done.stderr
     assert "pod-to-lbip-cluster-remote" in done.stdout
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels are compiled for x86-64 alone")
+@pytest.mark.parametrize(
+    "commands",
+    [
+        ("demo",),
+        ("generate small --connections 1000 --format parquet --ip 6", "run small/export --out result"),
+        (
+            "generate large --connections 20000 --pods-per-node 200 --nodes 25 --flow-logs aws",
+            "run large/export --out result --memory 64MiB",
+        ),
+    ],
+)
+def test_wheel_compiles_nothing(installed: Path, tmp_path: Path, commands: tuple[str, ...]) -> None:
+    script = "from flowstitch.cli.main import main; main()"
+    for command in commands:
+        done = outside(
+            installed,
+            tmp_path,
+            "-c",
+            script,
+            *command.split(),
+            "--quiet",
+            XDG_CACHE_HOME=str(tmp_path / "cache"),
+        )
+        assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "cache").rglob("*.nb?"))
 
 
 def test_smoke_part_of_the_suite_passes_on_the_wheel(installed: Path, tmp_path: Path) -> None:

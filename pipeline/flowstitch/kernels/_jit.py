@@ -1,7 +1,7 @@
 """The one place that knows numba's options, and where compiled kernels are kept.
 
 Compiled kernels are cached under a directory named by a digest of every kernel source: numba does not
-see an edit in another module than the one it compiled, a new directory does.
+see an edit in another module than the one it compiled, a new directory does. Those that a wheel carries (``_carried.py``) come first.
 
 What numba makes slow without a word: a row taken out of an array, ``keys[row]``, is an array of its own; and of a signed
 index that was read from an array it is asked at each use whether it counts from the end. So kernels hand on arrays with
@@ -13,11 +13,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite
 import numba
 import numba.core.config
 from numba.core.options import DefaultOptions
@@ -34,16 +36,22 @@ def bounds_checked() -> bool:
     return value == "1"
 
 
-def cache_directory() -> Path | None:
-    """Directory for compiled kernels, made if need be; None when no directory can be written."""
+def kernel_digest() -> str:
+    """Digest of all that compiled kernels depend on but the processor: their sources, what compiles them, Python as its bytecode has it."""
     digest = hashlib.blake2b(digest_size=8)
-    for part in (numba.__version__, platform.python_version(), platform.machine(), str(bounds_checked())):
+    python = f"{sys.implementation.cache_tag}{sys.abiflags}"
+    for part in (numba.__version__, llvmlite.__version__, python, platform.machine(), str(bounds_checked())):
         digest.update(part.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_directory(digest: str) -> Path | None:
+    """Directory for compiled kernels of a digest, made if need be; None when no directory can be written."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     for root in (Path(base), Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"):
-        path = root / "flowstitch" / f"kernels-{digest.hexdigest()}"
+        path = root / "flowstitch" / f"kernels-{digest}"
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError:
@@ -55,9 +63,15 @@ def cache_directory() -> Path | None:
 
 # The option that leaves references uncounted is not in numba's manual: without it all is the same, but slower.
 _UNCOUNTED = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
-_CACHE = cache_directory()
+_DIGEST = kernel_digest()
+_CACHE = cache_directory(_DIGEST)
 if _CACHE is not None:
     setattr(numba.core.config, "CACHE_DIR", str(_CACHE))  # noqa: B010
+_CARRIED = None
+if (Path(__file__).with_name("compiled") / f"{_DIGEST}.json").is_file():
+    from flowstitch.kernels._carried import carried_caches
+
+    _CARRIED = carried_caches(_DIGEST)
 
 
 def kernel(function: F) -> F:
@@ -80,7 +94,8 @@ def allocating_kernel(function: F) -> F:
 
 
 def _compile(function: F, **options: Any) -> F:
-    compiled: F = numba.njit(nogil=True, cache=_CACHE is not None, boundscheck=bounds_checked(), **options)(
-        function
-    )
+    cached = _CACHE is not None
+    compiled: Any = numba.njit(nogil=True, cache=cached, boundscheck=bounds_checked(), **options)(function)
+    if _CARRIED is not None:
+        compiled._cache = _CARRIED(function, compiled._cache)  # noqa: SLF001 - numba has no other way
     return compiled

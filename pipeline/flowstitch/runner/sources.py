@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flowstitch import __version__
 from flowstitch.catalog.arrow import TABLES_VERSION
 from flowstitch.ingest.facts import inventory_rows
 from flowstitch.ingest.inventory import finish_inventory
@@ -84,7 +85,7 @@ def judge_sources(export: Export, max_rejects: float) -> Wanting:
 def provenance(export: Export) -> dict[str, Any]:
     """What every manifest says: by what and from what the tables beside it were made."""
     return {
-        "flowstitch": version("flowstitch"),
+        "flowstitch": __version__,
         "versions": {name: version(name) for name in ("pyarrow",)},
         "tables_version": TABLES_VERSION,
         "inputs": [
