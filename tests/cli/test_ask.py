@@ -173,6 +173,32 @@ def test_types_have_one_text(call: Call, result: Path) -> None:
     ]
 
 
+def test_an_interval_is_text(call: Call, result: Path, tmp_path: Path) -> None:
+    query = """
+        select interval '14 months 3 days' + interval 458266327 microseconds as "a ""b"" c", null::interval as nothing,
+            [interval 1 hour, null] as list, {'interval': interval 1 day, 'kind': 'INTERVAL'::enum('INTERVAL')} as struct,
+            map {'INTERVAL': interval 1 second} as map
+    """
+    told = {
+        'a "b" c': "1 year 2 months 3 days 00:07:38.266327", "nothing": None, "list": ["01:00:00", None],
+        "struct": {"interval": "1 day", "kind": "INTERVAL"}, "map": {"INTERVAL": "00:00:01"},
+    }  # fmt: skip
+    assert json.loads(call("sql", result, query, "-f", "json").stdout) == [told]
+    (fields,) = csv.DictReader(io.StringIO(call("sql", result, query, "-f", "csv").stdout))
+    assert (fields['a "b" c'], fields["list"]) == (told['a "b" c'], '["01:00:00", null]')
+    cells = call("sql", result, query).stdout.splitlines()[1].split("  ")
+    assert [cell.strip() for cell in cells if cell.strip()] == [
+        told['a "b" c'],
+        "-",
+        "01:00:00, -",
+        "interval: 1 day, kind: INTERVAL",
+        "INTERVAL: 00:00:01",
+    ]
+    assert call("sql", result, query, "-o", tmp_path / "x.parquet").exit_code == 0
+    (row,) = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    assert row | {"map": dict(row["map"])} == told
+
+
 def test_no_rows_are_an_answer(call: Call, result: Path) -> None:
     query = "select source, line from rejects where false"
     assert call("sql", result, query).stdout == "source  line\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import sys
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ _PLAIN_NUMBERS = frozenset(
     [f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint")] + ["double", "float"]
 )  # fmt: skip
 _PLAIN_KINDS = _PLAIN_NUMBERS | {"varchar", "boolean"}
+# Intervals in the text of a type of DuckDB, and what is quoted there, which may look like one.
+_INTERVALS = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\bINTERVAL\b""")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,8 +78,9 @@ def write_relation(
 
     if answer is None:
         raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
-    kinds = [str(kind).lower() for kind in answer.types]
     try:
+        answer = _with_texts_of_intervals(answer)
+        kinds = [str(kind).lower() for kind in answer.types]
         # without Arrow, which takes longer to import than most answers to be found
         if chosen_form(form, output) == "table" and all(kind in _PLAIN_KINDS for kind in kinds):
             rows = answer.limit(MAX_TABLE_ROWS + 1).fetchall()
@@ -86,6 +90,23 @@ def write_relation(
             _write_by_arrow(answer, form, output, title)
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {error}") from error
+
+
+def _with_texts_of_intervals(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The same rows, each interval as DuckDB's own text: neither JSON nor Parquet has what counts months, days and microseconds."""
+    kinds = list(map(str, answer.types))
+    told = [
+        _INTERVALS.sub(lambda word: "VARCHAR" if word[0] == "INTERVAL" else word[0], kind) for kind in kinds
+    ]
+    if told == kinds:
+        return answer
+    names = [name.replace('"', '""') for name in answer.columns]
+    return answer.project(
+        ", ".join(
+            f'#{place}::{kind} as "{name}"'
+            for place, (kind, name) in enumerate(zip(told, names, strict=True), 1)
+        )
+    )
 
 
 def _write_by_arrow(
