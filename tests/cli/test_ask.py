@@ -199,6 +199,17 @@ def test_an_interval_is_text(call: Call, result: Path, tmp_path: Path) -> None:
     assert row | {"map": dict(row["map"])} == told
 
 
+def test_columns_of_one_name_are_all_written(call: Call, result: Path, tmp_path: Path) -> None:
+    query = 'select 1 as a, interval 2 hours as a, 3 as b, 4 as "B" order by all'
+    told = [{"a": 1, "a_1": "02:00:00", "b": 3, "B_1": 4}]
+    assert json.loads(call("sql", result, query, "-f", "json").stdout) == told
+    assert call("sql", result, query, "-o", tmp_path / "x.parquet").exit_code == 0
+    assert pq.read_table(tmp_path / "x.parquet").to_pylist() == told
+    assert call("sql", result, query, "-f", "csv").stdout == "a,a,b,B\n1,02:00:00,3,4\n"
+    (other,) = json.loads(call("sql", result, 'select 3 as b, 4 as "B"', "-f", "json").stdout)
+    assert other == {"b": 3, "B": 4}
+
+
 def test_no_rows_are_an_answer(call: Call, result: Path) -> None:
     query = "select source, line from rejects where false"
     assert call("sql", result, query).stdout == "source  line\n"

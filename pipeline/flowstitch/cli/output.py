@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Row = Sequence[Any]
 
 FORMATS = ("table", "json", "csv", "parquet")
+_OF_UNIQUE_NAMES = ("json", "parquet")
 BATCH_ROWS = 1 << 14
 # A table is laid out as a whole, and nobody reads more.
 MAX_TABLE_ROWS = 10_000
@@ -70,6 +71,8 @@ def write_relation(
 ) -> None:
     """Write the answer of a query, None where it has none; see ``write_answer``.
 
+    In JSON and Parquet columns of one name are told apart by numbers, as in a table that DuckDB makes: ``a``, ``a_1``.
+
     Raises
     ------
     UsageError : also when the query is wrong, with DuckDB's own words.
@@ -78,11 +81,15 @@ def write_relation(
 
     if answer is None:
         raise UsageError("the query has no answer; expected one like SELECT, FROM, SHOW or DESCRIBE.")
+    form = chosen_form(form, output)
     try:
         answer = _with_texts_of_intervals(answer)
+        if form in _OF_UNIQUE_NAMES and len(set(answer.columns)) < len(answer.columns):
+            # of a subquery DuckDB numbers columns that have one name
+            answer = answer.project("*")
         kinds = [str(kind).lower() for kind in answer.types]
         # without Arrow, which takes longer to import than most answers to be found
-        if chosen_form(form, output) == "table" and all(kind in _PLAIN_KINDS for kind in kinds):
+        if form == "table" and all(kind in _PLAIN_KINDS for kind in kinds):
             rows = answer.limit(MAX_TABLE_ROWS + 1).fetchall()
             numeric = [kind in _PLAIN_NUMBERS for kind in kinds]
             write_table(answer.columns, _cut(iter(rows)), numeric, output=output, title=title)
