@@ -110,6 +110,7 @@ def test_two_results_are_compared(call: Call, result: Path, order: str) -> None:
         (["{result}", "drift-between", "nowhere"], "nowhere: no such directory; give the --out of a flowstitch run."),
         (["drift-betwen", "{result}", "{result}"], "drift-betwen: no such directory"),
         (["{result}", "sources", "--top", "0"], "0 is not in the range x>=1"),
+        (["{result}", "sources", "--since", "2026-01-02", "--until", "2026-01-01"], "--since 2026-01-02T00:00:00Z is not before --until 2026-01-01T00:00:00Z; nothing would be left."),
         (["{result}", "sources", "--since", "noon"], "--since: got 'noon', expected a time like 2026-11-23T00:44:00Z or epoch seconds."),
     ],
 )  # fmt: skip

@@ -104,7 +104,7 @@ def test_a_span_leaves_rows_out(call: Call, small: Path, tmp_path: Path) -> None
         (["{small}", "--out", "/proc/result"], "cannot be written"),
         (["{small}", "--out", "x", "--dataplane", "terway-enip"], "there is no data plane 'terway-enip'; did you mean 'terway-eniip'?"),
         (["{small}", "--out", "x", "--since", "noon"], "--since: got 'noon', expected a time like"),
-        (["{small}", "--out", "x", "--since", "2026-01-02", "--until", "2026-01-01"], "--since 2026-01-02 is not before --until"),
+        (["{small}", "--out", "x", "--since", "2026-01-02", "--until", "2026-01-01"], "--since 2026-01-02T00:00:00Z is not before --until 2026-01-01T00:00:00Z; nothing would be left."),
         (["{small}", "--out", "x", "--threads", "0"], "invalid value for '--threads'"),
         (["{small}", "--out", "x", "--max-rejects", "2"], "invalid value for '--max-rejects'"),
         (["{small}", "--out", "x", "--memory", "much"], "--memory: got 'much', expected a size like 4GiB or 512MB."),

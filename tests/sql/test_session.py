@@ -42,6 +42,15 @@ def test_a_frame_has_the_rows_of_its_time(result: Path) -> None:
         assert frame.height == opened.table("datapaths").num_rows
 
 
+@pytest.mark.parametrize("until", [10_000_000, 9_000_000])
+def test_a_time_that_ends_before_it_begins_is_refused(result: Path, until: int) -> None:
+    sentence = (
+        rf"--since 1970-01-01T00:00:10Z is not before --until 1970-01-01T00:00:{until // 1_000_000:02}Z"
+    )
+    with pytest.raises(UsageError, match=sentence):
+        flowstitch.open(result, since=10_000_000, until=until)
+
+
 def test_a_name_that_duckdb_cannot_open_is_refused_in_a_sentence(result: Path, tmp_path: Path) -> None:
     shutil.copytree(result, tmp_path / "r\\1")
     with pytest.raises(UsageError, match=r"table '\w+' cannot be opened: .*\.$"):

@@ -176,8 +176,6 @@ def _options(
         for name, text in (("since", since), ("until", until))
         if text is not None
     }
-    if len(span) == 2 and span["since"] >= span["until"]:
-        raise UsageError(f"--since {since} is not before --until {until}; nothing would be left.")
     if overlap is not None:
         span["overlap"] = parse_duration(overlap, "--overlap")
     from flowstitch.runner.pipeline import Options  # noqa: PLC0415

@@ -29,6 +29,7 @@ from flowstitch.runner.cutting import Span, cut
 from flowstitch.runner.layout import ALL, FINGERPRINT, LOG, MANIFEST, RESULT, UNMATCHED
 from flowstitch.runner.resume import Finished, fingerprint
 from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
+from flowstitch.runner.times import check_span
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
 from flowstitch.sql.kept import write_kept
@@ -62,6 +63,10 @@ class Options:
     threads : how many threads read; the result does not depend on it.
     memory_bytes : see ``read_export``; rows may have as much of it as ``rows_in_memory`` says, the others wait on the disk.
     scratch : directory where they wait, in a file without a name; that of the result without.
+
+    Raises
+    ------
+    UsageError when ``since`` is not before ``until``.
     """
 
     dataplane: str = DEFAULT_DATAPLANE
@@ -73,6 +78,9 @@ class Options:
     threads: int = 1
     memory_bytes: int | None = None
     scratch: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_span(self.since, self.until)
 
     @property
     def span(self) -> Span:

@@ -48,3 +48,18 @@ def parse_time(text: str, option: str) -> int:
             f"{option}: got {text!r}, expected a time like 2026-11-23T00:44:00Z or epoch seconds."
         )
     return number
+
+
+def check_span(since: int | None, until: int | None) -> None:
+    """Raise ``UsageError`` for a span of time with nothing in it.
+
+    Parameters
+    ----------
+    since, until : µs since the epoch, half-open; None is open.
+    """
+    if since is not None and until is not None and since >= until:
+        begin, end = (
+            (_EPOCH + timedelta(microseconds=moment)).replace(tzinfo=None).isoformat()
+            for moment in (since, until)
+        )
+        raise UsageError(f"--since {begin}Z is not before --until {end}Z; nothing would be left.")

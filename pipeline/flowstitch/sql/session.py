@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowstitch.errors import FlowstitchError, UsageError, unknown_name
 from flowstitch.runner.layout import UNMATCHED
+from flowstitch.runner.times import check_span
 from flowstitch.sql.definitions import comments, execute_known, library, needed, question_statements
 from flowstitch.sql.kept import kept_in
 from flowstitch.sql.lacking import lacking_sentence, what_is_lacking
@@ -59,7 +60,7 @@ class Result:
 
     Raises
     ------
-    UsageError when a directory is not a result, cannot be opened, or not with the others.
+    UsageError when a directory is not a result, cannot be opened, or not with the others; when ``since`` is not before ``until``.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Result:
         given = [paths] if isinstance(paths, Path) else list(paths)
         if not given:
             raise UsageError("got no result; give the --out of a flowstitch run.")
+        check_span(since, until)
         self.name = ", ".join(map(str, given))
         self._results = results_of(given)
         others = [] if after is None else results_of([after])
@@ -381,7 +383,7 @@ def open_result(
 
     Raises
     ------
-    UsageError when it is not a result, or results cannot be opened together.
+    UsageError when it is not a result, or results cannot be opened together; when ``since`` is not before ``until``.
     """
     paths = [Path(result)] if isinstance(result, str | Path) else [Path(one) for one in result]
     return Result(paths, after=None if after is None else Path(after), since=since, until=until)
