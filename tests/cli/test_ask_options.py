@@ -26,6 +26,7 @@ def test_service_node_and_top_leave_out_rows_and_change_none(call: Call, result:
     assert (
         answer(call, result, "return-eni", "--service", service, "--node", node, "--top", "1") == chosen[:1]
     )
+    assert answer(call, result, "return-eni", "--top", (1 << 63) - 1) == whole
     nobody = call("ask", result, "return-eni", "--service", "it's nobody")
     assert (nobody.exit_code, nobody.stdout) == (2, "")
     assert 'there is no service "it\'s nobody"; known are: default/' in nobody.stderr
@@ -109,7 +110,8 @@ def test_two_results_are_compared(call: Call, result: Path, order: str) -> None:
         (["{result}", "sources", "{result}"], "question 'sources' is about one result; two were given."),
         (["{result}", "drift-between", "nowhere"], "nowhere: no such directory; give the --out of a flowstitch run."),
         (["drift-betwen", "{result}", "{result}"], "drift-betwen: no such directory"),
-        (["{result}", "sources", "--top", "0"], "0 is not in the range x>=1"),
+        (["{result}", "sources", "--top", "0"], "0 is not in the range 1<=x<="),
+        (["{result}", "sources", "--top", str(1 << 63)], f"{1 << 63} is not in the range 1<=x<={(1 << 63) - 1}"),
         (["{result}", "sources", "--since", "2026-01-02", "--until", "2026-01-01"], "--since 2026-01-02T00:00:00Z is not before --until 2026-01-01T00:00:00Z; nothing would be left."),
         (["{result}", "sources", "--since", "noon"], "--since: got 'noon', expected a time like 2026-11-23T00:44:00Z or epoch seconds."),
     ],

@@ -27,6 +27,9 @@ Examples:
   flowstitch ask monday/ return-eni --also tuesday/ the answer of both as one
 """
 
+# DuckDB counts rows in 64 bits with a sign.
+MOST_ROWS = (1 << 63) - 1
+
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str | CompletionItem]:  # noqa: ARG001
     return [name for name in question_names() if name.startswith(incomplete)]
@@ -39,7 +42,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @also_option
 @click.option("--service", metavar="NAMESPACE/NAME", help="Only rows of this service.")
 @click.option("--node", help="Only rows that have this node.")
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Only the first N rows.")
+@click.option("--top", type=click.IntRange(1, MOST_ROWS), metavar="N", help="Only the first N rows.")
 @click.option(
     "--since", metavar="TIME", help="Only of what was at or after this time; ISO 8601 or epoch seconds, UTC."
 )
