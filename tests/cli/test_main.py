@@ -143,6 +143,42 @@ def test_a_reader_may_leave_early(result: Path, form: str) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sql", "{result}", "select 1"],
+        ["sql", "{result}", "from observations", "-f", "csv"],
+        ["sql", "{result}", "from observations", "-f", "json"],
+        ["sql", "{result}", "from observations", "-f", "parquet"],
+        ["ask", "{result}", "return-eni"],
+        ["explain", "{result}", "10.0.1.91"],
+        ["schema"],
+        ["--help"],
+    ],
+)
+def test_an_answer_that_has_no_room_is_one_sentence(result: Path, arguments: list[str]) -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        start(*(argument.format(result=result) for argument in arguments), stdout=full) as process,
+    ):
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert (process.returncode, said) == (
+        3,
+        "flowstitch: cannot write the answer: No space left on device.\n",
+    )
+
+
+def test_a_closed_stdout_is_one_sentence() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "schema"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "flowstitch: cannot write the answer: stdout is closed.\n")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_nothing(capture: Path, tmp_path: Path, number: int, code: int) -> None:
     with start("run", capture, "--out", tmp_path / "result") as process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -20,6 +21,8 @@ from flowstitch.ingest.memory import keep_freed_memory
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
+
+    from _typeshed import ReadableBuffer
 
 COMMANDS = {
     "demo": "flowstitch.cli.demo",
@@ -71,8 +74,6 @@ class Commands(click.Group):
             code = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError as error:
-            # the interpreter flushes once more when it ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(BROKEN_PIPE) from error
         return code
 
@@ -150,11 +151,39 @@ class _NoPandas:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
+class _Answer(io.FileIO):
+    """Stdout: where it cannot be written, the answer is what failed, whoever wrote it."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Write as much as the system takes at once; returns how many bytes.
+
+        Raises
+        ------
+        FlowstitchError where it takes none; BrokenPipeError where nobody reads any more.
+        """
+        try:
+            return super().write(data)
+        except OSError as error:
+            # the interpreter writes what is left once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise FlowstitchError(f"cannot write the answer: {error.strerror}.") from error
+
+
 def main() -> NoReturn:
     """Entry point of the command ``flowstitch``."""
-    for stream in (sys.stdout, sys.stderr):
-        # a file name need not be UTF-8, and a terminal need not know every character
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    # a file name need not be UTF-8, and a terminal need not know every character
+    errors = "backslashreplace"
+    sys.stderr.reconfigure(errors=errors)  # type: ignore[union-attr]
+    if sys.stdout is None:
+        say("cannot write the answer: stdout is closed.")
+        sys.exit(FAILED)
+    raw = _Answer(sys.stdout.fileno(), "w", closefd=False)
+    is_terminal, encoding = sys.stdout.isatty(), sys.stdout.encoding
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=encoding, errors=errors, line_buffering=is_terminal
+    )
     signal.signal(signal.SIGTERM, _terminate)
     keep_freed_memory()
     # looking for cycles among what mostly lives on, modules and kernels, takes a twentieth of a short run
