@@ -39,7 +39,8 @@ def everything(directory: Path) -> dict[str, tuple[int, bytes]]:
         "/* copy */ select 'copy' as \"copy\"",
         "select 'é', count(*) from ask_return_eni",
         "from query('select 2')",
-        "select 1; select 2",
+        "select 1;",
+        "select ';' as \";\"; -- select 2;\n;",
         "select path_text(path_id) from datapaths order by all limit 1",
         "select * replace (lower(protocol) as protocol) from datapaths limit 1",
     ],
@@ -81,6 +82,9 @@ def test_what_reads_is_run(call: Call, result: Path, query: str) -> None:
         ("from query('from read_text(''{place}/secret.csv'')')", "Permission Error: Cannot access file"),
         ("from read_parquet('https://example.com/x.parquet')", "Error: "),
         ("from query", "does not exist"),
+        ("select 1; select 2", "one statement at a time; got 2. "),
+        ("select 1; from datapaths; values (3);", "one statement at a time; got 3. "),
+        ("select 1; selec 2", "one statement at a time; got 2. "),
         ("from query('with x as (copy (select 1) to ''{result}/x.csv'') select 1')", "Error: "),
     ],
 )  # fmt: skip
@@ -105,6 +109,8 @@ def test_unsafe_lets_it_do_what_duckdb_can(call: Call, result: Path, tmp_path: P
     done = call("sql", result, f"copy (from nodes) to '{tmp_path}/nodes.csv'", "--unsafe")
     assert (done.exit_code, done.stderr) == (0, "")
     assert len((tmp_path / "nodes.csv").read_text().splitlines()) == 4
+    several = "create table mine as select 7 as seven; from mine"
+    assert call("sql", result, several, "--unsafe", "-f", "csv").stdout == "seven\n7\n"
 
 
 def test_a_locked_session_is_not_unlocked(result: Path) -> None:
@@ -145,7 +151,8 @@ def test_a_large_answer_spills_beside_nothing_of_the_result(
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_place(
     call: Call, result: Path, query: str, name: str, mark: str
 ) -> None:
-    for more in ((), ("--unsafe",)):
+    # several statements are refused without
+    for more in (["--unsafe"],) if ";" in query else ([], ["--unsafe"]):
         done = call("sql", result, query, *more)
         assert done.exit_code == 2
         assert done.stderr.startswith("flowstitch: the query failed: ")

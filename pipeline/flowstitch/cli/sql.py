@@ -34,8 +34,8 @@ def command(
     """Run a DuckDB query over the tables of a result.
 
     RESULT is the directory that `flowstitch run` wrote; `flowstitch schema` says which tables and columns there
-    are. A QUERY of `-` is read from standard input. Times are UTC. A query reads the result and nothing else;
-    --unsafe lets it do what DuckDB can.
+    are. A QUERY of `-` is read from standard input. Times are UTC. A query is one statement that reads the result and
+    nothing else; --unsafe lets it be several, and do what DuckDB can.
     """
     from flowstitch.sql.session import Result  # noqa: PLC0415
 

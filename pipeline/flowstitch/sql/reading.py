@@ -19,8 +19,9 @@ _UNSAFE = "give --unsafe to let it write, or read other files"
 
 
 def check_reads(query: str) -> None:
-    """Raise ``UsageError`` for a query that could do more than read; the words in quotes and comments do not count."""
-    for words in _statements(query):
+    """Raise ``UsageError`` for a query that could do more than read, or is several; the words in quotes and comments do not count."""
+    statements = _statements(query)
+    for words in statements:
         first = words[0]
         # without a keyword it is no statement, which DuckDB says better
         if first and first not in _READING:
@@ -32,6 +33,11 @@ def check_reads(query: str) -> None:
                 raise UsageError(
                     f"the query has {word.upper()}, which can write files; quote it if it is a name, or {_UNSAFE}."
                 )
+    # only the answer of the last would be seen, and what reads does nothing for those behind it
+    if len(statements) > 1:
+        raise UsageError(
+            f"one statement at a time; got {len(statements)}. Ask each alone, or give --unsafe to run all and see the last answer."
+        )
 
 
 def _statements(query: str) -> list[list[str]]:

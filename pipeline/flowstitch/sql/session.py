@@ -237,7 +237,7 @@ class Result:
         self._connection.execute(f"create or replace view {name} as from {self._kept[name]}")
 
     def lock(self) -> None:
-        """From here on queries read the result and nothing else: they write nothing, reach no other file and load no extension."""
+        """From here on queries are one statement and read the result, nothing else: they write nothing, reach no other file and load no extension."""
         directories = ", ".join(map(quoted, self._directories))
         for setting in (
             "autoinstall_known_extensions = false",
