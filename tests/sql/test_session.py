@@ -65,6 +65,37 @@ def made_by(version: str, result: Path, home: Path) -> Path:
     return home
 
 
+MANIFESTS = [
+    ("{", r"run\.json: cannot be read \(.+\); run it again\.$"),
+    ("\xff", r"run\.json: cannot be read \(.+\); run it again\.$"),
+    ("[]", r"run\.json: is no manifest of a result; run it again\.$"),
+    ("{}", r"run\.json: is no manifest of a result; run it again\.$"),
+    ('{"tables_version": null}', r"run\.json: is no manifest of a result; run it again\.$"),
+    ('{"tables_version": "99"}', r"r: has tables_version 99, and flowstitch \S+ knows those up to \d+; ask it with the version that made it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("manifest", "sentence"), MANIFESTS)
+def test_a_result_that_cannot_be_known_is_refused(
+    result: Path, tmp_path: Path, manifest: str, sentence: str
+) -> None:
+    shutil.copytree(result, tmp_path / "r")
+    (tmp_path / "r" / "run.json").write_text(manifest, encoding="latin-1")
+    with pytest.raises(UsageError, match=sentence):
+        flowstitch.open(tmp_path / "r")
+    with pytest.raises(UsageError, match=sentence):
+        flowstitch.open(result, after=tmp_path / "r")
+    with pytest.raises(UsageError, match=sentence):
+        flowstitch.open([result, tmp_path / "r"])
+
+
+def test_a_result_of_earlier_tables_is_opened(result: Path, tmp_path: Path) -> None:
+    shutil.copytree(result, tmp_path / "r")
+    (tmp_path / "r" / "run.json").write_text('{"tables_version": "0"}', encoding="utf-8")
+    with flowstitch.open(tmp_path / "r") as opened, flowstitch.open(result) as known:
+        assert opened.ask("scenarios").fetchall() == known.ask("scenarios").fetchall()
+
+
 def without_column(home: Path, table: str, column: str) -> None:
     for file in (home / table).glob("*.parquet"):
         pq.write_table(pq.read_table(file).drop_columns([column]), file)

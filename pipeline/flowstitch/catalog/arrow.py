@@ -30,9 +30,8 @@ _TYPES = {
     "u8": pa.uint8(),
     "u16": pa.uint16(),
 }
-# What a Parquet file of ours says of itself, and the version of schemas/tables that it was written by.
+# What a Parquet file of ours says of itself: its table, and the ``TABLES_VERSION`` that it was written by.
 TABLE_KEY, VERSION_KEY = b"flowstitch.table", b"flowstitch.tables_version"
-TABLES_VERSION = "1"
 
 
 def arrow_type(item: Field) -> pa.DataType:

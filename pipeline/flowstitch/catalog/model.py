@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Version of the tables as ``schemas/tables`` has them, which results and Parquet files of ours name.
+TABLES_VERSION = "1"
 FIELD_TYPES = (
     "address", "bytes", "count", "counts", "enum", "flag", "id", "ids", "name", "names", "port", "text", "time", "u16", "u8",
 )  # fmt: skip

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
+from flowstitch.catalog import TABLES_VERSION
+from flowstitch.catalog.arrow import TABLE_KEY, VERSION_KEY, arrow_schema
 from flowstitch.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowstitch import __version__
-from flowstitch.catalog.arrow import TABLES_VERSION
+from flowstitch.catalog import TABLES_VERSION
 from flowstitch.ingest.facts import inventory_rows
 from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.model import ROW_TABLES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
 
-from flowstitch.catalog import table
-from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
+from flowstitch.catalog import TABLES_VERSION, table
+from flowstitch.catalog.arrow import TABLE_KEY, VERSION_KEY, arrow_schema
 from flowstitch.normalize.columns import concat_columns, take_columns, to_arrow
 
 if TYPE_CHECKING:

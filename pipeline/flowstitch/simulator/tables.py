@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flowstitch.catalog.arrow import TABLE_KEY, TABLES_VERSION, VERSION_KEY, arrow_schema
+from flowstitch.catalog import TABLES_VERSION
+from flowstitch.catalog.arrow import TABLE_KEY, VERSION_KEY, arrow_schema
 from flowstitch.simulator.connections import ICMP, ICMPV6
 from flowstitch.simulator.conntrack import LIST, STATES
 from flowstitch.simulator.flowlogs import ACTIONS, OK, SKIPDATA, STATUSES

@@ -18,7 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowstitch.catalog import table
+from flowstitch import __version__
+from flowstitch.catalog import TABLES_VERSION, table
 from flowstitch.errors import UsageError
 from flowstitch.runner.layout import ALL, ELSEWHERE, MANIFEST, OUTSIDE
 from flowstitch.sql.tables import pattern, results_in, tables_in
@@ -50,14 +51,17 @@ def results_of(paths: Sequence[Path]) -> list[Path]:
 
     Raises
     ------
-    UsageError when one is not a result, or they cannot be opened together: another version has made it, or it has other tables, or not all its observations.
+    UsageError when one is not a result, its manifest cannot be read, or its tables are of a later version;
+    when they cannot be opened together: another version has made it, or it has other tables, or not all its observations.
     """
     found = {one.resolve(): one for path in paths for one in results_in(path)}
-    first, *others = found.values()
-    expected = manifest_of(first) if others else {}
-    _check_whole(first, expected)
+    manifests = {one: manifest_of(one) for one in found.values()}
+    first, *others = manifests
+    expected = manifests[first]
+    if others:
+        _check_whole(first, expected)
     for other in others:
-        got = manifest_of(other)
+        got = manifests[other]
         _check_whole(other, got)
         for name in _VERSIONS:
             if got.get(name) != expected.get(name):
@@ -103,14 +107,20 @@ def manifest_of(directory: Path) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError when it cannot be read.
+    UsageError when it cannot be read, is none, or tells of a later version of the tables.
     """
     try:
         known = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{directory / MANIFEST}: cannot be read ({error}); run it again.") from error
-    if not isinstance(known, dict):
+    version = str(known.get("tables_version")) if isinstance(known, dict) else ""
+    if not version.isdecimal():
         raise UsageError(f"{directory / MANIFEST}: is no manifest of a result; run it again.")
+    if int(version) > int(TABLES_VERSION):
+        raise UsageError(
+            f"{directory}: has tables_version {version}, and flowstitch {__version__} knows those up to {TABLES_VERSION}; "
+            "ask it with the version that made it, or run it again over its exports."
+        )
     return known
 
 
