@@ -179,6 +179,19 @@ def test_a_closed_stdout_is_one_sentence() -> None:
     assert (done.returncode, done.stderr) == (3, "flowstitch: cannot write the answer: stdout is closed.\n")
 
 
+@pytest.mark.parametrize("where", ["2>&-", "2>/dev/full"])
+def test_nobody_has_to_hear_what_is_said(where: str) -> None:
+    script = f'exec "$@" {where}'
+    answers, fails = (
+        subprocess.run(
+            ["sh", "-c", script, "sh", *COMMAND, "schema", *more], stdout=subprocess.PIPE, check=False
+        )
+        for more in ([], ["nonesuch"])
+    )
+    assert (answers.returncode, fails.returncode, fails.stdout) == (0, 2, b"")
+    assert b"datapaths" in answers.stdout
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_leaves_nothing(capture: Path, tmp_path: Path, number: int, code: int) -> None:
     with start("run", capture, "--out", tmp_path / "result") as process:

@@ -33,8 +33,8 @@ def say(sentence: str) -> None:
 
 
 def _write(line: str) -> None:
-    # whoever read stderr may be gone; that is no reason to stop working
-    with suppress(BrokenPipeError):
+    # whoever read stderr may be gone, or it is full; that is no reason to stop working
+    with suppress(OSError):
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - stderr is the log
 
 

@@ -175,6 +175,9 @@ def main() -> NoReturn:
     """Entry point of the command ``flowstitch``."""
     # a file name need not be UTF-8, and a terminal need not know every character
     errors = "backslashreplace"
+    if sys.stderr is None:
+        # whoever closed it wants to hear nothing
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr.reconfigure(errors=errors)  # type: ignore[union-attr]
     if sys.stdout is None:
         say("cannot write the answer: stdout is closed.")
