@@ -17,7 +17,7 @@ create or replace macro protocol_number(protocol) as
 create or replace macro community_end(ip, port, number) as
     ip_hex(ip) || case when number in (6, 17, 132) then format('{:04x}', port::usmallint) when number not in (1, 58) then '0000' end;
 
--- community_hash(ends, number): the Community ID of two ends in order. A macro of its own, so that they are computed once.
+-- community_hash(ends, number): the Community ID of two ends in order.
 create or replace macro community_hash(ends, number) as
     '1:' || to_base64(unhex(sha1(unhex(
         '0000' || ends[1][:-5] || ends[2][:-5] || format('{:02x}', number) || '00'
@@ -28,10 +28,12 @@ create or replace macro community_hash(ends, number) as
 -- tools give the same connection whichever way they saw it. Null where an address, the protocol or a port that the protocol has is null or
 -- none, and for ICMP, whose type and code are in no row. Source: https://github.com/corelight/community-id-spec
 create or replace macro community_id(source_ip, source_port, destination_ip, destination_port, protocol) as
-    community_hash(
-        list_sort([
+    list_transform(
+        [list_sort([
             community_end(source_ip, source_port, protocol_number(protocol)),
             community_end(destination_ip, destination_port, protocol_number(protocol))
-        ]),
-        if(ip_version(source_ip) = ip_version(destination_ip), protocol_number(protocol), null)
-    );
+        ])],
+        lambda ends: community_hash(
+            ends, if(ip_version(source_ip) = ip_version(destination_ip), protocol_number(protocol), null)
+        )
+    )[1];
