@@ -91,8 +91,8 @@ select
         when client_kind = 'outside' and server_kind in ('pod', 'node', 'service') then 'inbound'
         when client_kind = 'outside' and server_kind = 'outside' then 'external'
     end as "network.direction",
-    forward_bytes + return_bytes as "network.bytes",
-    forward_packets + return_packets as "network.packets",
+    try_cast(forward_bytes::hugeint + return_bytes as bigint) as "network.bytes",
+    try_cast(forward_packets::hugeint + return_packets as bigint) as "network.packets",
     community_id(source_ip, source_port, dialled_ip, dialled_port, protocol) as "network.community_id",
     if(counted_by in (client_node, server_node), counted_by, null) as "host.name",
     list_sort(list_distinct([client_ip, seen_ip, dialled_ip, snat_ip, server_ip])) as "related.ip",
