@@ -367,6 +367,8 @@ def _settled(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection
     connection.execute("set timezone = 'UTC'")
     # a name that is no table must not be taken for a variable of this module
     connection.execute("set python_enable_replacements = false")
+    # what a file says of its columns is read once, not with each query; a file that was written again is read again
+    connection.execute("set parquet_metadata_cache = true")
     return connection
 
 

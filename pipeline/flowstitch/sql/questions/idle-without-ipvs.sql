@@ -33,16 +33,19 @@ latest as (
 ),
 in_ipvs as (
     select path_id, source from whole_observations where kind = 'ipvs-connections' and path_id is not null
+),
+idle as materialized (
+    -- few, if any: who they are is looked up of them alone
+    select latest.node, listed_at, path_id, floor(epoch(listed_at - datapaths.last_seen))::bigint as idle_s
+    from latest
+    join whole_observations as observations on observations.source = conntrack_source
+    join datapaths using (path_id)
+    anti join in_ipvs on in_ipvs.path_id = datapaths.path_id and in_ipvs.source = ipvs_source
+    where protocol = 'tcp' and client_node = latest.node and outcome = 'established' and idle_s > 900
+        and dialled_kind in ('cluster_ip', 'lb_ip', 'external_ip', 'node_port') and nat in ('dnat', 'dnat+snat')
 )
 select
-    latest.node, service, client_name, client_ip, client_port, server_ip, server_port, listed_at,
-    floor(epoch(listed_at - datapaths.last_seen))::bigint as idle_s,
-    path_id
-from latest
-join whole_observations as observations on observations.source = conntrack_source
+    node, service, client_name, client_ip, client_port, server_ip, server_port, listed_at, idle_s, path_id
+from idle
 join datapaths using (path_id)
-anti join in_ipvs on in_ipvs.path_id = datapaths.path_id and in_ipvs.source = ipvs_source
--- 900 s: net.ipv4.vs timeout of established TCP, see ipvsadm(8) --set
-where protocol = 'tcp' and client_node = latest.node and outcome = 'established' and idle_s > 900
-    and dialled_kind in ('cluster_ip', 'lb_ip', 'external_ip', 'node_port') and nat in ('dnat', 'dnat+snat')
 order by idle_s desc, path_id

@@ -51,31 +51,40 @@ gone as materialized (
     ) as served
     anti join owned on owned.server_ip = served.server_ip and begun <= first_end and last_end < ended
 ),
-of_service as (
-    select
-        service, protocol, server_ip, server_port, outcome, last_seen,
-        if(count(ended) > 0, 'endpoint removed', 'no endpoint') as reason,
-        max(ended) filter (where ended <= last_seen) as gone_since
-    from datapaths
-    semi join removed
-        on removed.service = datapaths.service and removed.protocol = datapaths.protocol
-        and removed.server_ip = datapaths.server_ip and removed.server_port is not distinct from datapaths.server_port
-    left join backends using (service, protocol, server_port, server_ip)
-    where server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
-    group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
-    having not coalesce(bool_or(begun <= last_seen and last_seen < ended), false)
+-- of each its times in a list, so that connections need not be put together again
+endpoint_times as (
+    select removed.*, list({begun: begun, ended: ended}) filter (where ended is not null) as times
+    from removed
+    left join backends
+        on backends.service = removed.service and backends.protocol = removed.protocol
+        and backends.server_ip = removed.server_ip and backends.server_port = removed.server_port
+    group by removed.service, removed.protocol, removed.server_ip, removed.server_port
 ),
-of_address as (
-    select
-        service, protocol, server_ip, server_port, outcome, last_seen,
-        'pod gone' as reason,
-        max(ended) filter (where ended <= last_seen) as gone_since
-    from datapaths
+owner_times as (
+    select server_ip, list({begun: begun, ended: ended}) as times
+    from owned
     semi join gone using (server_ip)
-    join owned using (server_ip)
+    group by server_ip
+),
+late as (
+    select
+        datapaths.service, datapaths.protocol, datapaths.server_ip, datapaths.server_port, outcome, last_seen, times,
+        if(times is null, 'no endpoint', 'endpoint removed') as reason
+    from datapaths
+    join endpoint_times
+        on endpoint_times.service = datapaths.service and endpoint_times.protocol = datapaths.protocol
+        and endpoint_times.server_ip = datapaths.server_ip and endpoint_times.server_port is not distinct from datapaths.server_port
+    where server_kind in ('pod', 'outside') and dialled_kind <> 'outside'
+    union all
+    select service, protocol, server_ip, server_port, outcome, last_seen, times, 'pod gone'
+    from datapaths
+    join owner_times using (server_ip)
     where service is null
-    group by path_id, service, protocol, server_ip, server_port, outcome, last_seen
-    having not bool_or(begun <= last_seen and last_seen < ended)
+),
+stale as (
+    select *, list_max(list_transform(list_filter(times, lambda one: one.ended <= last_seen), lambda one: one.ended)) as gone_since
+    from late
+    where len(list_filter(coalesce(times, []), lambda one: one.begun <= last_seen and last_seen < one.ended)) = 0
 )
 select
     service, protocol, server_ip, server_port, reason,
@@ -83,6 +92,6 @@ select
     count(*) filter (where outcome in ('established', 'closed', 'one_way')) as answered,
     max(gone_since) as gone_since,
     max(last_seen) as last_seen
-from (from of_service union all from of_address)
+from stale
 group by service, protocol, server_ip, server_port, reason
 order by connections desc, service, protocol, server_ip, server_port, reason
