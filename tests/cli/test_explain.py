@@ -294,3 +294,15 @@ def test_several_paths_of_an_address_are_told_as_json(call: Call, result: Path) 
     assert told["found"] > len(told["paths"]) > 1
     assert "path_id" in told["paths"][0]
     assert "found" not in told["paths"][0]
+
+
+def test_a_pod_is_behind_the_device_that_a_policy_route_names(
+    call: Call, result: Path, masqueraded: dict[str, Any]
+) -> None:
+    with flowstitch.open(result) as opened:
+        rules = opened.sql("select src, iif from ip_rules where iif like 'cali%'").fetchall()
+    veths = {side: dict(rules)[masqueraded[f"{side}_ip"]] for side in ("client", "server")}
+    text = call("explain", result, masqueraded["path_id"]).stdout
+    for side, veth in veths.items():
+        assert f" on {masqueraded[f'{side}_node']} behind {veth}\n" in text
+    assert json.loads(call("explain", result, masqueraded["path_id"], "-f", "json").stdout)["veths"] == veths

@@ -156,7 +156,7 @@ def _draw(path: NetworkPath, form: str) -> None:
 def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
     facts = path.facts
     yield "path", f"{facts['path_id']}  {facts['protocol']}  {_when(facts)}"
-    yield "client", _owner(facts, "client")
+    yield "client", _owner(path, "client")
     if facts["seen_ip"] is not None:
         yield "", f"first seen as {_end(facts, 'seen')}"
     service = f" of service {facts['service']}" if facts["service"] else ""
@@ -165,7 +165,7 @@ def _header(path: NetworkPath) -> Iterator[tuple[str, str]]:
         "dialled",
         f"{_end(facts, 'dialled')}  {facts['dialled_kind'] or 'owner not known'}{service}{policy}",
     )
-    yield "server", _owner(facts, "server")
+    yield "server", _owner(path, "server")
     if facts["snat_ip"] is not None:
         yield "", f"saw the client as {_end(facts, 'snat')}"
     number = f" ({facts['sop']})" if facts["sop"] is not None else ""
@@ -231,13 +231,16 @@ def _when(facts: Record) -> str:
     return f"{' to '.join(times)} ({facts['time_quality']})" if times else "at a time that is not known"
 
 
-def _owner(facts: Record, side: str) -> str:
+def _owner(path: NetworkPath, side: str) -> str:
+    facts = path.facts
     if facts[f"{side}_ip"] is None:
         return "not known"
     words = [facts[f"{side}_kind"] or "owner not known", facts[f"{side}_name"]]
     node = facts[f"{side}_node"]
     if node is not None and node != facts[f"{side}_name"]:
         words.append(f"on {node}")
+    if side in path.veths:
+        words.append(f"behind {path.veths[side]}")
     return f"{_end(facts, side)}  {' '.join(word for word in words if word)}"
 
 

@@ -29,7 +29,7 @@ def document(
 
     Returns
     -------
-    ``path``, its row of datapaths; ``title`` of its scenario; ``forward`` and ``return``, the hops of both ways, ``return`` empty where nothing
+    ``path``, its row of datapaths; ``title`` of its scenario; ``veths``, by client and server the device of the pod on its node; ``forward`` and ``return``, the hops of both ways, ``return`` empty where nothing
     says that anything came back; ``segments``, its rows of that table; ``counters`` and ``drifts``, its rows of views ``path_counters`` and ``drifts``.
     A hop has ``kind``, ``text``, ``note`` (what proves it where it has no rows, or why it has none), ``device`` or null, ``tuple`` of a wire,
     ``before`` and ``after`` of a translation, and ``rows`` with ``raw``, null where it is not at hand.
@@ -38,6 +38,7 @@ def document(
     return {
         "path": path.facts,
         "title": path.title,
+        "veths": dict(path.veths),
         "forward": [_hop(hop, raw) for hop in forward],
         "return": [_hop(hop, raw) for hop in back],
         "segments": path.segments,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from flowstitch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from flowstitch.sql.session import Result
 
@@ -53,6 +53,7 @@ class Path:
     whole : the result has its observations; where not, that there are none says nothing.
     bypassed : 'client' and 'server', where conntrack of that node does not see the path by design of its data plane.
     missed : rows of view ``coverage_stretches`` of the time of the path: who does not show all of it, and why.
+    veths : by 'client' and 'server' the device on the node that the pod's packets come by, where a policy route names one.
     """
 
     facts: Record
@@ -65,6 +66,7 @@ class Path:
     whole: bool = True
     bypassed: frozenset[str] = frozenset()
     missed: Sequence[Record] = ()
+    veths: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_target(text: str) -> int | Address:
@@ -142,6 +144,7 @@ def load_path(session: Result, path_id: int) -> Path:
         session.whole,
         _bypassed(session, facts[0]),
         _missed(session, facts[0]) if session.whole else (),
+        _veths(session, facts[0]),
     )
 
 
@@ -156,6 +159,18 @@ def _missed(session: Result, facts: Record) -> list[Record]:
         """,
         {"since": facts["first_seen"], "until": facts["last_seen"]},
     )
+
+
+def _veths(session: Result, facts: Record) -> dict[str, str]:
+    query = "select distinct iif from ip_rules where node = $node and src = $ip and iif is not null"
+    found = {}
+    for side in ("client", "server"):
+        if facts[f"{side}_kind"] == "pod":
+            rows = _records(session, query, {"node": facts[f"{side}_node"], "ip": facts[f"{side}_ip"]})
+            # of an address that two pods had in turn there can be two
+            if len(rows) == 1:
+                found[side] = rows[0]["iif"]
+    return found
 
 
 def input_sizes(session: Result) -> dict[str, set[int]]:

@@ -66,11 +66,12 @@ def draw(path: Path) -> Picture:
     picture = Picture()
     for way, hops in zip((FORWARD, RETURN), chains(path), strict=True):
         if hops:
-            _walk(picture, path.facts, hops, way)
+            _walk(picture, path, hops, way)
     return picture
 
 
-def _walk(picture: Picture, facts: Record, hops: Sequence[Hop], way: str) -> None:
+def _walk(picture: Picture, path: Path, hops: Sequence[Hop], way: str) -> None:
+    facts = path.facts
     begin, end = _ENDS[way]
     text = next((hop.text for hop in hops if hop.kind == "wire"), "")
     if hops[0].device is not None and hops[0].device.kind == "balancer":
@@ -84,7 +85,7 @@ def _walk(picture: Picture, facts: Record, hops: Sequence[Hop], way: str) -> Non
                 picture.steps.append(Step(at, place, way, text))
             at = place
 
-    go(*_end(picture, facts, begin))
+    go(*_end(picture, path, begin))
     crossed = False
     for hop in hops:
         if hop.kind == "wire":
@@ -98,22 +99,25 @@ def _walk(picture: Picture, facts: Record, hops: Sequence[Hop], way: str) -> Non
         crossed = hop.device.direction == "out"
     if crossed:
         go(picture.place("vpc", Stop("vpc", ("VPC",))))
-    go(*reversed(_end(picture, facts, end)))
+    go(*reversed(_end(picture, path, end)))
 
 
 def _address(facts: Record, side: str) -> tuple[str | None, int | None]:
     return facts[f"{side}_ip"], facts[f"{side}_port"]
 
 
-def _end(picture: Picture, facts: Record, side: str) -> list[int]:
+def _end(picture: Picture, path: Path, side: str) -> list[int]:
     """The client or the server, and the veth of a pod."""
+    facts = path.facts
     ip, kind, name, node = (facts[f"{side}_{item}"] for item in ("ip", "kind", "name", "node"))
     if ip is None:
         return [picture.place(side, Stop("unknown", (f"{side} not known",)))]
     lines = (f"{kind} {name}" if name else kind or "owner not known", ip)
     places = [picture.place((kind, ip), Stop(kind or "unknown", lines, node))]
     if kind == "pod":
-        places.append(picture.place(("veth", ip), Stop("veth", ("veth", name or ip), node)))
+        places.append(
+            picture.place(("veth", ip), Stop("veth", ("veth", path.veths.get(side) or name or ip), node))
+        )
     return places
 
 
