@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_a_span_leaves_rows_out(call: Call, small: Path, tmp_path: Path) -> None
     (span,) = json.loads(asked.stdout)
     assert span["a"] >= "2026-11-23T00:50:00"
     assert span["b"] < "2026-11-23T00:51:00"
+
+
+def test_of_logs_of_another_time_it_does_not_say_that_they_are_missing(
+    call: Call, small: Path, tmp_path: Path
+) -> None:
+    done = call("run", small, "--out", tmp_path / "later", "--since", "2030-01-01T00:00:00Z")
+    assert done.exit_code == 0
+    (warning,) = [line for line in done.stderr.splitlines() if " warning " in line]
+    assert re.search(r"all \d+ rows of the logs are outside the time of --since and --until", warning)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ _FIGURES: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
         "flows",
         "From client to the ENI of the reply",
         "Kind of client, what it dialled, the scenario, and where the replies landed; the colour is that of the landing.",
-        "No connections: the export had no conntrack and no flow logs that could be read.",
+        "No connections: the export had no conntrack and no flow logs of that time that could be read.",
         _MEASURES,
     ),
     (

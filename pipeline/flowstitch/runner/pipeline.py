@@ -28,7 +28,7 @@ from flowstitch.runner.coverage import find_missing, holdings_of
 from flowstitch.runner.cutting import Span, cut
 from flowstitch.runner.layout import ALL, FINGERPRINT, LOG, MANIFEST, RESULT, UNMATCHED
 from flowstitch.runner.resume import Finished, fingerprint
-from flowstitch.runner.sources import export_tables, judge_sources, provenance, read_sources
+from flowstitch.runner.sources import export_tables, judge_sources, outside_alone, provenance, read_sources
 from flowstitch.runner.times import check_span
 from flowstitch.runner.write import write_json, write_tables, write_together
 from flowstitch.sql.definitions import OPEN, open_script
@@ -190,7 +190,9 @@ def write_result(
     summary.counts |= write_tables(directory, tables, pools, options.threads)
     wanting = judge_sources(export, options.max_rejects)
     summary.incomplete = wanting.incomplete
-    summary.warnings = wanting.warnings + missing + _join_warnings(found)
+    told = sum(summary.counts[name] for name in ("datapaths", "unmatched", "lb_requests"))
+    # of what is outside the time nothing is missing
+    summary.warnings = wanting.warnings + (outside_alone(export, told) or missing) + _join_warnings(found)
     write_json(directory / MANIFEST, _manifest(export, options, summary, found))
     room, place = rows_in_memory(options.memory_bytes), options.scratch or directory
     kept = write_kept(directory, counted.rows(), memory_bytes=room, threads=options.threads, scratch=place)

@@ -15,6 +15,7 @@ from flowstitch.ingest.inventory import finish_inventory
 from flowstitch.ingest.model import ROW_TABLES
 from flowstitch.ingest.read import read_export
 from flowstitch.normalize.columns import NULL_TIME, span_of
+from flowstitch.runner.layout import OUTSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,16 @@ def judge_sources(export: Export, max_rejects: float) -> Wanting:
         f"{left}: has the content of {kept} and was not counted again." for left, kept in export.duplicates
     ]
     return wanting
+
+
+def outside_alone(export: Export, told: int) -> list[str]:
+    """A warning, where nothing of the logs is told, of which there are ``told`` paths and rows, and some rows are outside the time; none otherwise."""
+    outside = sum(account.skipped[OUTSIDE] for account in export.accounts)
+    if told or not outside:
+        return []
+    return [
+        f"all {outside} rows of the logs are outside the time of --since and --until: nothing of them is told."
+    ]
 
 
 def provenance(export: Export) -> dict[str, Any]:
