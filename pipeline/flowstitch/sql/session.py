@@ -101,7 +101,7 @@ class Result:
         name = "datapaths"
         try:
             sources = read_tables(self._connection, results, f"{schema}_united")
-            if since is not None or until is not None:
+            if (since is not None or until is not None) and "sources" in sources:
                 check_time(self._connection, self.name, sources["sources"], since, until)
             for name, source in sources.items():
                 self._connection.execute(
