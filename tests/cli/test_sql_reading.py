@@ -165,3 +165,27 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_the_place(
         assert mark in marks
         wrong = text[marks.index("^") :].split()[0]
         assert wrong.rstrip("(12,)") in query
+
+
+def test_memory_bounds_what_queries_may_have(call: Call, result: Path) -> None:
+    query = "select value from duckdb_settings() where name = 'memory_limit'"
+    done = call("sql", result, query, "--memory", "256MiB", "-f", "csv")
+    assert done.stdout == "value\n256.0 MiB\n"
+    done = call("ask", result, "return-eni", "--memory", "12")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--memory: got '12', expected at least 64MiB." in done.stderr
+
+
+def test_a_locked_query_that_has_no_room_waits_on_the_disk(call: Call, result: Path) -> None:
+    # sorted rows of 190 MB, of which a locked session may have 128 MiB in memory
+    rows = "select range as n, md5(range::varchar) as a from range(4000000)"
+    done = call(
+        "sql",
+        result,
+        f"select count(*) from (select * from ({rows}) order by a limit 3999999 offset 1)",
+        "--memory",
+        "128MiB",
+        "-f",
+        "csv",
+    )
+    assert (done.exit_code, done.stdout.split()[-1]) == (0, "3999999")

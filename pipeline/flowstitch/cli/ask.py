@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowstitch.cli.output import chosen_form, output_options, write_answer, write_relation
-from flowstitch.cli.results import also_option
+from flowstitch.cli.results import also_option, memory_option
 from flowstitch.runner.times import parse_time
 from flowstitch.sql.questions import question, question_names, questions
 
@@ -47,6 +47,7 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
     "--since", metavar="TIME", help="Only of what was at or after this time; ISO 8601 or epoch seconds, UTC."
 )
 @click.option("--until", metavar="TIME", help="Only of what was before this time.")
+@memory_option
 @output_options
 def command(
     result: str,
@@ -55,6 +56,7 @@ def command(
     also: tuple[str, ...],
     since: str | None,
     until: str | None,
+    memory_bytes: int | None,
     form: str | None,
     output: str | None,
     **narrowing: Any,
@@ -76,6 +78,7 @@ def command(
     }
     paths = [Path(one) for one in (result, *also)]
     with Result(paths, after=None if after is None else Path(after), **span) as session:
+        session.limit(memory_bytes=memory_bytes)
         if name is None:
             _write_list(form, output)
         else:

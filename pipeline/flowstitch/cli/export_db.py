@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from flowstitch.cli.output import write_table
-from flowstitch.cli.results import also_option
+from flowstitch.cli.results import also_option, memory_option
 
 EXAMPLES = """\b
 Examples:
@@ -28,8 +28,11 @@ Then, with any DuckDB client from 1.2 on:
 @click.argument("result", type=click.Path())
 @click.argument("file", type=click.Path(dir_okay=False))
 @also_option
+@memory_option
 @click.option("--overwrite", is_flag=True, help="Replace a DuckDB file that is there already.")
-def command(result: str, file: str, also: tuple[str, ...], *, overwrite: bool) -> None:
+def command(
+    result: str, file: str, also: tuple[str, ...], memory_bytes: int | None, *, overwrite: bool
+) -> None:
     """Write everything into one database file.
 
     RESULT is the directory that `flowstitch run` wrote. FILE gets its tables, macros, views and questions, and a
@@ -38,5 +41,6 @@ def command(result: str, file: str, also: tuple[str, ...], *, overwrite: bool) -
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result([Path(one) for one in (result, *also)]) as session:
+        session.limit(memory_bytes=memory_bytes)
         rows = session.export_db(file, overwrite=overwrite)
     write_table(["table", "rows"], list(rows.items()), [False, True])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from flowstitch.ingest.memory import parse_size
+from flowstitch.cli.results import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def reading_options(command: Command) -> Command:
             "--memory",
             "memory_bytes",
             metavar="SIZE",
-            callback=_size,
+            callback=size_of,
             help="Memory to do with, such as 4GiB or 512MB. Rows may have a quarter of it, the others wait on the disk; what "
             "can only be read whole, a JSON document or a raw snappy block, an eighth.  [default: half of the machine's]",
         ),
@@ -67,7 +67,3 @@ def reading_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def _size(ctx: click.Context, param: click.Parameter, text: str | None) -> int | None:  # noqa: ARG001 - click's signature
-    return None if text is None else parse_size(text, "--memory")

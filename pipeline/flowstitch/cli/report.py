@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from flowstitch.cli.results import memory_option
+
 EXAMPLES = """\b
 Examples:
   flowstitch report result/ -o report.html
@@ -31,8 +33,11 @@ Examples:
     type=click.Path(),
     help="An earlier result, to say what moved since.",
 )
+@memory_option
 @click.option("--overwrite", is_flag=True, help="Replace a report that is there already.")
-def command(result: str, output: str, before: str | None, *, overwrite: bool) -> None:
+def command(
+    result: str, output: str, before: str | None, memory_bytes: int | None, *, overwrite: bool
+) -> None:
     """Write what a result says into one page.
 
     RESULT is the directory that `flowstitch run` wrote. The page is one file that needs no network: which returns land
@@ -42,5 +47,6 @@ def command(result: str, output: str, before: str | None, *, overwrite: bool) ->
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result(Path(result)) as session:
+        session.limit(memory_bytes=memory_bytes)
         for sentence in session.report(output, overwrite=overwrite, before=before):
             click.echo(sentence)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from flowstitch.cli.output import output_options, write_relation
-from flowstitch.cli.results import also_option
+from flowstitch.cli.results import also_option, memory_option
 
 EXAMPLES = """\b
 Examples:
@@ -27,9 +27,17 @@ Examples:
 @click.argument("query")
 @also_option
 @click.option("--unsafe", is_flag=True, help="Let the query write, and reach other files and extensions.")
+@memory_option
 @output_options
 def command(
-    result: str, query: str, also: tuple[str, ...], form: str | None, output: str | None, *, unsafe: bool
+    result: str,
+    query: str,
+    also: tuple[str, ...],
+    memory_bytes: int | None,
+    form: str | None,
+    output: str | None,
+    *,
+    unsafe: bool,
 ) -> None:
     """Run a DuckDB query over the tables of a result.
 
@@ -40,6 +48,7 @@ def command(
     from flowstitch.sql.session import Result  # noqa: PLC0415
 
     with Result([Path(one) for one in (result, *also)]) as session:
+        session.limit(memory_bytes=memory_bytes)
         if not unsafe:
             session.lock()
         write_relation(session.sql(sys.stdin.read() if query == "-" else query), form, output)

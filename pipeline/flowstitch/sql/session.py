@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import glob
 import re
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from flowstitch.errors import FlowstitchError, UsageError, unknown_name
+from flowstitch.ingest.memory import default_memory
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.times import check_span
 from flowstitch.sql.definitions import comments, execute_known, library, needed, question_statements
@@ -202,14 +205,19 @@ class Result:
         query = "from duckdb_views() where view_name = $name"
         return bool(self._connection.execute(query, {"name": name}).fetchall())
 
-    def limit(self, *, memory_bytes: int, threads: int, scratch: Path) -> None:
-        """Bound what DuckDB may have; what has no room in memory is on the disk below ``scratch`` meanwhile."""
-        for setting in (
-            f"threads = {threads}",
-            f"memory_limit = '{max(memory_bytes >> 20, _LEAST_MIB)}MiB'",
-            f"temp_directory = {quoted(str(scratch))}",
-        ):
-            self._connection.execute(f"set {setting}")
+    def limit(
+        self, *, memory_bytes: int | None = None, threads: int | None = None, scratch: Path | None = None
+    ) -> None:
+        """Bound what DuckDB may have: None is half of the machine's memory, all cores, and the system's directory for what has no room in memory."""
+        # a locked session reads the directory, so it has to be one of its own; DuckDB makes it when there is need of it, and removes it
+        place = scratch or Path(tempfile.gettempdir(), f"flowstitch-{uuid4().hex}")
+        settings = {
+            "memory_limit": f"'{max((memory_bytes or default_memory()) >> 20, _LEAST_MIB)}MiB'",
+            "temp_directory": quoted(str(place)),
+            **({} if threads is None else {"threads": threads}),
+        }
+        for name, value in settings.items():
+            self._connection.execute(f"set {name} = {value}")
 
     def prepare(self, view: str) -> None:
         """Make a view and what it reads, for ``write_view``."""
