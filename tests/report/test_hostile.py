@@ -62,7 +62,9 @@ def hostile_result(result: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
             session.sql(query).write_parquet(str(out / table / "part-0.parquet"))
     manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
     manifest |= {"warnings": ["a warning"] * 40, "complete": False}
-    (out / MANIFEST).write_text(json.dumps(hostile_json(manifest)), encoding="utf-8")
+    # of a version of tables that is none it is not opened
+    told = hostile_json(manifest) | {"tables_version": manifest["tables_version"]}
+    (out / MANIFEST).write_text(json.dumps(told), encoding="utf-8")
     return out
 
 
