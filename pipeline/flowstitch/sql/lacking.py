@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowstitch import __version__
 from flowstitch.catalog import table, table_names
-from flowstitch.runner.layout import MANIFEST
 from flowstitch.sql.definitions import library, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 # Tables that ``flowstitch convert`` writes and no run does.
 _NOT_OF_RUNS = ("conntrack", "flows", "requests", "ipvs_connections")
@@ -38,9 +35,14 @@ def what_is_lacking(query: str, there: Mapping[str, Sequence[str]]) -> list[str]
     return lacking
 
 
-def lacking_sentence(name: str, results: Sequence[Path], lacking: Sequence[str]) -> str:
-    """What a result lacks, which version made it, and what to do."""
-    versions = ", ".join(sorted({_version(result) for result in results}))
+def lacking_sentence(name: str, manifests: Sequence[Mapping[str, Any]], lacking: Sequence[str]) -> str:
+    """What a result lacks, which version made it, and what to do.
+
+    Parameters
+    ----------
+    name : of the result. manifests : its own, of several results one each. lacking : see ``what_is_lacking``.
+    """
+    versions = ", ".join(sorted({str(one.get("flowstitch", "of an unknown version")) for one in manifests}))
     head = f"{name}: has no {', no '.join(lacking)}, which this asks for; "
     if versions == __version__:
         return f"{head}flowstitch {versions} made it, which writes that: files are missing. Run it again."
@@ -48,10 +50,3 @@ def lacking_sentence(name: str, results: Sequence[Path], lacking: Sequence[str])
         f"{head}flowstitch {versions} made it, and this is {__version__}. "
         "Run it again over its exports, or ask it with the version that made it."
     )
-
-
-def _version(result: Path) -> str:
-    try:
-        return str(json.loads((result / MANIFEST).read_text(encoding="utf-8"))["flowstitch"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return "of an unknown version"

@@ -164,7 +164,7 @@ class Result:
             there = {name: self._connection.table(name).columns for name in self.tables}
             lacking = what_is_lacking(query, there)
             if lacking:
-                return UsageError(lacking_sentence(self.name, self._results, lacking))
+                return UsageError(lacking_sentence(self.name, self.manifests(), lacking))
         if isinstance(error, duckdb.CatalogException | duckdb.BinderException) and "LINE " not in str(error):
             try:
                 # fails before it does anything, as it did

@@ -113,13 +113,12 @@ def check_time(
     ------
     UsageError then.
     """
-    timed = "where first_seen is not null"
-    found = connection.execute(
-        f"select 1 from {within('sources', sources, since, until)} {timed} limit 1"
-    ).fetchall()
+    inside = within("sources", sources, since, until)
+    if connection.execute(f"select 1 from {inside} where first_seen is not null limit 1").fetchall():
+        return
     ends = [f"strftime({end}, '%Y-%m-%dT%H:%M:%SZ')" for end in ("min(first_seen)", "max(last_seen)")]
     ((first, last),) = connection.execute(f"select {', '.join(ends)} from {sources}").fetchall()
-    if not found and first is not None:
+    if first is not None:
         raise UsageError(
             f"{name}: has nothing of that time, its logs are from {first} to {last}; see --since and --until."
         )
