@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ def test_what_is_claimed_overlaps_nothing_and_fills_what_is_free(sizes: list[int
 
 def test_columns_come_back_from_where_others_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flowstitch.normalize.scratch.AT_ONCE", 300)
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: (dir / "file").open("w+b"))  # noqa: A006
+    named = SimpleNamespace(TemporaryFile=lambda dir: (dir / "file").open("w+b"))  # noqa: A006
+    monkeypatch.setattr("flowstitch.normalize.scratch.tempfile", named)
     with Scratch(0, tmp_path) as scratch:
         lines, ports = np.arange(1000), np.arange(1000, dtype=np.int32)
         first = scratch.put({"line": lines, "port": ports, "same": np.ones(1000, bool)})
