@@ -55,7 +55,7 @@ select
     *, max(src) filter (begins) over life_of_wire as source, max(dst) filter (begins) over life_of_wire as server,
     src = source as forward, min(window_start) over life_of_wire as first, max(window_end) over life_of_wire as last
 from (
-    select *, sum(opens) over (partition by low, high order by window_start rows unbounded preceding) as life
+    select *, sum(opens) over (partition by low, high order by window_start) as life
     from (
         select
             * exclude (path, forward),
