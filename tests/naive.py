@@ -375,10 +375,11 @@ def entry_key(row: dict, echoes: set[int]) -> tuple:
 
 
 def read_side(entry: dict, rank: list[int], ahead: list[int]) -> list[int | None]:
-    """Observer, hi, last, lo, surely and held of a side of an entry with times (lo, hi, surely, last, held)."""
+    """Observer, hi, last, lo, surely and held of a side of an entry with times (lo, hi, surely, last, held), and how sure it is of who began."""
     number = rank[entry["node"]]
     lo, hi, surely, last, held = (None if at is None else at - ahead[number] for at in entry["times"])
-    return [number << 16 | max(entry["zone"], 0), hi, last, lo, surely, held]
+    sure = 2 if NEW in entry["seen"] else int(entry["translated"])
+    return [number << 16 | max(entry["zone"], 0), hi, last, lo, surely, held, sure]
 
 
 def pair_starts(sides: list[tuple[int, int, int | None]]) -> list[list[int]]:
@@ -393,12 +394,12 @@ def pair_starts(sides: list[tuple[int, int, int | None]]) -> list[list[int]]:
     return found
 
 
-def summarize_segment(sides: list[tuple[int, bool, int, int, int, int]]) -> tuple[int, int, int, int, int]:
-    """Lead, first, end, until and since of a segment of (side, sure, lo, hi, last, held)."""
-    lead = min(sides, key=lambda side: (not side[1], side[3], side[0]))[0]
+def summarize_segment(sides: list[tuple[int, ...]]) -> tuple[int, int, int, int, int, bool]:
+    """Lead, first, end, until and since of a segment of (side, sure, lo, hi, last, held), and whether the lead saw the NEW."""
+    lead, sure = min(sides, key=lambda side: (side[1] == 0, side[3], side[0]))[:2]
     first = min(side[3] for side in sides)
     end, until = (max(first, *(side[part] for side in sides)) for part in (4, 5))
-    return lead, first, end, until, min(first, max(side[2] for side in sides))
+    return lead, first, end, until, min(first, max(side[2] for side in sides)), sure == 2
 
 
 def row_times(row: dict, late: int) -> tuple[int | None, int | None, int | None, int | None]:
@@ -423,8 +424,15 @@ def row_times(row: dict, late: int) -> tuple[int | None, int | None, int | None,
     return instant, earliest, lo, hi
 
 
-def read_tuple(row: dict, echoes: set[int], local: set[int]) -> tuple[int, int, int, int, int]:
-    """Source, its port, destination, its port and scope of a conntrack row's tuple."""
-    ports = [row["echo_id"]] * 2 if row["protocol"] in echoes else [row["src_port"], row["dst_port"]]
-    stays = row["src"] in local or row["src"] == row["dst"]
-    return row["src"], max(ports[0], 0), row["dst"], max(ports[1], 0), row["node"] + 1 if stays else 0
+def read_tuples(row: dict, echoes: set[int], local: set[int]) -> list[tuple[int, ...]]:
+    """Protocol, source, its port, destination, its port and scope of a conntrack row's tuples, the reply turned round."""
+    found = []
+    for side, (source, target) in (("", ("src", "dst")), ("reply_", ("dst", "src"))):
+        ends = [(row[side + end], row[f"{side}{end}_port"]) for end in (source, target)]
+        if row["protocol"] in echoes:
+            ends = [(address, row[f"{side}echo_id"]) for address, _ in ends]
+        (src, src_port), (dst, dst_port) = ends
+        stays = src in local or src == dst
+        scope = row["node"] + 1 if stays else 0
+        found.append((row["protocol"], src, max(src_port, 0), dst, max(dst_port, 0), scope))
+    return found

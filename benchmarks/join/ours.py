@@ -10,14 +10,22 @@ import pyarrow as pa
 
 from benchmarks.join.inputs import read_table
 from benchmarks.join.question import ENDS, LEGS
-from benchmarks.join.sums import KNOWN, TOLD, count_entries, know_segments, sum_legs, tell_paths
+from benchmarks.join.sums import (
+    LARGE,
+    SMALL,
+    count_entries,
+    empty_rows,
+    know_segments,
+    sum_legs,
+    tell_paths,
+)
 from flowstitch.arrays import Columns, Flags, Ints
 from flowstitch.catalog import field
 from flowstitch.join.buckets import Workers, bucket_bits
 from flowstitch.join.chains import Chains, build_chains
-from flowstitch.join.entries import USED, build_entries, row_hashes
+from flowstitch.join.entries import USED, BucketEntries, build_entries, row_hashes
 from flowstitch.join.rows import BucketArrays, BucketRows
-from flowstitch.join.segments import BucketSegments, Segments, Sides, build_segments
+from flowstitch.join.segments import BucketSegments, Sides, build_segments
 from flowstitch.join.windows import Windows, attach_windows, flow_hashes
 from flowstitch.normalize.columns import Pools
 from flowstitch.normalize.scratch import Scratch
@@ -51,7 +59,7 @@ def join(conntrack: str, flows: str, names: int, addresses: int) -> pa.Table:
             flows_by_wire.close(), seen, begins, np.zeros(0, np.int64), _none_hidden, scratch, workers
         )
         chains = build_chains(sides, len(segments), workers)
-        rows = _know(sides, len(entries), segments, flows_by_wire, windows, workers)
+        rows = _know(chains, sides, entries, segments, flows_by_wire, windows, workers)
         return pa.table(_tell(chains, rows, workers))
 
 
@@ -73,39 +81,41 @@ def _columns(path: str) -> Columns:
 
 
 def _know(
-    sides: Sides, entries: int, segments: BucketSegments, flows: BucketRows, windows: BucketArrays[Windows], workers: Workers
+    chains: Chains, sides: Sides, entries: BucketEntries, segments: BucketSegments, flows: BucketRows,
+    windows: BucketArrays[Windows], workers: Workers,
 ) -> Ints:  # fmt: skip
-    """Row of each segment, see ``sums``."""
-    out = np.empty((len(segments), KNOWN), np.int64)
-
-    def know(numbers: slice, part: Segments) -> None:
-        ends = part.tuples.src, part.tuples.src_port, part.tuples.dst, part.tuples.dst_port
-        know_segments(*ends, part.first, part.last, out[numbers])
-
-    workers.map(know, *zip(*segments.parts(), strict=True))
-    count_entries(sides.segment[:entries], out)
+    """Row of each segment, see ``sums``; what is on the segments of a bucket is in the same bucket."""
+    out = empty_rows(len(segments))
     inward = field("direction").code("in")
 
-    def add(bucket: int) -> None:
+    def know(bucket: int) -> None:
+        for arrays, begins in (
+            (segments.known, segments.known_begins),
+            (segments.extra, segments.extra_begins),
+        ):
+            numbers, part = slice(begins[bucket], begins[bucket + 1]), arrays.of(bucket)
+            ends = part.tuples.src, part.tuples.src_port, part.tuples.dst, part.tuples.dst_port
+            know_segments(*ends, part.first, part.last, chains.next_segment[numbers], out[numbers])
+        count_entries(sides.segment[entries.begins[bucket] : entries.begins[bucket + 1]], out)
         rows, found = flows.of(bucket), windows.of(bucket)
         sum_legs(
             found.segment, found.row, found.forward, rows["direction"], inward, rows["eni"], rows["packets"], rows["bytes"], out
         )  # fmt: skip
 
-    workers.map(add, flows.buckets)
+    workers.map(know, flows.buckets)
     return out
 
 
 def _tell(chains: Chains, rows: Ints, workers: Workers) -> Columns:
-    names = [
-        *(f"{end}_{what}" for end in ENDS for what in ("ip", "port")), "first", "last", "segments", "entries", "rows",
-        *(f"{way}_{name}" for way in LEGS for name in ("eni", "packets", "bytes")),
+    few = [
+        *(f"{end}_{what}" for end in ENDS for what in ("ip", "port")), "segments", "entries", "rows", *(f"{way}_eni" for way in LEGS),
     ]  # fmt: skip
-    out = np.empty((TOLD, len(chains)), np.int64)
+    many = ["first", "last", *(f"{way}_{name}" for way in LEGS for name in ("packets", "bytes"))]
+    small, large = np.empty((SMALL, len(chains)), np.int32), np.empty((LARGE, len(chains)), np.int64)
 
     def tell(paths: slice) -> None:
-        told = np.empty((AT_A_TIME, TOLD), np.int64)
-        tell_paths(paths.start, paths.stop, chains.root, chains.next_segment, rows, told, out)
+        told = np.empty((AT_A_TIME, SMALL), np.int32), np.empty((AT_A_TIME, LARGE), np.int64)
+        tell_paths(paths.start, paths.stop, chains.root, rows, *told, small, large)
 
     workers.map(tell, workers.shares(len(chains)))
-    return dict(zip(names, out, strict=True))
+    return dict(zip(few, small, strict=True)) | dict(zip(many, large, strict=True))

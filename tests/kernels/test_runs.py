@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 import naive
 from flowstitch.join.keys import Tuples, empty_tuples, wire_numbers
 from flowstitch.kernels.group import free_slots
-from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples
+from flowstitch.kernels.keys import number_cases, number_tuples, read_tuples, scope_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, row_times
 from flowstitch.kernels.runs import SHORT, by_run, runs_of
-from flowstitch.kernels.sides import SIDE, pair_starts, read_sides, summarize_segments
+from flowstitch.kernels.sides import SIDE, lead_tuples, pair_starts, read_sides, summarize_segments
 from side_rows import side_rows
 
 FEW = st.integers(-2, 2)
-TUPLE_FIELDS = ("node", "protocol", "src", "src_port", "dst", "dst_port", "echo_id")
 TIMES = st.integers(0, 9) | st.just(UNKNOWN)
 
 
@@ -115,33 +114,61 @@ def test_number_cases(rows: list[tuple[int, ...]]) -> None:
 
 
 LOCAL = st.sets(st.integers(0, 9))
+SIDES = ("", "reply_")
 TUPLE = st.fixed_dictionaries(
-    {
-        "node": st.integers(0, 2**31 - 2),
-        "protocol": st.sampled_from([1, 6, 58]),
-        "src": st.integers(0, 9),
-        "src_port": st.integers(-1, 65535),
-        "dst": st.integers(0, 9),
-        "dst_port": st.integers(-1, 65535),
-        "echo_id": st.integers(-1, 65535),
+    {"node": st.integers(0, 2**31 - 2), "protocol": st.sampled_from([1, 6, 58])}
+    | {f"{side}{end}": st.integers(0, 9) for side in SIDES for end in ("src", "dst")}
+    | {
+        f"{side}{port}": st.integers(-1, 65535)
+        for side in SIDES
+        for port in ("src_port", "dst_port", "echo_id")
     }
 )
+TUPLE_KINDS = {"node": np.uint32, "protocol": np.int32} | {
+    f"{side}{name}": kind
+    for side in SIDES
+    for name, kind in (
+        ("src", np.uint32), ("src_port", np.int32), ("dst", np.uint32), ("dst_port", np.int32), ("echo_id", np.int32),
+    )
+}  # fmt: skip
 
 
 @given(st.lists(TUPLE, min_size=1, max_size=20), LOCAL, st.data())
 def test_read_tuples(rows: list[dict], local: set[int], data: st.DataObject) -> None:
-    kinds = [np.uint32, np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32]
-    columns = [
-        np.array([row[name] for row in rows], kind) for name, kind in zip(TUPLE_FIELDS, kinds, strict=True)
-    ]
+    columns = [np.array([row[name] for row in rows], kind) for name, kind in TUPLE_KINDS.items()]
     flags = np.isin(np.arange(256), [1, 58]), np.isin(np.arange(10), list(local))
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=20))
-    out = empty_tuples(len(chosen))
-    ends = out.src, out.src_port, out.dst, out.dst_port, out.scope
-    read_tuples(np.array(chosen, np.int64), *columns, *flags, *ends)
-    assert list(zip(*(values.tolist() for values in ends), strict=True)) == [
-        naive.read_tuple(rows[row], {1, 58}, local) for row in chosen
-    ]
+    orig, reply, translated = (*(empty_tuples(len(chosen)) for _ in SIDES), np.empty(len(chosen), np.bool_))
+    out = (*vars(orig).values(), *vars(reply).values())
+    read_tuples(np.array(chosen, np.int64), *columns, *flags, translated, *out)
+    wanted = [naive.read_tuples(rows[row], {1, 58}, local) for row in chosen]
+    assert tuple_rows(orig) == [one for one, _ in wanted]
+    assert tuple_rows(reply) == [other for _, other in wanted]
+    assert translated.tolist() == [one[1:5] != other[1:5] for one, other in wanted]
+    scope = np.empty(len(rows), np.int32)
+    scope_tuples(columns[0], columns[2], columns[4], flags[1], scope)
+    assert scope.tolist() == [naive.read_tuples(row, {1, 58}, local)[0][5] for row in rows]
+
+
+def tuple_rows(tuples: Tuples) -> list[tuple[int, ...]]:
+    return list(zip(*(values.tolist() for values in vars(tuples).values()), strict=True))
+
+
+NUMBERS = st.tuples(*[st.integers(0, 9)] * 6)
+
+
+@given(st.lists(NUMBERS, max_size=9), st.lists(NUMBERS, max_size=9), st.data())
+def test_lead_tuples(originals: list[tuple], replies: list[tuple], data: st.DataObject) -> None:
+    sides = originals + replies
+    lead = data.draw(st.lists(st.integers(0, len(sides) - 1), max_size=9)) if sides else []
+    one, other, out = (empty_tuples(size) for size in (len(originals), len(replies), len(lead)))
+    for tuples, rows in ((one, originals), (other, replies)):
+        for values, told in zip(vars(tuples).values(), zip(*rows, strict=True), strict=False):
+            values[:] = told
+    lead_tuples(
+        np.array(lead, np.int64), *(values for part in (one, other, out) for values in vars(part).values())
+    )
+    assert tuple_rows(out) == [sides[side] for side in lead]
 
 
 MICROSECONDS = st.none() | st.integers(0, 30).map(lambda number: number * 700_000)
@@ -171,18 +198,17 @@ def test_row_times(row: dict) -> None:
     assert out.tolist() == wanted[:1]
 
 
-SEEN_SIDE = st.tuples(st.integers(0, 3), st.booleans(), TIMES, TIMES, TIMES, TIMES)
+SEEN_SIDE = st.tuples(st.integers(0, 3), st.integers(0, 2), TIMES, TIMES, TIMES, TIMES)
 
 
 @given(st.lists(SEEN_SIDE, min_size=1, max_size=20))
-def test_summarize_segments(sides: list[tuple[int, bool, int, int, int, int]]) -> None:
+def test_summarize_segments(sides: list[tuple[int, ...]]) -> None:
     numbers = sorted({side[0] for side in sides})
     segment = np.array([numbers.index(side[0]) for side in sides], np.int64)
-    sure = np.array([side[1] for side in sides])
-    lo, hi, last, held = (np.array([side[part] for side in sides], np.int64) for part in range(2, 6))
+    sure, lo, hi, last, held = (np.array([side[part] for side in sides], np.int64) for part in range(1, 6))
     lead = np.full(len(numbers), -1, np.int64)
-    out = [np.empty(len(numbers), np.int64) for _ in range(4)]
-    summarize_segments(segment, sure, side_rows(lo=lo, hi=hi, last=last, held=held), lead, *out)
+    out = [*(np.empty(len(numbers), np.int64) for _ in range(4)), np.empty(len(numbers), np.bool_)]
+    summarize_segments(segment, side_rows(lo=lo, hi=hi, last=last, held=held, sure=sure), lead, *out)
     for number, (best, *times) in enumerate(zip(lead, *out, strict=True)):
         members = [(place, *side[1:]) for place, side in enumerate(sides) if segment[place] == number]
         assert (best, *times) == naive.summarize_segment(members)
@@ -193,6 +219,8 @@ ENTRY = st.fixed_dictionaries(
         "node": st.integers(0, 2),
         "zone": st.integers(-1, 2),
         "times": st.lists(st.none() | st.integers(0, 9), min_size=5, max_size=5),
+        "seen": st.sets(st.integers(1, 4)),
+        "translated": st.booleans(),
     }
 )
 RANK, AHEAD = [0, 2, 1], [0, 5, -3]
@@ -204,7 +232,9 @@ def test_read_sides(entries: list[dict]) -> None:
     out = np.empty((len(entries), SIDE), np.int64)
     read_sides(
         np.array(RANK), np.array([entry["node"] for entry in entries], np.uint32),
-        np.array([entry["zone"] for entry in entries], np.int32), *times, np.array(AHEAD), out,
+        np.array([entry["zone"] for entry in entries], np.int32), *times,
+        np.array([sum(1 << kind for kind in entry["seen"]) for entry in entries], np.uint8),
+        np.array([entry["translated"] for entry in entries], np.bool_), np.array(AHEAD), out,
     )  # fmt: skip
     assert out.tolist() == [array(naive.read_side(entry, RANK, AHEAD)).tolist() for entry in entries]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ from flowstitch.join.instants import SAMPLED, join_lateness, late_samples
 from flowstitch.join.keys import Tuples, empty_tuples
 from flowstitch.join.rows import BucketArrays
 from flowstitch.kernels.group import free_slots
-from flowstitch.kernels.keys import NEVER, number_cases, number_tuples, read_tuples
+from flowstitch.kernels.keys import NEVER, number_cases, number_tuples, read_tuples, scope_tuples
 from flowstitch.kernels.lifetimes import UNKNOWN, row_instants, split_lifetimes, summarize_entries
 from flowstitch.kernels.runs import by_run
 
@@ -113,9 +113,9 @@ def row_hashes(rows: Columns, local: Flags) -> Words:
     rows : columns of the table ``conntrack``.
     local : by address number, bool, addresses that never are a source on a wire (services, loopback, link-local).
     """
-    stays = local[rows["orig_src_ip"]] | (rows["orig_src_ip"] == rows["orig_dst_ip"])
     names = ("protocol_number", "orig_src_ip", "orig_src_port", "orig_dst_ip", "orig_dst_port")
-    scope = np.where(stays, rows["node"] + np.uint32(1), np.uint32(0)).astype(np.int32)
+    scope = np.empty(rows["node"].shape[0], np.int32)
+    scope_tuples(rows["node"], rows["orig_src_ip"], rows["orig_dst_ip"], local, scope)
     return hashes_of([rows[name] for name in names], scope)
 
 
@@ -232,11 +232,11 @@ def _entries_of(
         rows["orig_packets"], rows["orig_bytes"], rows["reply_packets"], rows["reply_bytes"],
         start_lo, start_hi, first, last, surely, held, state, states, replied, assured, seen, counters,
     )  # fmt: skip
-    orig, reply = _tuples(rows, first, local)
+    orig, reply, translated = _tuples(rows, first, local)
     return Entries(
         row_entry=entry, node=rows["node"][first], zone=rows["zone"][first], orig=orig, reply=reply,
         start_lo=start_lo, start_hi=start_hi, last=last, surely=surely, held=held,
-        state=state, states=states, replied=replied, assured=assured, translated=orig.differs(reply),
+        state=state, states=states, replied=replied, assured=assured, translated=translated,
         seen=seen, counters=counters,
     )  # fmt: skip
 
@@ -249,19 +249,17 @@ def _join_events(cases: Sequence[Columns], names: int) -> Events:
     return events
 
 
-def _tuples(rows: Columns, chosen: Ints, local: Flags) -> tuple[Tuples, Tuples]:
-    protocol, echoes = rows["protocol_number"], protocols_with("echo")
-
-    def one(src: str, dst: str, echo_id: str) -> Tuples:
-        tuples = empty_tuples(chosen.shape[0])
-        read_tuples(
-            chosen, rows["node"], protocol, rows[f"{src}_ip"], rows[f"{src}_port"], rows[f"{dst}_ip"], rows[f"{dst}_port"],
-            rows[echo_id], echoes, local, tuples.src, tuples.src_port, tuples.dst, tuples.dst_port, tuples.scope,
-        )  # fmt: skip
-        return replace(tuples, protocol=protocol[chosen])
-
-    # turned round, the reply goes from client to server too
-    return one("orig_src", "orig_dst", "icmp_id"), one("reply_dst", "reply_src", "reply_icmp_id")
+def _tuples(rows: Columns, chosen: Ints, local: Flags) -> tuple[Tuples, Tuples, Flags]:
+    """Original tuple and reply tuple of chosen rows, and where the two differ."""
+    count = chosen.shape[0]
+    orig, reply, translated = empty_tuples(count), empty_tuples(count), np.empty(count, np.bool_)
+    read_tuples(
+        chosen, rows["node"], rows["protocol_number"],
+        rows["orig_src_ip"], rows["orig_src_port"], rows["orig_dst_ip"], rows["orig_dst_port"], rows["icmp_id"],
+        rows["reply_src_ip"], rows["reply_src_port"], rows["reply_dst_ip"], rows["reply_dst_port"], rows["reply_icmp_id"],
+        protocols_with("echo"), local, translated, *vars(orig).values(), *vars(reply).values(),
+    )  # fmt: skip
+    return orig, reply, translated
 
 
 def full_timeouts(rows: Columns, facts: Mapping[str, NodeFacts], pools: Pools) -> Ints:

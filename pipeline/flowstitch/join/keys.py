@@ -41,13 +41,6 @@ class Tuples:
         """Chosen tuples, by index, mask or slice."""
         return Tuples(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def differs(self, other: Tuples) -> Flags:
-        """Where the two differ in an address or a port, shape (n,), bool."""
-        pairs = [
-            getattr(self, name) != getattr(other, name) for name in ("src", "src_port", "dst", "dst_port")
-        ]
-        return np.logical_or.reduce(pairs)
-
     def forward(self) -> Flags:
         """Whether the source is the lower endpoint, shape (n,), bool: the direction within the wire key."""
         upper = (self.src > self.dst) | ((self.src == self.dst) & (self.src_port > self.dst_port))

@@ -11,7 +11,7 @@ import numpy as np
 from flowstitch.arrays import take_rows
 from flowstitch.join.buckets import tuple_hashes
 from flowstitch.join.clocks import join_offsets
-from flowstitch.join.keys import Tuples, concat_tuples, wire_numbers
+from flowstitch.join.keys import Tuples, empty_tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays, BucketRows
 from flowstitch.kernels.align import align_observers
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
@@ -19,6 +19,7 @@ from flowstitch.kernels.runs import runs_of, sort_runs
 from flowstitch.kernels.sides import (
     ORDERED,
     SIDE,
+    lead_tuples,
     pair_starts,
     read_sides,
     settle_sides,
@@ -244,12 +245,12 @@ class _Seen:
     def _all(self, name: str) -> NDArray[Any]:
         return np.concatenate([part[name] for part in self._parts])
 
-    def _new(self) -> Flags:
-        return (self._all("seen") & (1 << NEW)) > 0
-
     def clock_samples(self) -> Ints:
         """Samples for ``join_offsets``."""
-        start = np.where(self._new(), self._all("start_hi"), UNKNOWN)
+        new = (self._all("seen") & (1 << NEW)) > 0
+        if not new.any():
+            return np.empty((0, 3), np.int64)
+        start = np.where(new, self._all("start_hi"), UNKNOWN)
         samples = np.empty((self._pointer.shape[0] - 1, 3), np.int64)
         count = pair_starts(self._order, self._pointer, self._ranks[self._all("node")], start, samples)
         return samples[:count].copy()
@@ -261,7 +262,7 @@ class _Seen:
         for part, out in zip(self._parts, (sides[:first], sides[first:]), strict=True):
             read_sides(
                 self._ranks, part["node"], part["zone"],
-                part["start_lo"], part["start_hi"], part["surely"], part["last"], part["held"], offsets, out,
+                part["start_lo"], part["start_hi"], part["surely"], part["last"], part["held"], part["seen"], part["translated"], offsets, out,
             )  # fmt: skip
         sort_runs(sides, ORDERED, self._pointer, self._order, np.empty_like(self._order))
         segment, candidates = (np.empty(self._order.shape[0], np.int32) for _ in range(2))
@@ -270,13 +271,13 @@ class _Seen:
 
     def _segments(self, segment: Narrow, sides: Ints, count: int) -> Segments:
         """Time span of each segment; its direction is that of the side that knows best who began."""
-        new = self._new()
         lead = np.full(count, -1, np.int64)
         first, end, until, since = (np.empty(count, np.int64) for _ in range(4))
-        sure = self._all("translated") | new
-        summarize_segments(segment, sure, sides, lead, first, end, until, since)
-        tuples = concat_tuples(*map(_tuples, self._parts)).take(lead)
-        return Segments(tuples, first, end, until, np.ones(count, np.bool_), since, new[lead])
+        exact, tuples = np.empty(count, np.bool_), empty_tuples(count)
+        summarize_segments(segment, sides, lead, first, end, until, since, exact)
+        original, reply = map(_tuples, self._parts)
+        lead_tuples(lead, *vars(original).values(), *vars(reply).values(), *vars(tuples).values())
+        return Segments(tuples, first, end, until, np.ones(count, np.bool_), since, exact)
 
 
 def _shifted(times: Ints, shift: Ints | np.int64) -> Ints:

@@ -139,6 +139,8 @@ class Covered:
 
     def clock_samples(self) -> Ints:
         """How far the flow logs' clock is ahead of the segments', µs, as each connection tells it that is alone on its wire key."""
+        if not self._segments.exact.any():
+            return np.empty(0, np.int64)
         samples = np.empty(self._key.shape[0], np.int64)
         found = date_starts(
             self._key, self._flows["protocol_number"], self._flows["tcp_flags"], self._flows["window_start"],
@@ -168,12 +170,15 @@ class Covered:
         windows, lonely = self._cover(usable, segments, first_segment)
         windows.reason[hidden] = HIDDEN
         of_lonely = take_columns({name: flows[name] for name in _ENDS}, lonely)
-        errors = _one_way_echo(flow_tuples(of_lonely), self._key[lonely])
+        tuples = flow_tuples(of_lonely)
+        errors = _one_way_echo(tuples, self._key[lonely])
         if errors.any():
             windows = _without(windows, lonely[errors])
             windows.reason[lonely[errors]] = ICMP_ONE_WAY
-            lonely, of_lonely = lonely[~errors], take_columns(of_lonely, ~errors)
-        own, extra = _flow_segments(of_lonely, self._key[lonely], self._pointer.shape[0] - 1, service_ports)
+            left = ~errors
+            lonely, tuples, of_lonely = lonely[left], tuples.take(left), take_columns(of_lonely, left)
+        keys = self._pointer.shape[0] - 1
+        own, extra = _flow_segments(of_lonely, tuples, self._key[lonely], keys, service_ports)
         settle_lonely(
             windows.offsets, flows["src_ip"], flows["src_port"], flows["dst_ip"], extra.tuples.src, extra.tuples.src_port,
             lonely, own, windows.segment, windows.forward,
@@ -285,27 +290,31 @@ def _one_way_echo(tuples: Tuples, key: Ints) -> Flags:
     return one_way
 
 
-def _flow_segments(flows: Columns, key: Ints, keys: int, service_ports: Ints) -> tuple[Ints, Segments]:
+def _flow_segments(
+    flows: Columns, tuples: Tuples, key: Ints, keys: int, service_ports: Ints
+) -> tuple[Ints, Segments]:
     """Segment of each of the rows that conntrack did not see, counted from 0, and those segments; ``key`` is the wire key of each, of ``keys``."""
-    rows, tuples = key.shape[0], flow_tuples(flows)
+    rows, goes_forward = key.shape[0], tuples.forward()
     order, pointer = by_run(key, keys, flows["window_start"])
     segment, head, last = np.empty((3, rows), np.int64)
     said = np.empty((rows, 2), np.int64)
     count = open_segments(
-        order, pointer, flows["protocol_number"], flows["tcp_flags"], tuples.forward(),
+        order, pointer, flows["protocol_number"], flows["tcp_flags"], goes_forward,
         flows["window_start"], flows["window_end"], GAP, segment, head, last, said,
     )  # fmt: skip
     head, said, last = head[:count], said[:count], last[:count] + SECOND
     lead, start = tuples.take(head), flows["window_start"][head]
-    forward = lead.forward()
-    serving = [np.isin(ports, service_ports) for ports in (lead.dst_port, lead.src_port)]
-    by_syn = said[:, 0] != said[:, 1]
-    by_port = ~by_syn & (serving[0] != serving[1])
-    lead_forward = np.where(
-        by_syn, said[:, 0] > said[:, 1], np.where(by_port, forward == serving[0], forward)
-    )
-    lead = _turned(lead, lead_forward != forward)
-    return segment, Segments(lead, start, last, last, by_syn | by_port, start, np.zeros(count, np.bool_))
+    forward, directed = goes_forward[head], said[:, 0] != said[:, 1]
+    turned = directed & ((said[:, 0] > said[:, 1]) != forward)
+    silent = np.flatnonzero(~directed)
+    if silent.shape[0]:
+        to_service, from_service = (
+            np.isin(ports[silent], service_ports) for ports in (lead.dst_port, lead.src_port)
+        )
+        directed[silent] = to_service != from_service
+        turned[silent] = from_service & ~to_service
+    lead = _turned(lead, turned)
+    return segment, Segments(lead, start, last, last, directed, start, np.zeros(count, np.bool_))
 
 
 def _turned(tuples: Tuples, turn: Flags) -> Tuples:

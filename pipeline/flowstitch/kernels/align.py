@@ -227,7 +227,7 @@ def align_observers(order, pointer, sides, near, far, jitter, segment, candidate
     ----------
     order : shape (n,), int64, sides of one wire key together, those of an observer together and ascending by HI; each sees a segment once.
     pointer : shape (keys + 1,), int64, where the sides of each wire key begin there.
-    sides : shape (n, 6), int64, see ``kernels.sides.read_sides``.
+    sides : shape (n, 7), int64, see ``kernels.sides.read_sides``.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
     segment : shape (n,), int32, receives the segment of each side.

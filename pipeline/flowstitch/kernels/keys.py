@@ -91,28 +91,54 @@ def number_tuples(
     return count
 
 
+@inner_kernel
+def _scope(node, src, dst, local):
+    """Scope of a tuple, see ``join.keys.Tuples``."""
+    return np.int64(node) + 1 if local[src] or src == dst else 0
+
+
+@kernel
+def scope_tuples(node, src, dst, local, out):
+    """Scope of the tuple of each row, see ``read_tuples``, into ``out``, shape (n,), int32."""
+    for row in range(out.shape[0]):
+        out[row] = _scope(node[row], src[row], dst[row], local)
+
+
 @kernel
 def read_tuples(
-    rows, node, protocol, src, src_port, dst, dst_port, echo_id, echoes, local, out_src, out_src_port, out_dst, out_dst_port, scope
+    rows, node, protocol, src, src_port, dst, dst_port, echo_id,
+    reply_src, reply_src_port, reply_dst, reply_dst_port, reply_echo_id, echoes, local, translated,
+    out_protocol, out_src, out_src_port, out_dst, out_dst_port, out_scope,
+    back_protocol, back_src, back_src_port, back_dst, back_dst_port, back_scope,
 ):  # fmt: skip
-    """One tuple of each chosen conntrack row as it goes over the wire, see ``join.keys.Tuples``.
+    """Both tuples of each chosen conntrack row as they go over the wire, see ``join.keys.Tuples``, the reply tuple turned round.
 
     Parameters
     ----------
     rows : shape (m,), int64, the chosen rows.
-    node, src, dst : shape (n,), uint32, name code and address numbers.
-    protocol, src_port, dst_port, echo_id : shape (n,), int32, -1 where there is none.
+    node, src, dst, reply_src, reply_dst : shape (n,), uint32, name code and address numbers.
+    protocol, src_port, dst_port, echo_id, reply_src_port, reply_dst_port, reply_echo_id : shape (n,), int32, -1 where there is none.
     echoes : shape (256,), bool, protocols whose echo identifier stands for both ports.
     local : by address number, bool, addresses that never are a source on a wire.
-    out_src, out_src_port, out_dst, out_dst_port, scope : shape (m,), uint32 for addresses, else int32, receive the tuple.
+    translated : shape (m,), bool, receives whether the two differ.
+    out_protocol, … out_scope, back_protocol, … back_scope : shape (m,), uint32 for addresses, else int32, receive the original tuple and the reply's.
     """
     for place in range(rows.shape[0]):
         row = np.uint64(rows[place])
-        echo = echoes[protocol[row]]
-        out_src[place], out_dst[place] = src[row], dst[row]
-        out_src_port[place], out_dst_port[place] = _ports(src_port[row], dst_port[row], echo_id[row], echo)
-        stays = local[src[row]] or src[row] == dst[row]
-        scope[place] = np.int64(node[row]) + 1 if stays else 0
+        number = protocol[row]
+        echo = echoes[number]
+        client, server, source, target = src[row], dst[row], reply_dst[row], reply_src[row]
+        client_port, server_port = _ports(src_port[row], dst_port[row], echo_id[row], echo)
+        source_port, target_port = _ports(reply_dst_port[row], reply_src_port[row], reply_echo_id[row], echo)
+        out_protocol[place] = back_protocol[place] = number
+        out_src[place], out_src_port[place] = client, client_port
+        out_dst[place], out_dst_port[place] = server, server_port
+        back_src[place], back_src_port[place] = source, source_port
+        back_dst[place], back_dst_port[place] = target, target_port
+        out_scope[place] = _scope(node[row], client, server, local)
+        back_scope[place] = _scope(node[row], source, target, local)
+        other_ends = client != source or server != target
+        translated[place] = other_ends or client_port != source_port or server_port != target_port
 
 
 @kernel

@@ -117,5 +117,6 @@ def runs_of(numbers, count):
 def by_run(numbers, count, *keys):
     """As ``runs_of``, and each run in order of ``keys``, shape (n,) each, int64, the first counts most."""
     order, pointer = runs_of(numbers, count)
-    sort_runs(np.stack(keys, axis=1), len(keys), pointer, order, np.empty_like(order))
+    several = np.stack(keys, axis=1) if len(keys) > 1 else keys[0][:, None]
+    sort_runs(several, len(keys), pointer, order, np.empty_like(order))
     return order, pointer

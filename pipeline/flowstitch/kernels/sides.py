@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from flowstitch.kernels._jit import inner_kernel, kernel
-from flowstitch.kernels.lifetimes import UNKNOWN
+from flowstitch.kernels.lifetimes import NEW, UNKNOWN
 
 # Columns of what a side tells: one row, for it is read in the order of wire keys, which is none in memory. By the first three sides of a key are in order.
-OBSERVER, HI, LAST, LO, SURELY, HELD = range(6)
-ORDERED, SIDE = LAST + 1, HELD + 1
+OBSERVER, HI, LAST, LO, SURELY, HELD, SURE = range(7)
+ORDERED, SIDE = LAST + 1, SURE + 1
+# How sure a side is of who began the connection: it is not; it is, for its entry translates; it is, and saw the NEW.
+_TRANSLATES, _BEGAN = 1, 2
 
 
 @inner_kernel
@@ -18,15 +20,15 @@ def _earlier(at, by):
 
 
 @kernel
-def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
-    """Observer and times of each side, by the common clock.
+def read_sides(rank, node, zone, lo, hi, surely, last, held, seen, translated, ahead, out):
+    """Observer and times of each side, by the common clock, and how sure it is of who began.
 
     Parameters
     ----------
     rank : shape (names,), int64, place of each name code in sorted order.
-    node, zone, lo, hi, surely, last, held : shape (n,), of the entry of each side, see ``join.entries.Entries``.
+    node, zone, lo, hi, surely, last, held, seen, translated : shape (n,), of the entry of each side, see ``join.entries.Entries``.
     ahead : by rank of a node, int64, how far its clock is ahead, µs.
-    out : shape (n, 6), int64, receives observer, hi, last, lo, surely and held, the smallest int64 where one is not known.
+    out : shape (n, 7), int64, receives observer, hi, last, lo, surely and held, the smallest int64 where one is not known, and how sure it is.
     """
     for side in range(node.shape[0]):
         number = rank[node[side]]
@@ -35,6 +37,7 @@ def read_sides(rank, node, zone, lo, hi, surely, last, held, ahead, out):
         out[side, HI], out[side, LAST] = _earlier(hi[side], by), _earlier(last[side], by)
         out[side, LO], out[side, SURELY] = _earlier(lo[side], by), _earlier(surely[side], by)
         out[side, HELD] = _earlier(held[side], by)
+        out[side, SURE] = _BEGAN if seen[side] & (1 << NEW) else _TRANSLATES if translated[side] else 0
 
 
 @kernel
@@ -85,17 +88,17 @@ def pair_starts(order, pointer, node, start, out):
 
 
 @kernel
-def summarize_segments(segment, sure, sides, lead, first, end, until, since):
+def summarize_segments(segment, sides, lead, first, end, until, since, exact):
     """What the sides of each segment say together.
 
     Parameters
     ----------
     segment : shape (n,), int32, segment of each side.
-    sure : shape (n,), bool, the side knows who began.
     sides : see ``read_sides``.
     lead : shape (segments,), int64, all -1, receives the side that says the direction: one that knows, of several the earliest.
     first, end, until, since : shape (segments,), int64, receive the earliest start, the last packet, the end of the last entry
         and the latest lower bound of the start, but none of the last before, and not the bound behind, the first.
+    exact : shape (segments,), bool, receives whether that side saw the NEW.
     """
     for side in range(segment.shape[0]):
         number = np.uint64(segment[side])
@@ -105,7 +108,8 @@ def summarize_segments(segment, sure, sides, lead, first, end, until, since):
             until[number], since[number] = sides[side, HELD], sides[side, LO]
             continue
         best = np.uint64(lead[number])
-        if sure[side] > sure[best] or (sure[side] == sure[best] and sides[side, HI] < sides[best, HI]):
+        sure, surer = sides[best, SURE] > 0, sides[side, SURE] > 0
+        if surer > sure or (surer == sure and sides[side, HI] < sides[best, HI]):
             lead[number] = side
         first[number] = min(first[number], sides[side, HI])
         end[number] = max(end[number], sides[side, LAST])
@@ -115,3 +119,32 @@ def summarize_segments(segment, sure, sides, lead, first, end, until, since):
         end[number] = max(end[number], first[number])
         until[number] = max(until[number], first[number])
         since[number] = min(since[number], first[number])
+        exact[number] = sides[np.uint64(lead[number]), SURE] == _BEGAN
+
+
+@kernel
+def lead_tuples(
+    lead, protocol, src, src_port, dst, dst_port, scope,
+    reply_protocol, reply_src, reply_src_port, reply_dst, reply_dst_port, reply_scope,
+    out_protocol, out_src, out_src_port, out_dst, out_dst_port, out_scope,
+):  # fmt: skip
+    """Tuple of the leading side of each segment.
+
+    Parameters
+    ----------
+    lead : see ``summarize_segments``; the reply sides come behind the original ones.
+    protocol, src, src_port, dst, dst_port, scope : of the original sides, see ``join.keys.Tuples``. reply_protocol, … reply_scope : of the reply sides.
+    out_protocol, … out_scope : shape (segments,), of the same types, receive them.
+    """
+    originals = protocol.shape[0]
+    for segment in range(lead.shape[0]):
+        if lead[segment] < originals:
+            side = np.uint64(lead[segment])
+            out_protocol[segment], out_scope[segment] = protocol[side], scope[side]
+            out_src[segment], out_src_port[segment] = src[side], src_port[side]
+            out_dst[segment], out_dst_port[segment] = dst[side], dst_port[side]
+        else:
+            side = np.uint64(lead[segment] - originals)
+            out_protocol[segment], out_scope[segment] = reply_protocol[side], reply_scope[side]
+            out_src[segment], out_src_port[segment] = reply_src[side], reply_src_port[side]
+            out_dst[segment], out_dst_port[segment] = reply_dst[side], reply_dst_port[side]
