@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -214,9 +216,14 @@ def lifetimes(draw: st.DrawFn) -> list[tuple]:
 NEAR, FAR, JITTER = 2 * SECOND, 6 * SECOND, SECOND // 4
 
 
-def one_key(sides: int) -> tuple[np.ndarray, np.ndarray]:
-    """Order and pointer of sides of one wire key that are in order."""
-    return np.arange(sides), np.array([0, sides])
+def align(rows: np.ndarray, order: np.ndarray | None = None) -> tuple[int, np.ndarray, np.ndarray]:
+    """Segments of the sides of one wire key, how many, of each side which one, and candidates."""
+    sides = rows.shape[0]
+    order = np.arange(sides) if order is None else order
+    scratch, segment, candidates = np.empty(sides, np.int64), *np.empty((2, sides), np.int32)
+    pointer = np.array([0, sides])
+    count = align_observers(order, pointer, rows, NEAR, FAR, JITTER, scratch, segment, candidates)
+    return count, segment, candidates
 
 
 @given(lifetimes(), lifetimes())
@@ -227,8 +234,7 @@ def test_two_observers_are_aligned_at_the_least_cost(left: list[tuple], right: l
     observer = np.array([0] * len(left) + [1] * len(right), np.int64)
     lo, hi, last, held = (array([side[part] for side in sides]) for part in range(4))
     rows = side_rows(observer=observer, lo=lo, hi=hi, surely=last, held=held)
-    segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
-    count = align_observers(*one_key(len(sides)), rows, NEAR, FAR, JITTER, segment, candidates)
+    count, segment, candidates = align(rows)
     assert sorted(set(segment.tolist())) == list(range(count))
     place = {number: item for item, number in enumerate(segment[: len(left)].tolist())}
     assert len(place) == len(left)
@@ -253,19 +259,27 @@ def test_an_observer_sees_a_segment_once(observers: list[list[tuple]]) -> None:
     lo, hi, last, held = (array([side[part] for side in sides]) for part in (1, 2, 3, 4))
     observer = array([side[0] for side in sides])
     rows = side_rows(observer=observer, lo=lo, hi=hi, surely=last, held=held)
-    segment, candidates = np.empty(len(sides), np.int32), np.empty(len(sides), np.int32)
-    count = align_observers(*one_key(len(sides)), rows, NEAR, FAR, JITTER, segment, candidates)
+    count, segment, _ = align(rows)
     assert len({*zip(observer.tolist(), segment.tolist(), strict=True)}) == len(sides)
     assert max(map(len, observers)) <= count <= len(sides)
+
+
+@given(st.lists(lifetimes(), min_size=1, max_size=3), st.randoms(use_true_random=False))
+def test_it_does_not_matter_in_what_order_sides_are_given(observers: list[list[tuple]], luck: Random) -> None:
+    sides = [(number, *side) for number, members in enumerate(observers) for side in members]
+    observer, lo, hi, last, held = (array([side[part] for side in sides]) for part in range(5))
+    rows = side_rows(observer=observer, lo=lo, hi=hi, last=np.arange(len(sides)), surely=last, held=held)
+    order = np.array(luck.sample(range(len(sides)), len(sides)))
+    for one, other in zip(align(rows), align(rows, order), strict=True):
+        assert np.array_equal(one, other)
 
 
 def aligned(lo: np.ndarray, start: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Segments and candidates of what two observers saw of one wire key, half of the sides each."""
     sides = start.shape[0]
     observer = np.repeat(np.array([0, 1]), sides // 2)
-    segment, candidates = np.empty(sides, np.int32), np.empty(sides, np.int32)
     rows = side_rows(observer=observer, lo=lo, hi=start, surely=start, held=held)
-    count = align_observers(*one_key(sides), rows, NEAR, FAR, JITTER, segment, candidates)
+    count, segment, candidates = align(rows)
     assert count == segment.max() + 1
     return segment, candidates
 
@@ -289,9 +303,9 @@ def test_what_may_all_be_one_another_is_aligned_greedily() -> None:
 
 def test_wire_keys_do_not_mix() -> None:
     two, apart = np.array([0, 1], np.int64), np.arange(3)
-    segment, candidates = np.empty(2, np.int32), np.empty(2, np.int32)
     rows = side_rows(observer=two, lo=two, hi=two, surely=two, held=two)
-    assert align_observers(two, apart, rows, NEAR, FAR, JITTER, segment, candidates) == 2
+    scratch, segment, candidates = np.empty(2, np.int64), *np.empty((2, 2), np.int32)
+    assert align_observers(two, apart, rows, NEAR, FAR, JITTER, scratch, segment, candidates) == 2
 
 
 window_rows = st.fixed_dictionaries(

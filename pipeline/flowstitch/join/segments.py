@@ -15,9 +15,8 @@ from flowstitch.join.keys import Tuples, empty_tuples, wire_numbers
 from flowstitch.join.rows import BucketArrays, BucketRows
 from flowstitch.kernels.align import align_observers
 from flowstitch.kernels.lifetimes import NEW, SECOND, UNKNOWN
-from flowstitch.kernels.runs import runs_of, sort_runs
+from flowstitch.kernels.runs import runs_of
 from flowstitch.kernels.sides import (
-    ORDERED,
     SIDE,
     lead_tuples,
     pair_starts,
@@ -264,9 +263,11 @@ class _Seen:
                 self._ranks, part["node"], part["zone"],
                 part["start_lo"], part["start_hi"], part["surely"], part["last"], part["held"], part["seen"], part["translated"], offsets, out,
             )  # fmt: skip
-        sort_runs(sides, ORDERED, self._pointer, self._order, np.empty_like(self._order))
         segment, candidates = (np.empty(self._order.shape[0], np.int32) for _ in range(2))
-        count = align_observers(self._order, self._pointer, sides, NEAR, FAR, JITTER, segment, candidates)
+        scratch = np.empty_like(self._order)
+        count = align_observers(
+            self._order, self._pointer, sides, NEAR, FAR, JITTER, scratch, segment, candidates
+        )
         return segment, candidates, self._segments(segment, sides, count)
 
     def _segments(self, segment: Narrow, sides: Ints, count: int) -> Segments:

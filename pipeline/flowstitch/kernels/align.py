@@ -6,7 +6,8 @@ import numpy as np
 
 from flowstitch.kernels._jit import allocating_kernel, inner_kernel, kernel
 from flowstitch.kernels.lifetimes import UNKNOWN, start_gap
-from flowstitch.kernels.sides import HELD, HI, LO, OBSERVER, SURELY
+from flowstitch.kernels.runs import before, sort_run
+from flowstitch.kernels.sides import HELD, HI, LO, OBSERVER, ORDERED, SURELY
 
 # Alignment by dynamic programming is quadratic; past this many cells lifetimes that may all be one another are aligned greedily, and each is
 # compared with so many.
@@ -217,7 +218,7 @@ def _merge(left, right, chosen, sides):
 
 
 @allocating_kernel
-def align_observers(order, pointer, sides, near, far, jitter, segment, candidates):
+def align_observers(order, pointer, sides, near, far, jitter, scratch, segment, candidates):
     """Number the segments of each wire key and give each side the number of its own.
 
     The observer with the most lifetimes comes first; each next one is aligned to the segments found so far;
@@ -225,11 +226,12 @@ def align_observers(order, pointer, sides, near, far, jitter, segment, candidate
 
     Parameters
     ----------
-    order : shape (n,), int64, sides of one wire key together, those of an observer together and ascending by HI; each sees a segment once.
+    order : shape (n,), int64, sides of one wire key together; those of a key of more than two are put in order. An observer sees a segment once.
     pointer : shape (keys + 1,), int64, where the sides of each wire key begin there.
     sides : shape (n, 7), int64, see ``kernels.sides.read_sides``.
     near, far, jitter : µs; how far starts of one lifetime may differ, the same where only one lifetime is on either
         side, and how near another start must be to count as a candidate.
+    scratch : shape (n,), int64, is overwritten.
     segment : shape (n,), int32, receives the segment of each side.
     candidates : shape (n,), int32, receives how many lifetimes of the joined observer would have fitted.
 
@@ -244,14 +246,17 @@ def align_observers(order, pointer, sides, near, far, jitter, segment, candidate
             # most wire keys: either end saw it once
             one, two = np.uint64(order[first]), np.uint64(order[end - 1])
             candidates[one] = candidates[two] = 1
-            segment[one] = count
-            count += 1
-            if one != two and (
+            apart = one != two and (
                 sides[one, OBSERVER] == sides[two, OBSERVER] or _cost(sides, one, two, True, near, far) < 0
-            ):
-                count += 1
-            segment[two] = count - 1
+            )
+            if apart and before(sides, ORDERED, two, one):
+                one, two = two, one
+            segment[one] = count
+            count += apart
+            segment[two] = count
+            count += 1
             continue
+        sort_run(order, first, end, sides, ORDERED, scratch)
         runs = 0
         for place in range(first, end):
             candidates[order[place]] = 1
