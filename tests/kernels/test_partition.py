@@ -10,7 +10,7 @@ import naive
 from flowstitch.catalog.protocols import protocols_with
 from flowstitch.join.buckets import hashes_of, into_buckets, tuple_hashes
 from flowstitch.join.keys import Tuples
-from flowstitch.kernels.partition import hash_wires
+from flowstitch.kernels.partition import all_alike, hash_wires
 
 PORTED = set(np.flatnonzero(protocols_with("ports")).tolist())
 KINDS = (np.int32, np.uint32, np.int32, np.uint32, np.int32, np.int32)
@@ -57,3 +57,14 @@ def test_a_row_of_a_flow_log_meets_the_entry_whose_echo_identifier_it_does_not_s
     echo = [np.array([value], kind) for value, kind in zip((1, 5, 77, 6, 77, 0), KINDS, strict=True)]
     row = [np.array([value], kind) for value, kind in zip((1, 6, 0, 5, 0, 0), KINDS, strict=True)]
     assert tuple_hashes(Tuples(*echo)).tolist() == hashes_of(row[:5], row[5]).tolist()
+
+
+@given(
+    st.integers(0, 9000), st.integers(0, 9000), st.sampled_from([np.uint8, np.uint16, np.uint32, np.uint64])
+)
+def test_all_alike(rows: int, odd: int, kind: type) -> None:
+    values = np.full(rows, 7, kind)
+    assert all_alike(values)
+    if odd < rows:
+        values[odd] = 8
+        assert all_alike(values) == (rows == 1)

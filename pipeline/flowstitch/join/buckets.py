@@ -11,7 +11,7 @@ import numpy as np
 
 from flowstitch.arrays import take_rows
 from flowstitch.catalog.protocols import protocols_with
-from flowstitch.kernels.partition import hash_wires, move_rows, place_rows
+from flowstitch.kernels.partition import all_alike, hash_wires, move_rows, place_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,8 +26,6 @@ _Result = TypeVar("_Result")
 # Rows of a bucket, about: few enough to stay in the cache that cores share, so many that threads hardly wait for each other between two kernels.
 BUCKET_ROWS = 1 << 17
 MAX_BITS = 16
-# Rows that tell of most columns whether they are the same all over.
-FEW = 1000
 # A column is moved as what it is as bits.
 _BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
@@ -77,16 +75,16 @@ class Buckets:
     places: NDArray[np.uint32]
 
     def move(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of the rows, shape (rows, …), with each at its place; the same array where all say the same."""
-        # in logs many a column says the same in all rows; most others are found out by a few
-        if all((some == values[:1]).all() for some in (values[:: values.shape[0] // FEW + 1], values)):
-            return values
+        """Values of the rows, shape (rows, …), with each at its place; the same array where it is of one number a row, and that the same in all."""
         out = np.empty_like(values)
         if values.ndim > 1:
             out[self.places] = values
             return out
-        bits = _BITS[values.itemsize]
-        move_rows(values.view(bits), self.places, out.view(bits))
+        as_bits = values.view(_BITS[values.itemsize])
+        # in logs many a column does
+        if all_alike(as_bits):
+            return values
+        move_rows(as_bits, self.places, out.view(as_bits.dtype))
         return out
 
 

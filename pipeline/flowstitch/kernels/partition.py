@@ -8,6 +8,8 @@ from flowstitch.kernels._jit import kernel
 from flowstitch.kernels.hashing import mix
 
 _S16, _S24 = np.uint64(16), np.uint64(24)
+# Values that are compared before the first difference counts: by themselves they could not be compared several at a time.
+_AT_ONCE = 4096
 
 
 @kernel
@@ -54,6 +56,18 @@ def place_rows(hashes, shift, begins, following, places):
         bucket = np.int64(hashes[row] >> shift)
         places[row] = following[bucket]
         following[bucket] += 1
+
+
+@kernel
+def all_alike(values):
+    """Whether all of ``values``, shape (n,), an unsigned integer type, are the same."""
+    for begin in range(0, values.shape[0], _AT_ONCE):
+        differing = values[begin] ^ values[0]
+        for row in range(begin, min(begin + _AT_ONCE, values.shape[0])):
+            differing |= values[row] ^ values[0]
+        if differing != 0:
+            return False
+    return True
 
 
 @kernel
