@@ -68,3 +68,22 @@ print(kept, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert kept == str(platform.libc_ver()[0] == "glibc")
     # a fresh block has 2048 pages
     assert kept == "False" or int(faults) < 10 * 2048
+
+
+def test_freed_memory_is_given_back_where_much_is_held() -> None:
+    code = """
+import numpy
+from flowstitch.ingest import memory
+memory.keep_freed_memory()
+held = lambda: int(memory._OWN_PAGES.read_text().split()[1])
+blocks = [numpy.ones(1 << 20, numpy.uint8) for _ in range(64)]
+# what is behind them keeps them from being the end of the heap, which is given back by itself
+behind = numpy.ones(1 << 20, numpy.uint8)
+del blocks
+before = held()
+given = memory.give_back_freed_memory(1 << 40), memory.give_back_freed_memory(1)
+print(*given, not given[1] or before - held() > (32 << 20) // 4096)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    glibc = str(platform.libc_ver()[0] == "glibc")
+    assert done.stdout.split() == ["False", glibc, "True"]

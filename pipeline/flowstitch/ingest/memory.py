@@ -13,6 +13,10 @@ from flowstitch.errors import UsageError
 WHOLE_SHARE = 8
 LEAST_BYTES = 1 << 26
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+# Of it the second number is that of resident pages, proc(5).
+_OWN_PAGES = Path("/proc/self/statm")
+# Share of the memory from which on what is freed is given back: to ask for it again costs a second a gigabyte.
+_MOST = 0.6
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT])?(I)?B?")
 # M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_MAX of glibc's malloc.h: what threads have of their own is given back whatever the second
 # says, and what is mapped by itself at once; that M_MMAP_THRESHOLD can put off to 32 MiB alone, which is a column of four million times.
@@ -50,6 +54,28 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError):
         return False
     return all(tell(option, size) == 1 for option, size in _KEPT.items())
+
+
+def give_back_freed_memory(memory_bytes: int) -> bool:
+    """Give what is freed back to the system (malloc_trim(3)) where the process holds most of the memory that it may have: what comes next may be asked of another allocator.
+
+    Parameters
+    ----------
+    memory_bytes : what it may have.
+
+    Returns
+    -------
+    Whether it did: not where there is room, and only glibc can be told.
+    """
+    try:
+        pages = int(_OWN_PAGES.read_text(encoding="ascii").split()[1])
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError):
+        return False
+    if pages * os.sysconf("SC_PAGE_SIZE") < memory_bytes * _MOST:
+        return False
+    trim(0)
+    return True
 
 
 def parse_size(text: str, option: str) -> int:

@@ -53,7 +53,7 @@ def convert(
     ------
     UsageError for wrong paths or an existing ``out``; FlowstitchError when writing fails.
     """
-    pools, stages = Pools(), Stages(listener)
+    pools, stages = Pools(), Stages(listener, memory_bytes)
     with (
         atomic_directory(
             out, overwrite=overwrite, manifest=CONVERT_MANIFEST, what="directory of converted tables"

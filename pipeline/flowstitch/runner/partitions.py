@@ -96,7 +96,7 @@ def run_partitioned(
                 f"--{name} {_text(moment, '%Y-%m-%dT%H:%M:%S')}Z is not where a {partition_by} begins."
             )
     overlap = DEFAULT_OVERLAP_US if options.overlap is None else options.overlap
-    pools, stages, whole = Pools(), Stages(listener), Summary()
+    pools, stages, whole = Pools(), Stages(listener, options.memory_bytes), Summary()
     # one half for what was read, the other for what is made of it, which each partition forgets
     room, place = rows_in_memory(options.memory_bytes) // 2, options.scratch or out
     with _claimed(out, partition_by), Scratch(room, place) as scratch:
@@ -125,7 +125,8 @@ def run_partitioned(
                 Scratch(room, place) as own,
             ):
                 part = cut(export, asked.span, own, last=number == len(wanted) - 1)
-                _add(whole, write_result(directory, part, asked, pools, Stages(listener), own))
+                parts = Stages(listener, options.memory_bytes)
+                _add(whole, write_result(directory, part, asked, pools, parts, own))
     return whole
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flowstitch.atomic import atomic_directory
 from flowstitch.catalog.dataplanes import read_dataplane
 from flowstitch.ingest.addresses import build_addresses
-from flowstitch.ingest.memory import default_memory, rows_in_memory
+from flowstitch.ingest.memory import default_memory, give_back_freed_memory, rows_in_memory
 from flowstitch.join.dataplane import load_dataplane, scenario_rows
 from flowstitch.join.dataplanes import load_dataplanes
 from flowstitch.join.dead_ends import find_dead_ends
@@ -105,16 +105,18 @@ class Summary:
 
 
 class Stages:
-    """Times the stages of a run and tells them to whoever listens."""
+    """Times the stages of a run, tells them to whoever listens, and sees that what one has freed does not stand beside what the next one needs."""
 
-    def __init__(self, listener: Listener | None = None) -> None:
+    def __init__(self, listener: Listener | None = None, memory_bytes: int | None = None) -> None:
         self._listener = listener
+        self._memory_bytes = memory_bytes or default_memory()
         self._current: tuple[str, float] | None = None
         self.durations_s: dict[str, float] = {}
 
     def __call__(self, name: str) -> None:
         """Begin a stage and end the one before."""
         self.end()
+        give_back_freed_memory(self._memory_bytes)
         self._current = name, time.perf_counter()
         if self._listener:
             self._listener.stage(name)
@@ -141,7 +143,7 @@ def run(
     UsageError for wrong paths, names or an existing ``out``; FlowstitchError when writing fails.
     """
     load_dataplane(options.dataplane)
-    pools, stages = Pools(), Stages(listener)
+    pools, stages = Pools(), Stages(listener, options.memory_bytes)
     with (
         atomic_directory(
             out, overwrite=overwrite, manifest=MANIFEST, what=RESULT, resume=resume
