@@ -11,7 +11,7 @@ from flowstitch.kernels.chain import link_edges, walk_chains
 from flowstitch.kernels.choose import choose_rows
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Ints
+    from flowstitch.arrays import Ints, Narrow
     from flowstitch.join.buckets import Workers
     from flowstitch.join.segments import Sides
 
@@ -22,7 +22,7 @@ MAX_TRANSLATIONS = 4
 
 @dataclass(frozen=True)
 class Chains:
-    """Paths as chains of segments.
+    """Paths as chains of segments; of all rows the arrays are int32, for all of them are in memory.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class Chains:
     left_out : translated entries that could not be linked because another one was already there.
     """
 
-    path: Ints
-    position: Ints
-    next_segment: Ints
-    next_entry: Ints
-    root: Ints
-    tail: Ints
+    path: Narrow
+    position: Narrow
+    next_segment: Narrow
+    next_entry: Narrow
+    root: Narrow
+    tail: Narrow
     left_out: int
 
     def __len__(self) -> int:
@@ -55,10 +55,10 @@ def build_chains(sides: Sides, segments: int, workers: Workers) -> Chains:
     """Paths from the segments that nobody feeds to the last ones, numbered in the order of those, and circles behind them."""
     replies = sides.reply.shape[0] - int(np.count_nonzero(sides.reply))
     entry, target = sides.entry[replies:], sides.segment[replies:]
-    next_segment, next_entry, path = (np.full(segments, -1, np.int64) for _ in range(3))
+    next_segment, next_entry, path = (np.full(segments, -1, np.int32) for _ in range(3))
     fed = np.zeros(segments, np.bool_)
     left_out = link_edges(sides.segment[entry], target, entry, next_segment, next_entry, fed)
-    position, root, tail = (np.empty(segments, np.int64) for _ in range(3))
+    position, root, tail = (np.empty(segments, np.int32) for _ in range(3))
     shares = workers.shares(segments)
     before = np.cumsum([0, *(np.count_nonzero(~fed[share]) for share in shares)]).tolist()
 

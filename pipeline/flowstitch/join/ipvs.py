@@ -13,7 +13,7 @@ from flowstitch.kernels.group import group
 from flowstitch.kernels.lifetimes import SECOND, UNKNOWN
 
 if TYPE_CHECKING:
-    from flowstitch.arrays import Columns, Ints, Words
+    from flowstitch.arrays import Columns, Ints, Narrow, Words
     from flowstitch.join.chains import Chains
     from flowstitch.join.keys import Tuples
     from flowstitch.join.segments import BucketSegments
@@ -50,10 +50,11 @@ def match_ipvs(rows: Columns, segments: BucketSegments, chains: Chains, ahead: I
     """
     if not rows["node"].shape[0]:
         return _agreed(rows, np.zeros(0, np.int64), len(chains))
-    (root, first, _), (tail, _, last) = (_ends(segments, end) for end in (chains.root, chains.tail))
+    chosen, hosts = _paths_from(_endpoints(rows["client_ip"], rows["client_port"]), segments, chains)
+    (root, first, _), (tail, _, last) = (_ends(segments, end[chosen]) for end in (chains.root, chains.tail))
     scope = np.where(root.scope > 0, root.scope, 0)
     node = rows["node"].astype(np.int64)
-    local = np.isin(rows["client_ip"], root.src[scope > 0])
+    local = np.isin(rows["client_ip"], hosts)
     paths = _words(root.protocol, root.src, root.src_port, tail.dst, tail.dst_port, scope)
     asked = _words(
         rows["protocol_number"], rows["client_ip"], rows["client_port"], rows["server_ip"], rows["server_port"],
@@ -67,8 +68,31 @@ def match_ipvs(rows: Columns, segments: BucketSegments, chains: Chains, ahead: I
     path = np.full(node.shape[0], -1, np.int64)
     path[asked_order] = np.where(place >= 0, order[np.maximum(place, 0)], -1)
     known = (path >= 0) & (seen != UNKNOWN)
-    path = np.where(known & (seen <= last[np.maximum(path, 0)] + KEPT), path, -1)
-    return _agreed(rows, path, len(chains))
+    fits = np.flatnonzero(known)
+    fits = fits[seen[fits] <= last[path[fits]] + KEPT]
+    found = np.full(node.shape[0], -1, np.int64)
+    found[fits] = chosen[path[fits]]
+    return _agreed(rows, found, len(chains))
+
+
+def _paths_from(sources: Ints, segments: BucketSegments, chains: Chains) -> tuple[Ints, Ints]:
+    """Paths that begin at some of these endpoints, ascending, and the addresses at which those begin that never leave their node.
+
+    Most paths are none of them, and all at once would be much memory.
+    """
+    asked, paths, hosts = np.unique(sources), [], []
+    for numbers, part in segments.parts():
+        roots = np.flatnonzero(chains.position[numbers] == 0)
+        begin = part.tuples.take(roots)
+        among = np.isin(_endpoints(begin.src, begin.src_port), asked)
+        paths.append(chains.path[numbers][roots[among]])
+        hosts.append(np.unique(begin.src[begin.scope > 0]))
+    return np.sort(np.concatenate(paths)), np.concatenate(hosts)
+
+
+def _endpoints(address: Narrow, port: Narrow) -> Ints:
+    """Address and port as one number each."""
+    return address.astype(np.int64) << 16 | np.maximum(port, 0)
 
 
 def _ends(segments: BucketSegments, chosen: Ints) -> tuple[Tuples, Ints, Ints]:

@@ -15,7 +15,7 @@ def link_edges(source, target, entry, next_segment, next_entry, fed):
     ----------
     source, target : shape (edges,), int32, segment of the original and of the reply side of a translated entry.
     entry : shape (edges,), int32, that entry.
-    next_segment, next_entry : shape (segments,), int64, all -1, receive the segment that follows and the entry that leads there, the last of several.
+    next_segment, next_entry : shape (segments,), int32, all -1, receive the segment that follows and the entry that leads there, the last of several.
     fed : shape (segments,), bool, all false, receives whether a segment follows another.
 
     Returns
@@ -43,9 +43,9 @@ def walk_chains(begin, end, count, circles, next_segment, fed, path, position, r
     ----------
     count : how many chains have numbers already. circles : bool, which of the two.
     next_segment, fed : as ``link_edges`` leaves them.
-    path : shape (segments,), int64, all -1, receives the chain of each segment.
-    position : shape (segments,), int64, receives its place in the chain, from 0.
-    root, tail : shape (segments,), int64, receive the first and the last segment of each chain.
+    path : shape (segments,), int32, all -1, receives the chain of each segment.
+    position : shape (segments,), int32, receives its place in the chain, from 0.
+    root, tail : shape (segments,), int32, receive the first and the last segment of each chain.
 
     Returns
     -------
