@@ -80,6 +80,7 @@ def last_before(key: Ints, time: Ints, asked_key: Ints, asked_time: Ints) -> Int
     candidate = latest[asked]
     row = np.where(candidate >= 0, rank[np.maximum(candidate, 0)], -1)
     number = rank[asked] - key.shape[0]
-    same = (row >= 0) & (key[np.maximum(row, 0)] == asked_key[number])
-    found[number] = np.where(same, row, -1)
+    row, number = row[row >= 0], number[row >= 0]
+    same = key[row] == asked_key[number]
+    found[number[same]] = row[same]
     return found

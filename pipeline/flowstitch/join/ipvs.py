@@ -65,13 +65,11 @@ def match_ipvs(rows: Columns, segments: BucketSegments, chains: Chains, ahead: I
     seen = np.where(rows["seen_at"] == UNKNOWN, UNKNOWN, rows["seen_at"] - ahead[node])
     order, asked_order = np.lexsort((first, key)), np.lexsort((seen, asked_key))
     place = last_before(key[order], first[order], asked_key[asked_order], seen[asked_order] + SLACK)
-    path = np.full(node.shape[0], -1, np.int64)
-    path[asked_order] = np.where(place >= 0, order[np.maximum(place, 0)], -1)
-    known = (path >= 0) & (seen != UNKNOWN)
-    fits = np.flatnonzero(known)
-    fits = fits[seen[fits] <= last[path[fits]] + KEPT]
+    there = np.flatnonzero(place >= 0)
+    row, path = asked_order[there], order[place[there]]
+    fits = (seen[row] != UNKNOWN) & (seen[row] <= last[path] + KEPT)
     found = np.full(node.shape[0], -1, np.int64)
-    found[fits] = chosen[path[fits]]
+    found[row[fits]] = chosen[path[fits]]
     return _agreed(rows, found, len(chains))
 
 
@@ -84,7 +82,9 @@ def _paths_from(sources: Ints, segments: BucketSegments, chains: Chains) -> tupl
     for numbers, part in segments.parts():
         roots = np.flatnonzero(chains.position[numbers] == 0)
         begin = part.tuples.take(roots)
-        among = np.isin(_endpoints(begin.src, begin.src_port), asked)
+        ends = _endpoints(begin.src, begin.src_port)
+        # np.isin would sort what is asked once more in each bucket
+        among = asked[np.minimum(np.searchsorted(asked, ends), asked.shape[0] - 1)] == ends
         paths.append(chains.path[numbers][roots[among]])
         hosts.append(np.unique(begin.src[begin.scope > 0]))
     return np.sort(np.concatenate(paths)), np.concatenate(hosts)
