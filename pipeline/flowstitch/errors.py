@@ -29,6 +29,10 @@ class SchemaError(FlowstitchError):
     """A file under ``schemas/`` is not what its grammar says. ``exit_code`` 3."""
 
 
+class MemoryShortError(FlowstitchError):
+    """What was asked has no room in the memory that it may have. ``exit_code`` 3."""
+
+
 def unknown_name(what: str, got: str, known: Iterable[str]) -> UsageError:
     """Error for a misspelt name.
 

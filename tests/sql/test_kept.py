@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 import flowstitch
+from flowstitch.errors import MemoryShortError
+from flowstitch.runner.counted import COUNTED
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.pipeline import Options
-from flowstitch.sql.kept import PATTERN, kept_file, kept_in, kept_views
+from flowstitch.sql.kept import PATTERN, kept_file, kept_in, kept_views, write_kept
 from flowstitch.sql.questions import questions
 from flowstitch.sql.session import Result
 from plain_duckdb import answered
@@ -139,3 +142,37 @@ def test_counters_that_are_too_large_to_add_up_are_null(tmp_path: Path) -> None:
         for one in questions():
             if not one.compares:
                 opened.ask(one.name).fetchall()
+
+
+def test_views_without_room_are_written_one_after_the_other(
+    simulated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "result"
+    shutil.copytree(simulated, home)
+    before = {file.name: file.read_bytes() for file in home.glob(PATTERN)}
+    written, write, limit = [], Result.write_view, Result.limit
+
+    def short(session: Result, name: str, file: Path) -> None:
+        if session.threads > 1 and name == "path_counts":
+            raise MemoryShortError(f"{file}: no room")
+        written.append(name)
+        write(session, name, file)
+
+    def limited(session: Result, *, threads: int, **rest: object) -> None:
+        session.threads = threads
+        limit(session, threads=threads, **rest)
+
+    monkeypatch.setattr(Result, "write_view", short)
+    monkeypatch.setattr(Result, "limit", limited)
+    counted = {name: pq.read_table(home / kept_file(name)) for name in COUNTED}
+    kept = write_kept(home, counted, memory_bytes=1 << 28, threads=2, scratch=tmp_path)
+    assert set(kept) == set(kept_views())
+    assert {file.name: file.read_bytes() for file in home.glob(PATTERN)} == before
+    assert "path_counts" in written
+
+    def no_room(*_: object) -> None:
+        raise MemoryShortError("no room")
+
+    monkeypatch.setattr(Result, "write_view", no_room)
+    with pytest.raises(MemoryShortError):
+        write_kept(home, counted, memory_bytes=1 << 28, threads=2, scratch=tmp_path)

@@ -196,7 +196,9 @@ def write_result(
     # of what is outside the time nothing is missing
     summary.warnings = wanting.warnings + (outside_alone(export, told) or missing) + _join_warnings(found)
     write_json(directory / MANIFEST, _manifest(export, options, summary, found))
-    room, place = rows_in_memory(options.memory_bytes), options.scratch or directory
+    stages("summing up")
+    # rows need none any more
+    room, place = (options.memory_bytes or default_memory()) // 2, options.scratch or directory
     kept = write_kept(directory, counted.rows(), memory_bytes=room, threads=options.threads, scratch=place)
     (directory / OPEN).write_text(open_script(sorted(summary.counts), kept), encoding="utf-8")
     finished.forget()

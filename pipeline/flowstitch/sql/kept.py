@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import cache
 from typing import TYPE_CHECKING
 
+from flowstitch.errors import MemoryShortError
 from flowstitch.sql.definitions import library, needed, views
 from flowstitch.sql.tables import pattern_of
 from flowstitch.sql.texts import parquet_source
@@ -85,12 +86,18 @@ def write_kept(
         files = {name: result / kept_file(name) for name in wanted}
         for name in counted.keys() & files.keys():
             pq.write_table(counted[name], files.pop(name), compression="zstd")
-        _write_views(session, files, threads)
+        left = dict(files)
+        try:
+            _write_views(session, left, threads)
+        except MemoryShortError:
+            # one after the other, each by one thread, they need less
+            session.limit(memory_bytes=memory_bytes, threads=1, scratch=scratch)
+            _write_views(session, left, 1)
     return {name: parquet_source(kept_file(name)) for name in wanted}
 
 
-def _write_views(session: Result, files: Mapping[str, Path], threads: int) -> None:
-    """Write views, so many at the same time, and read them from there: each as soon as those of them that it reads are written."""
+def _write_views(session: Result, files: dict[str, Path], threads: int) -> None:
+    """Write views, so many at the same time, and read them from there: each as soon as those of them that it reads are written; ``files`` forgets it then."""
     reads = {name: (files.keys() & {other for other, _ in needed(name, {})}) - {name} for name in files}
     awaited = {name for others in reads.values() for name in others}
     # those that others wait for go first
@@ -107,7 +114,7 @@ def _write_views(session: Result, files: Mapping[str, Path], threads: int) -> No
             for written in wait(writing, return_when=FIRST_COMPLETED).done:
                 written.result()
                 name = writing.pop(written)
-                session.read_view(name, files[name])
+                session.read_view(name, files.pop(name))
 
 
 def _reads_all(view: str) -> bool:

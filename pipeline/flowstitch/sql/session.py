@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from flowstitch.errors import FlowstitchError, UsageError, unknown_name
+from flowstitch.errors import FlowstitchError, MemoryShortError, UsageError, unknown_name
 from flowstitch.ingest.memory import default_memory
 from flowstitch.runner.layout import UNMATCHED
 from flowstitch.runner.times import check_span
@@ -228,7 +228,7 @@ class Result:
 
         Raises
         ------
-        FlowstitchError when writing fails.
+        FlowstitchError when writing fails, MemoryShortError where that is for want of memory.
         """
         import duckdb  # noqa: PLC0415
 
@@ -237,7 +237,9 @@ class Result:
             with _settled(self._connection.cursor()) as cursor:
                 cursor.execute(f"copy (from {name} order by all) to {quoted(str(file))} {form}")
         except duckdb.Error as error:
-            raise FlowstitchError(f"{file}: writing failed: {str(error).splitlines()[0]}") from error
+            short = isinstance(error, duckdb.OutOfMemoryException)
+            kind, remedy = (MemoryShortError, "; more of --memory.") if short else (FlowstitchError, "")
+            raise kind(f"{file}: writing failed: {str(error).splitlines()[0]}{remedy}") from error
 
     def read_view(self, name: str, file: Path) -> None:
         """From here on read a view from where it was written."""
