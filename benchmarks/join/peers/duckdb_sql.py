@@ -55,6 +55,7 @@ select
     *, max(src) filter (begins) over life_of_wire as source, max(dst) filter (begins) over life_of_wire as server,
     src = source as forward, min(window_start) over life_of_wire as first, max(window_end) over life_of_wire as last
 from (
+    -- by time, not by row: of rows of one time two windows may take another one first
     select *, sum(opens) over (partition by low, high order by window_start) as life
     from (
         select

@@ -197,7 +197,7 @@ def write_result(
     summary.warnings = wanting.warnings + (outside_alone(export, told) or missing) + _join_warnings(found)
     write_json(directory / MANIFEST, _manifest(export, options, summary, found))
     stages("summing up")
-    # rows need none any more
+    # what the rows of this result had is free again
     room, place = (options.memory_bytes or default_memory()) // 2, options.scratch or directory
     kept = write_kept(directory, counted.rows(), memory_bytes=room, threads=options.threads, scratch=place)
     (directory / OPEN).write_text(open_script(sorted(summary.counts), kept), encoding="utf-8")
